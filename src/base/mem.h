@@ -1,0 +1,39 @@
+/*
+ * base/mem.h - heap memory that is there or ends the process.
+ *
+ * For small, bounded objects. Whatever a user can make grow is limited by
+ * count first or taken from an arena (base/arena.h), which can refuse.
+ * All pointers returned are freed with free().
+ */
+#ifndef BASE_MEM_H
+#define BASE_MEM_H
+
+#include "base/compiler.h"
+
+#include <stddef.h>
+
+/* `size` uninitialised bytes; aborts when there are none. Size 0 gives a valid pointer. */
+void *xmalloc(size_t size) MUST_CHECK;
+
+/* `n` zeroed elements of `size` bytes; aborts on overflow or exhaustion. */
+void *xcalloc(size_t n, size_t size) MUST_CHECK;
+
+/* Resizes `p` (or NULL) to `size` bytes; aborts when it cannot. */
+void *xrealloc(void *p, size_t size) MUST_CHECK;
+
+/* Resizes `p` to `n` elements of `size` bytes; aborts on overflow or exhaustion. */
+void *xreallocarray(void *p, size_t n, size_t size) MUST_CHECK;
+
+/* A heap copy of the C string `s`. */
+char *xstrdup(const char *s) MUST_CHECK;
+
+/* A heap copy of the first `n` bytes of `s`, with a terminating zero. */
+char *xstrndup(const char *s, size_t n) MUST_CHECK;
+
+/* A heap copy of `n` bytes. */
+void *xmemdup(const void *p, size_t n) MUST_CHECK;
+
+/* A formatted heap string. */
+char *xasprintf(const char *fmt, ...) PRINTF_LIKE(1, 2) MUST_CHECK;
+
+#endif

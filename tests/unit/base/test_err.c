@@ -1,0 +1,43 @@
+#include "base/err.h"
+
+#include "unit/unit.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void test_code_and_prefix_are_kept(void **state)
+{
+	struct err e;
+	assert_int_equal(err_set(&e, ERR_NOT_FOUND, "no block %d", 7), -ERR_NOT_FOUND);
+	assert_int_equal(err_prefix(&e, "bucket %s", "b"), -ERR_NOT_FOUND);
+	assert_string_equal(e.msg, "bucket b: no block 7");
+	assert_string_equal(err_code_name(-ERR_NOT_FOUND), "NotFound");
+}
+
+static void test_errno_maps_to_codes(void **state)
+{
+	struct err e;
+	assert_int_equal(err_sys(&e, ENOSPC, "write x"), -ERR_RESOURCE_EXHAUSTED);
+	assert_string_equal(e.msg, "write x: No space left on device");
+	assert_int_equal(err_sys(&e, EIO, "x"), -ERR_DATA_LOSS);
+	assert_int_equal(err_sys(NULL, ENOENT, "x"), -ERR_NOT_FOUND);
+}
+
+static void test_long_messages_are_cut(void **state)
+{
+	struct err e;
+	err_set(&e, ERR_INTERNAL, "%0600d", 1);
+	assert_int_equal(strlen(e.msg), ERR_MSG_MAX - 1);
+	err_prefix(&e, "%0600d", 2);
+	assert_int_equal(strlen(e.msg), ERR_MSG_MAX - 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_code_and_prefix_are_kept),
+		cmocka_unit_test(test_errno_maps_to_codes),
+		cmocka_unit_test(test_long_messages_are_cut),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
