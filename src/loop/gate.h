@@ -1,0 +1,33 @@
+/*
+ * loop/gate.h - at most so many at a time; the others wait in order.
+ *
+ * A waiter that is cancelled never held a slot and gives none back.
+ */
+#ifndef LOOP_GATE_H
+#define LOOP_GATE_H
+
+#include "base/err.h"
+#include "loop/fiber.h"
+
+#include <stdint.h>
+
+/* A gate. Members are readable. */
+struct gate {
+	uint32_t slots;   /* most at a time; 0 is no limit */
+	uint32_t held;    /* inside now */
+	uint32_t waiting; /* queued now */
+	uint64_t entered; /* so far */
+	int64_t wait_sum_ns; /* time spent queued so far */
+	struct waitq q;
+};
+
+/* Prepares a gate of `slots` places; 0 is no limit. */
+void gate_init(struct gate *g, uint32_t slots);
+
+/* Waits for a place and takes it. */
+int co_gate_enter(struct gate *g, struct err *err);
+
+/* Gives the place back. */
+void gate_leave(struct gate *g);
+
+#endif
