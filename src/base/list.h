@@ -18,7 +18,7 @@ struct list {
 };
 
 /* Static initialiser of an empty head. */
-#define LIST_HEAD(l) { &(l), &(l) }
+#define LIST_SELF(l) { &(l), &(l) }
 
 /* Makes a head empty, or a link unlinked. */
 static inline void list_init(struct list *l)

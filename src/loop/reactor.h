@@ -29,7 +29,7 @@ struct reactor *reactor_new(struct logger *lg, struct err *err);
 /* Frees a reactor that does not run. All its fibers must have ended. */
 void reactor_free(struct reactor *r);
 
-/* Runs turns until reactor_stop and until then-runnable fibers have run; blocks the thread. */
+/* Runs turns until reactor_stop; blocks the thread. */
 void reactor_run(struct reactor *r);
 
 /* Runs turns until no fiber is left or reactor_stop is called: for tests and one-shot commands. */
@@ -49,6 +49,12 @@ void reactor_defer(struct reactor *r, reactor_fn *fn, void *arg);
 
 /* Runs fn(arg) in the loop soon; may be called from any thread. The only function that may. */
 void reactor_post(struct reactor *r, reactor_fn *fn, void *arg);
+
+/*
+ * Notes that code of this turn begins. Every callback that libevent calls does it first, so that the turn's duration
+ * and clock are right; once a turn counts, more do no harm.
+ */
+void reactor_enter(struct reactor *r);
 
 /* Monotonic milliseconds at the begin of this turn: cheap, and the base of all deadlines. */
 int64_t reactor_now_ms(const struct reactor *r);

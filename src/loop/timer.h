@@ -17,6 +17,7 @@ typedef void timer_fn(void *arg);
 
 /* A timer. Members are private; lives in its owner. */
 struct timer {
+	struct reactor *r;
 	struct event *ev;
 	timer_fn *fn;
 	void *arg;

@@ -9,7 +9,7 @@ struct item {
 
 static void test_order_and_removal_during_a_walk(void **state)
 {
-	struct list head = LIST_HEAD(head);
+	struct list head = LIST_SELF(head);
 	struct item items[5];
 	for (int i = 0; i < 5; i++) {
 		items[i].v = i;
