@@ -95,6 +95,7 @@ struct xor_iter {
 	uint64_t v;
 	uint32_t i, n;
 	uint8_t lead, trail;
+	bool windowed; /* a window was read */
 };
 
 /* Starts before the first sample. `data` must live as long as the iterator. DATA_LOSS when the header is cut. */
@@ -112,7 +113,7 @@ static inline uint32_t xor_samples(struct str data)
 
 /*
  * Decodes the whole chunk into columns that have room for xor_samples(data)
- * elements. *ret_n samples were written; on DATA_LOSS those before the damage.
+ * elements. *ret_n is the number of samples; 0 on DATA_LOSS, when the columns hold anything.
  */
 int xor_decode(struct str data, int64_t *ret_t, double *ret_v, size_t *ret_n, struct err *err) MUST_CHECK;
 

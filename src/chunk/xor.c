@@ -1,0 +1,468 @@
+#include "chunk/xor.h"
+
+#include "base/assert.h"
+#include "chunk/bits.h"
+#include "chunk/histogram.h"
+
+#define HEADER 2
+
+_Static_assert(sizeof(struct xor_app) == 64, "one cache line");
+
+/* --- appending ------------------------------------------------------------- */
+
+void xor_app_init(struct xor_app *a, uint8_t *buf, size_t cap)
+{
+	CHECK(cap >= 64 && cap <= UINT32_MAX);
+	*a = (struct xor_app){ .buf = buf, .cap = (uint32_t)cap, .pos = HEADER, .lead = 255 };
+}
+
+void xor_app_set_buf(struct xor_app *a, uint8_t *buf, size_t cap)
+{
+	CHECK(cap >= a->pos && cap <= UINT32_MAX);
+	a->buf = buf;
+	a->cap = (uint32_t)cap;
+}
+
+/* As bitw_put, on the members of the appender. */
+static ALWAYS_INLINE void put(struct xor_app *a, uint64_t v, unsigned n)
+{
+	uint64_t left = v << (64 - n);
+	unsigned held = a->acc_n, total = held + n;
+	uint64_t acc = a->acc | left >> held;
+	if (total >= 64) {
+		store_be64(a->buf + a->pos, acc);
+		a->pos += 8;
+		acc = held ? left << (64 - held) : 0;
+		total -= 64;
+	}
+	a->acc = acc;
+	a->acc_n = (uint8_t)total;
+}
+
+static void put_uvarint(struct xor_app *a, uint64_t v)
+{
+	for (; v >= 0x80; v >>= 7)
+		put(a, (v & 0x7f) | 0x80, 8);
+	put(a, v, 8);
+}
+
+/* The double delta of a time: the shortest of five forms. */
+static ALWAYS_INLINE void put_dod(struct xor_app *a, int64_t dod)
+{
+	if (dod == 0)
+		put(a, 0, 1);
+	else if (dod >= -8191 && dod <= 8192)
+		put(a, 2u << 14 | ((uint64_t)dod & 0x3fff), 16);
+	else if (dod >= -65535 && dod <= 65536)
+		put(a, 6u << 17 | ((uint64_t)dod & 0x1ffff), 20);
+	else if (dod >= -524287 && dod <= 524288)
+		put(a, 14u << 20 | ((uint64_t)dod & 0xfffff), 24);
+	else {
+		put(a, 15, 4);
+		put(a, (uint64_t)dod, 64);
+	}
+}
+
+/* '1', '0' or '1' + window, payload. `x` is not 0. */
+static ALWAYS_INLINE void put_xor(struct xor_app *a, uint64_t x)
+{
+	unsigned lead = (unsigned)__builtin_clzll(x), trail = (unsigned)__builtin_ctzll(x);
+	lead = lead > 31 ? 31 : lead;
+	if (lead >= a->lead && trail >= a->trail) {
+		trail = a->trail;
+		unsigned sig = 64u - a->lead - trail;
+		if (LIKELY(sig <= 62)) {
+			put(a, 2ULL << sig | x >> trail, sig + 2);
+		} else {
+			put(a, 2, 2);
+			put(a, x >> trail, sig);
+		}
+		return;
+	}
+	unsigned sig = 64 - lead - trail;
+	uint64_t ctl = 3u << 11 | lead << 6 | (sig & 63);
+	if (LIKELY(sig <= 51)) {
+		put(a, ctl << sig | x >> trail, sig + 13);
+	} else {
+		put(a, ctl, 13);
+		put(a, x >> trail, sig);
+	}
+	a->lead = (uint8_t)lead;
+	a->trail = (uint8_t)trail;
+}
+
+bool xor_append(struct xor_app *a, int64_t t, double v)
+{
+	if (UNLIKELY(a->cap - a->pos < XOR_ROOM || a->n == XOR_SAMPLES_MAX))
+		return false;
+	uint64_t bits = double_bits(v);
+	int64_t delta = (int64_t)((uint64_t)t - (uint64_t)a->t);
+	if (LIKELY(a->n >= 2)) {
+		put_dod(a, (int64_t)((uint64_t)delta - (uint64_t)a->delta));
+	} else if (a->n == 1) {
+		put_uvarint(a, (uint64_t)delta);
+	} else {
+		put_uvarint(a, (uint64_t)t << 1 ^ (uint64_t)(t >> 63));
+		put(a, bits, 64);
+		a->t_first = a->t = t;
+		a->delta = 0;
+		a->v = bits;
+		a->n = 1;
+		return true;
+	}
+	uint64_t x = bits ^ a->v;
+	if (x == 0)
+		put(a, 0, 1);
+	else
+		put_xor(a, x);
+	a->t = t;
+	a->delta = delta;
+	a->v = bits;
+	a->n++;
+	return true;
+}
+
+struct str xor_app_bytes(struct xor_app *a)
+{
+	CHECK(a->cap - a->pos >= 8);
+	store_be64(a->buf + a->pos, a->acc);
+	a->buf[0] = (uint8_t)(a->n >> 8);
+	a->buf[1] = (uint8_t)a->n;
+	return str_mem(a->buf, xor_app_size(a));
+}
+
+int xor_app_resume(struct xor_app *a, uint8_t *buf, size_t n, size_t cap, struct err *err)
+{
+	CHECK(n <= cap);
+	struct xor_iter it;
+	int r = xor_iter_init(&it, str_mem(buf, n), err);
+	if (r < 0)
+		return r;
+	xor_app_init(a, buf, cap);
+	int64_t t;
+	double v;
+	while ((r = xor_iter_next(&it, &t, &v, err)) > 0) {
+		if (it.i == 1)
+			a->t_first = t;
+	}
+	if (r < 0)
+		return r;
+	a->t = it.t;
+	a->delta = it.delta;
+	a->v = it.v;
+	a->n = (uint16_t)it.n;
+	if (it.windowed) {
+		a->lead = it.lead;
+		a->trail = it.trail;
+	}
+	uint32_t whole = (uint32_t)(it.bit >> 3), rest = (uint32_t)(it.bit & 7);
+	a->pos = whole;
+	a->acc_n = (uint8_t)rest;
+	a->acc = rest ? (uint64_t)(buf[whole] & (0xff00 >> rest)) << 56 : 0;
+	return 0;
+}
+
+/* --- walking ----------------------------------------------------------------- */
+
+static int damaged(struct err *err, uint32_t i, uint32_t n)
+{
+	return err_set(err, ERR_DATA_LOSS, "XOR chunk damaged at sample %u of %u", i + 1, n);
+}
+
+int xor_iter_init(struct xor_iter *it, struct str data, struct err *err)
+{
+	if (data.n < HEADER)
+		return err_set(err, ERR_DATA_LOSS, "XOR chunk of %zu bytes has no header", data.n);
+	*it = (struct xor_iter){ .data = data, .bit = 8 * HEADER, .n = xor_samples(data) };
+	return 0;
+}
+
+/* The next double delta of times. */
+static int64_t get_dod(struct bitr *r)
+{
+	static const uint8_t width[] = { 0, 14, 17, 20, 64 };
+	unsigned ones = leading_ones(bitr_peek(r), 4);
+	bitr_skip(r, ones + (ones < 4));
+	if (ones == 0)
+		return 0;
+	unsigned n = width[ones];
+	return sign_field(bitr_get64(r, n), n);
+}
+
+int xor_iter_next(struct xor_iter *it, int64_t *ret_t, double *ret_v, struct err *err)
+{
+	if (it->i >= it->n)
+		return 0;
+	struct bitr r = bitr_of(it->data, 0);
+	r.pos = it->bit;
+	if (it->i == 0) {
+		it->t = bitr_varint(&r);
+		it->v = bitr_get64(&r, 64);
+	} else {
+		if (it->i == 1)
+			it->delta = (int64_t)bitr_uvarint(&r);
+		else
+			it->delta = (int64_t)((uint64_t)it->delta + (uint64_t)get_dod(&r));
+		it->t = (int64_t)((uint64_t)it->t + (uint64_t)it->delta);
+		struct xor_window w = { it->lead, it->trail };
+		it->windowed |= bitr_peek(&r) >> 62 == 3;
+		it->v = bitr_xor(&r, &w, it->v);
+		it->lead = w.lead;
+		it->trail = w.trail;
+	}
+	if (r.bad)
+		return damaged(err, it->i, it->n);
+	it->bit = r.pos;
+	it->i++;
+	*ret_t = it->t;
+	*ret_v = double_of_bits(it->v);
+	return 1;
+}
+
+bool xor_first_time(struct str data, int64_t *ret_t)
+{
+	if (data.n <= HEADER || xor_samples(data) == 0)
+		return false;
+	struct bitr r = bitr_of(data, HEADER);
+	*ret_t = bitr_varint(&r);
+	return !r.bad;
+}
+
+/* --- decoding in bulk --------------------------------------------------------- */
+
+/*
+ * The stream as a register of bits that is refilled from memory: `buf` holds
+ * `n` valid bits, left-aligned; `p` is the next byte to load. Loads are of
+ * 8 bytes, so the caller keeps p at least that far from the end.
+ */
+struct refill {
+	const uint8_t *p;
+	uint64_t buf;
+	unsigned n;
+};
+
+/* Tops up to 56..63 bits, without a branch (Giesen, "Reading bits in far too many ways", variant 4). */
+static ALWAYS_INLINE void refill(struct refill *r)
+{
+	r->buf |= load_be64(r->p) >> r->n;
+	r->p += (63 - r->n) >> 3;
+	r->n |= 56;
+}
+
+static ALWAYS_INLINE void consume(struct refill *r, unsigned n)
+{
+	r->buf <<= n;
+	r->n -= n;
+}
+
+/* State of a bulk decode between samples. */
+struct walk {
+	struct refill r;
+	uint64_t t, delta, v;
+	unsigned lead, trail;
+	unsigned bad; /* an impossible window was seen */
+};
+
+/* 64 bits, from a register with at least 40. */
+static NO_INLINE uint64_t take64(struct refill *r)
+{
+	refill(r);
+	uint64_t hi = r->buf >> 32;
+	consume(r, 32);
+	refill(r);
+	uint64_t lo = r->buf >> 32;
+	consume(r, 32);
+	return hi << 32 | lo;
+}
+
+/* The double delta in the register; takes at most 24 bits of it, but for the 64-bit form. */
+static ALWAYS_INLINE uint64_t walk_dod(struct refill *r)
+{
+	if (LIKELY((int64_t)r->buf >= 0)) {
+		consume(r, 1);
+		return 0;
+	}
+	unsigned ones = leading_ones(r->buf, 4);
+	if (UNLIKELY(ones == 4)) {
+		consume(r, 4);
+		uint64_t dod = take64(r);
+		refill(r);
+		return dod;
+	}
+	unsigned n = 11 + 3 * ones; /* 14, 17, 20 */
+	uint64_t raw = r->buf << (ones + 1) >> (64 - n);
+	consume(r, ones + 1 + n);
+	return raw - ((uint64_t)(raw > 1ULL << (n - 1)) << n);
+}
+
+/* A sample from the third on: at most 145 bits, so p moves on by at most 19 bytes. */
+static ALWAYS_INLINE void walk_sample(struct walk *w)
+{
+	struct refill *r = &w->r;
+	refill(r);
+	w->delta += walk_dod(r);
+	w->t += w->delta;
+	if ((int64_t)r->buf >= 0) {
+		consume(r, 1);
+		return;
+	}
+	/* Both forms of window are computed; a jump here would be mispredicted on most real series. */
+	bool fresh = r->buf >> 62 & 1;
+	unsigned lead = (unsigned)(r->buf >> 57) & 31, sig = (unsigned)(r->buf >> 51) & 63;
+	unsigned most = 64 - lead;
+	sig = sig ? sig : 64;
+	w->bad |= fresh & (sig > most);
+	sig = sig < most ? sig : most;
+	w->lead = fresh ? lead : w->lead;
+	w->trail = fresh ? most - sig : w->trail;
+	consume(r, fresh ? 13 : 2);
+	refill(r);
+	unsigned bits = 64 - w->lead - w->trail; /* 1..64 */
+	uint64_t x;
+	if (LIKELY(bits <= 56)) {
+		x = r->buf >> (64 - bits);
+		consume(r, bits);
+	} else {
+		x = r->buf >> 32;
+		consume(r, 32);
+		refill(r);
+		x = x << (bits - 32) | r->buf >> (96 - bits);
+		consume(r, bits - 32);
+	}
+	w->v ^= x << w->trail;
+}
+
+/* Where the samples of a bulk decode go. */
+struct sink {
+	int64_t mint, maxt;
+	int64_t *t;
+	double *v;
+	size_t n;
+};
+
+/* Writes the sample and keeps it if it is in range; false past the range. */
+static ALWAYS_INLINE bool sink_put(struct sink *s, const struct walk *w, bool ranged)
+{
+	s->t[s->n] = (int64_t)w->t;
+	s->v[s->n] = double_of_bits(w->v);
+	if (!ranged) {
+		s->n++;
+		return true;
+	}
+	s->n += (int64_t)w->t >= s->mint && (int64_t)w->t <= s->maxt;
+	return (int64_t)w->t <= s->maxt;
+}
+
+/* Most bytes a sample moves p on by, plus the width of a load. */
+#define MARGIN 32
+
+/*
+ * Decodes samples [i, n) while p stays MARGIN bytes below `end`; the caller
+ * repeats on a padded copy of the rest. Returns the next i, n when done early.
+ */
+static ALWAYS_INLINE uint32_t walk_run(struct walk *w, uint32_t i, uint32_t n, const uint8_t *end,
+				       struct sink *s, bool ranged)
+{
+	struct walk l = *w;
+	for (; i < n && end - l.r.p >= MARGIN; i++) {
+		walk_sample(&l);
+		if (!sink_put(s, &l, ranged)) {
+			i = n;
+			break;
+		}
+	}
+	*w = l;
+	return i;
+}
+
+/* As walk_run on the last bytes, which lie in a buffer padded with zeros; stops where the data end. */
+static uint32_t walk_tail(struct walk *w, uint32_t i, uint32_t n, const uint8_t *data_end,
+			  struct sink *s)
+{
+	struct walk l = *w;
+	for (; i < n; i++) {
+		walk_sample(&l);
+		/* Bits taken so far are those loaded less those still in the register. */
+		if (l.bad || l.r.p - data_end > (ptrdiff_t)(l.r.n >> 3))
+			break;
+		if (!sink_put(s, &l, true)) {
+			i = n;
+			break;
+		}
+	}
+	*w = l;
+	return i;
+}
+
+/* The first two samples, which have forms of their own. Returns how many there were, negative when damaged. */
+static int walk_begin(struct walk *w, struct str data, uint32_t n, struct sink *s, bool *ret_past)
+{
+	struct bitr r = bitr_of(data, HEADER);
+	*ret_past = false;
+	for (uint32_t i = 0; i < 2 && i < n && !*ret_past; i++) {
+		if (i == 0) {
+			w->t = (uint64_t)bitr_varint(&r);
+			w->v = bitr_get64(&r, 64);
+		} else {
+			struct xor_window win = { 0, 0 };
+			w->delta = bitr_uvarint(&r);
+			w->t += w->delta;
+			w->v = bitr_xor(&r, &win, w->v);
+			w->lead = win.lead;
+			w->trail = win.trail;
+		}
+		if (r.bad)
+			return -(int)i - 1;
+		*ret_past = !sink_put(s, w, true);
+	}
+	/* Takes up the bit stream in the middle of a byte. */
+	w->r.p = r.p + (r.pos >> 3);
+	unsigned used = r.pos & 7;
+	if (used) {
+		w->r.buf = (uint64_t)*w->r.p++ << 56 << used;
+		w->r.n = 8 - used;
+	}
+	return 0;
+}
+
+static int decode(struct str data, struct sink *s, bool ranged, struct err *err)
+{
+	uint32_t n = xor_samples(data);
+	if (data.n < HEADER)
+		return err_set(err, ERR_DATA_LOSS, "XOR chunk of %zu bytes has no header", data.n);
+	struct walk w = { 0 };
+	bool past;
+	int r = walk_begin(&w, data, n, s, &past);
+	if (r < 0)
+		return damaged(err, (uint32_t)(-r - 1), n);
+	if (past || n <= 2)
+		return 0;
+	const uint8_t *end = (const uint8_t *)data.p + data.n;
+	uint32_t i = ranged ? walk_run(&w, 2, n, end, s, true) : walk_run(&w, 2, n, end, s, false);
+	if (i < n && !w.bad) {
+		uint8_t pad[MARGIN + 96] = { 0 };
+		size_t left = (size_t)(end - w.r.p);
+		CHECK(left < MARGIN);
+		memcpy(pad, w.r.p, left);
+		w.r.p = pad;
+		i = walk_tail(&w, i, n, pad + left, s);
+	}
+	return w.bad || i < n ? damaged(err, i < n ? i : n - 1, n) : 0;
+}
+
+int xor_decode(struct str data, int64_t *ret_t, double *ret_v, size_t *ret_n, struct err *err)
+{
+	struct sink s = { INT64_MIN, INT64_MAX, ret_t, ret_v, 0 };
+	int r = decode(data, &s, false, err);
+	*ret_n = r < 0 ? 0 : s.n;
+	return r;
+}
+
+int xor_decode_range(struct str data, int64_t mint, int64_t maxt, int64_t *ret_t, double *ret_v,
+		     size_t *ret_n, struct err *err)
+{
+	struct sink s = { mint, maxt, ret_t, ret_v, 0 };
+	int r = decode(data, &s, true, err);
+	*ret_n = r < 0 ? 0 : s.n;
+	return r;
+}
