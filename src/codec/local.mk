@@ -4,3 +4,5 @@ src_codec_libcodec_a_SOURCES = \
 	src/codec/varint.c src/codec/varint.h
 
 CODEC_LIBS = src/codec/libcodec.a $(BASE_LIBS)
+
+EXTRA_DIST += src/codec/gzip.h src/codec/snappy.h src/codec/zstd.h
