@@ -33,7 +33,7 @@ static inline struct str str_c(const char *s)
 /* `n` bytes at `p`. */
 static inline struct str str_mem(const void *p, size_t n)
 {
-	return (struct str){ p, n };
+	return (struct str){ (const char *)p, n };
 }
 
 /* Whether both hold the same bytes. */

@@ -1,0 +1,174 @@
+/* The only file that knows RE2. */
+#include "labels/re2_shim.h"
+#include "labels/regex.h"
+
+#include <cstdio>
+#include <re2/re2.h>
+#include <string>
+
+struct re2_shim {
+	re2::RE2 re;
+	re2_shim(const std::string &pattern, const re2::RE2::Options &opts) : re(pattern, opts)
+	{
+	}
+};
+
+/* RE2 reserves two thirds of its budget for programs and takes 16 bytes per instruction as a quarter of what it needs. */
+static int64_t budget_for(size_t max_program)
+{
+	return static_cast<int64_t>(max_program) * 4 * 3 / 2;
+}
+
+static const size_t BYTES_PER_INSTRUCTION = 16;
+
+/* Index after the class that begins with '[' at `i`. */
+static size_t skip_class(const char *p, size_t n, size_t i)
+{
+	i++;
+	if (i < n && p[i] == '^')
+		i++;
+	if (i < n && p[i] == ']')
+		i++;
+	while (i < n && p[i] != ']') {
+		if (p[i] == '\\') {
+			i += 2;
+		} else if (p[i] == '[' && i + 1 < n && p[i + 1] == ':') {
+			size_t j = i + 2;
+			while (j + 1 < n && !(p[j] == ':' && p[j + 1] == ']'))
+				j++;
+			i = j + 1 < n ? j + 2 : i + 1;
+		} else {
+			i++;
+		}
+	}
+	return i + 1;
+}
+
+/* Writes `(?<name>` as `(?P<name>`: Go takes both, this RE2 only the second. */
+static std::string with_old_group_names(struct str s)
+{
+	std::string out;
+	size_t i = 0;
+	while (i < s.n) {
+		size_t next = i + 1;
+		if (s.p[i] == '\\' && i + 1 < s.n && s.p[i + 1] == 'Q') {
+			std::string rest(s.p + i, s.n - i);
+			size_t e = rest.find("\\E");
+			next = e == std::string::npos ? s.n : i + e + 2;
+		} else if (s.p[i] == '\\') {
+			next = i + 2;
+		} else if (s.p[i] == '[') {
+			next = skip_class(s.p, s.n, i);
+		} else if (s.n - i > 3 && s.p[i] == '(' && s.p[i + 1] == '?' && s.p[i + 2] == '<' &&
+			   s.p[i + 3] != '=' && s.p[i + 3] != '!') {
+			out += "(?P<";
+			i += 3;
+			continue;
+		}
+		if (next > s.n)
+			next = s.n;
+		out.append(s.p + i, next - i);
+		i = next;
+	}
+	return out;
+}
+
+/* Go's wording of an error; the text is seen by users of the query API. */
+static const char *go_text(re2::RE2::ErrorCode code)
+{
+	switch (code) {
+	case re2::RE2::ErrorBadEscape:
+		return "invalid escape sequence";
+	case re2::RE2::ErrorBadCharClass:
+		return "invalid character class";
+	case re2::RE2::ErrorBadCharRange:
+		return "invalid character class range";
+	case re2::RE2::ErrorMissingBracket:
+		return "missing closing ]";
+	case re2::RE2::ErrorMissingParen:
+		return "missing closing )";
+	case re2::RE2::ErrorTrailingBackslash:
+		return "trailing backslash at end of expression";
+	case re2::RE2::ErrorRepeatArgument:
+		return "missing argument to repetition operator";
+	case re2::RE2::ErrorRepeatSize:
+		return "invalid repeat count";
+	case re2::RE2::ErrorRepeatOp:
+		return "invalid nested repetition operator";
+	case re2::RE2::ErrorBadPerlOp:
+		return "invalid or unsupported Perl syntax";
+	case re2::RE2::ErrorBadUTF8:
+		return "invalid UTF-8";
+	case re2::RE2::ErrorBadNamedCapture:
+		return "invalid named capture";
+	case re2::RE2::ErrorPatternTooLarge:
+		return "expression too large";
+	default:
+		return "internal error";
+	}
+}
+
+static void describe(const re2::RE2 &re, char *msg, size_t n)
+{
+	const std::string &arg = re.error_arg();
+	const char *text = go_text(re.error_code());
+	/* RE2 of this age has the text but no code for it. */
+	if (re.error().find("unexpected )") == 0)
+		text = "unexpected )";
+	if (arg.empty() || re.error_code() == re2::RE2::ErrorPatternTooLarge)
+		snprintf(msg, n, "error parsing regexp: %s", text);
+	else
+		snprintf(msg, n, "error parsing regexp: %s: `%.200s`", text, arg.c_str());
+}
+
+extern "C" struct re2_shim *re2_shim_new(struct str pattern, size_t max_program, char *msg, size_t n)
+{
+	re2::RE2::Options opts;
+	opts.set_dot_nl(true);
+	opts.set_log_errors(false);
+	opts.set_max_mem(budget_for(max_program));
+	struct re2_shim *re = new re2_shim(with_old_group_names(pattern), opts);
+	if (!re->re.ok()) {
+		describe(re->re, msg, n);
+		delete re;
+		return nullptr;
+	}
+	if (static_cast<size_t>(re->re.ProgramSize()) > max_program / BYTES_PER_INSTRUCTION) {
+		snprintf(msg, n, "error parsing regexp: expression too large");
+		delete re;
+		return nullptr;
+	}
+	return re;
+}
+
+extern "C" void re2_shim_free(struct re2_shim *re)
+{
+	delete re;
+}
+
+extern "C" bool re2_shim_match(const struct re2_shim *re, struct str s, struct str *groups, size_t n)
+{
+	re2::StringPiece text(s.n ? s.p : "", s.n);
+	re2::StringPiece sub[REGEX_MAX_GROUPS];
+	if (n > REGEX_MAX_GROUPS)
+		n = REGEX_MAX_GROUPS;
+	if (!re->re.Match(text, 0, s.n, re2::RE2::ANCHOR_BOTH, sub, static_cast<int>(n)))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		groups[i].p = sub[i].data();
+		groups[i].n = sub[i].size();
+	}
+	return true;
+}
+
+extern "C" size_t re2_shim_groups(const struct re2_shim *re)
+{
+	return static_cast<size_t>(re->re.NumberOfCapturingGroups());
+}
+
+extern "C" size_t re2_shim_group(const struct re2_shim *re, struct str name)
+{
+	const std::map<std::string, int> &names = re->re.NamedCapturingGroups();
+	auto it = names.find(std::string(name.p, name.n));
+	return it == names.end() ? 0 : static_cast<size_t>(it->second);
+}
