@@ -259,10 +259,10 @@ static const double *absolute(struct arena *a, const int64_t *deltas, uint32_t n
 	*ok &= counts != NULL;
 	if (!counts)
 		return NULL;
-	uint64_t c = 0;
+	double c = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		c += (uint64_t)deltas[i];
-		counts[i] = (double)(int64_t)c;
+		c += (double)deltas[i]; /* summed as doubles, as Prometheus does: matters above 2^53 */
+		counts[i] = c;
 	}
 	return counts;
 }
@@ -287,35 +287,6 @@ int hist_to_float(struct histogram *ret, const struct histogram *src, struct are
 
 /* --- spans --------------------------------------------------------------------- */
 
-/* A walk over the bucket indexes of a span list. */
-struct span_walk {
-	const struct hist_span *spans;
-	uint32_t n, i;  /* spans, current one */
-	uint32_t used;  /* buckets of it that were given out */
-	int64_t next;   /* index of the next bucket */
-};
-
-static struct span_walk span_walk_of(const struct hist_span *spans, uint32_t n)
-{
-	return (struct span_walk){ .spans = spans, .n = n, .next = n ? spans[0].offset : 0 };
-}
-
-/* The next bucket index; false at the end. */
-static bool span_walk_next(struct span_walk *w, int64_t *ret)
-{
-	while (w->i < w->n && w->used == w->spans[w->i].length) {
-		w->i++;
-		w->used = 0;
-		if (w->i < w->n)
-			w->next += w->spans[w->i].offset;
-	}
-	if (w->i >= w->n)
-		return false;
-	w->used++;
-	*ret = w->next++;
-	return true;
-}
-
 bool hist_spans_equal(const struct hist_span *a, uint32_t n_a, const struct hist_span *b,
 		      uint32_t n_b)
 {
@@ -323,10 +294,10 @@ bool hist_spans_equal(const struct hist_span *a, uint32_t n_a, const struct hist
 		return true;
 	if (hist_spans_buckets(a, n_a) != hist_spans_buckets(b, n_b))
 		return false;
-	struct span_walk wa = span_walk_of(a, n_a), wb = span_walk_of(b, n_b);
+	struct hist_span_walk wa = hist_span_walk_of(a, n_a), wb = hist_span_walk_of(b, n_b);
 	int64_t ia, ib;
-	while (span_walk_next(&wa, &ia)) {
-		if (!span_walk_next(&wb, &ib) || ia != ib)
+	while (hist_span_walk_next(&wa, &ia)) {
+		if (!hist_span_walk_next(&wb, &ib) || ia != ib)
 			return false;
 	}
 	return true;
@@ -385,10 +356,10 @@ static void compacted_add(struct compacted *c, bool is_float, uint64_t count)
 static void compact_side(const struct side *s, bool is_float, uint32_t max_empty,
 			 struct compacted *c)
 {
-	struct span_walk w = span_walk_of(s->spans, s->n_spans);
+	struct hist_span_walk w = hist_span_walk_of(s->spans, s->n_spans);
 	uint64_t abs = 0;
 	int64_t idx;
-	for (uint32_t i = 0; i < s->n && span_walk_next(&w, &idx); i++) {
+	for (uint32_t i = 0; i < s->n && hist_span_walk_next(&w, &idx); i++) {
 		abs = is_float ? s->counts[i] : abs + s->counts[i];
 		if (is_float ? double_of_bits(abs) == 0 : abs == 0)
 			continue;
@@ -432,6 +403,83 @@ int hist_compact(struct histogram *ret, const struct histogram *src, uint32_t ma
 	compact_side(&pos, src->is_float, max_empty, &p);
 	compact_side(&neg, src->is_float, max_empty, &n);
 	*ret = *src;
+	ret->pos_spans = p.spans;
+	ret->n_pos_spans = p.n_spans;
+	ret->pos_deltas = (const int64_t *)p.counts;
+	ret->n_pos = p.n;
+	ret->neg_spans = n.spans;
+	ret->n_neg_spans = n.n_spans;
+	ret->neg_deltas = (const int64_t *)n.counts;
+	ret->n_neg = n.n;
+	return 0;
+}
+
+/* --- lower resolution -------------------------------------------------------------- */
+
+/* Index at `shift` schemas lower: buckets end at powers, so index 1 and 2 become 1 when shift is 1. */
+static int64_t lower_index(int64_t idx, unsigned shift)
+{
+	return ((idx - 1) >> shift) + 1;
+}
+
+/* Adds up the buckets of a side that fall into the same wider bucket. */
+static bool reduce_side(const struct side *s, bool is_float, unsigned shift, struct arena *a,
+			struct compacted *c)
+{
+	*c = (struct compacted){ 0 };
+	if (s->n == 0)
+		return true;
+	c->counts = arena_array(a, s->n, sizeof(*c->counts));
+	c->spans = arena_array(a, s->n, sizeof(*c->spans));
+	if (!c->counts || !c->spans)
+		return false;
+	struct hist_span_walk w = hist_span_walk_of(s->spans, s->n_spans);
+	uint64_t abs = 0;
+	int64_t idx;
+	for (uint32_t i = 0; i < s->n && hist_span_walk_next(&w, &idx); i++) {
+		abs = is_float ? s->counts[i] : abs + s->counts[i];
+		int64_t low = lower_index(idx, shift);
+		if (c->n > 0 && low == c->end - 1) {
+			uint64_t *last = &c->counts[c->n - 1];
+			*last = is_float ? double_bits(double_of_bits(*last) + double_of_bits(abs)) :
+					   *last + abs;
+			continue;
+		}
+		if (c->n == 0 || low != c->end)
+			c->spans[c->n_spans++] = (struct hist_span){ (int32_t)(low - c->end), 0 };
+		c->end = low + 1;
+		c->spans[c->n_spans - 1].length++;
+		c->counts[c->n++] = abs;
+	}
+	for (uint32_t i = c->n; !is_float && i-- > 1;)
+		c->counts[i] -= c->counts[i - 1];
+	return true;
+}
+
+int hist_reduce_schema(struct histogram *ret, const struct histogram *src, int32_t schema,
+		       struct arena *a, struct err *err)
+{
+	if (hist_is_custom(src) || schema >= src->schema || src->schema > HIST_SCHEMA_RESERVED_MAX ||
+	    schema < HIST_SCHEMA_RESERVED_MIN)
+		return err_set(err, ERR_INVALID_ARGUMENT,
+			       "cannot reduce the resolution of a histogram from schema %d to %d",
+			       src->schema, schema);
+	struct side pos = { src->pos_spans, (const uint64_t *)src->pos_deltas, src->n_pos_spans,
+			    src->n_pos };
+	struct side neg = { src->neg_spans, (const uint64_t *)src->neg_deltas, src->n_neg_spans,
+			    src->n_neg };
+	int r = check_spans(pos.spans, pos.n_spans, pos.n, err);
+	if (r == 0)
+		r = check_spans(neg.spans, neg.n_spans, neg.n, err);
+	if (r < 0)
+		return r;
+	unsigned shift = (unsigned)(src->schema - schema);
+	struct compacted p, n;
+	if (!reduce_side(&pos, src->is_float, shift, a, &p) ||
+	    !reduce_side(&neg, src->is_float, shift, a, &n))
+		return arena_err(a, err);
+	*ret = *src;
+	ret->schema = schema;
 	ret->pos_spans = p.spans;
 	ret->n_pos_spans = p.n_spans;
 	ret->pos_deltas = (const int64_t *)p.counts;

@@ -120,6 +120,36 @@ struct histogram hist_stale(bool is_float);
 /* Sum of the lengths of `n` spans: the number of buckets they describe. Cannot overflow. */
 uint64_t hist_spans_buckets(const struct hist_span *spans, uint32_t n);
 
+/* A walk over the bucket indexes that a span list covers; members are private. */
+struct hist_span_walk {
+	const struct hist_span *spans;
+	uint32_t n, i; /* spans, current one */
+	uint32_t used; /* buckets of it that were given out */
+	int64_t next;  /* index of the next bucket */
+};
+
+/* A walk that starts before the first bucket. */
+static inline struct hist_span_walk hist_span_walk_of(const struct hist_span *spans, uint32_t n)
+{
+	return (struct hist_span_walk){ .spans = spans, .n = n, .next = n ? spans[0].offset : 0 };
+}
+
+/* The next bucket index; false at the end. */
+static inline bool hist_span_walk_next(struct hist_span_walk *w, int64_t *ret)
+{
+	while (w->i < w->n && w->used == w->spans[w->i].length) {
+		w->i++;
+		w->used = 0;
+		if (w->i < w->n)
+			w->next += w->spans[w->i].offset;
+	}
+	if (w->i >= w->n)
+		return false;
+	w->used++;
+	*ret = w->next++;
+	return true;
+}
+
 /*
  * Whether the histogram is consistent: known schema, spans that match the
  * buckets, no negative counts, counts that add up, custom bounds finite and
@@ -148,6 +178,15 @@ int hist_to_float(struct histogram *ret, const struct histogram *src, struct are
  */
 int hist_compact(struct histogram *ret, const struct histogram *src, uint32_t max_empty,
 		 struct arena *a, struct err *err) MUST_CHECK;
+
+/*
+ * The histogram at a lower resolution: exponential `src` with schema above
+ * `schema`, whose buckets are added up pairwise, 2^(difference) at a time.
+ * Result in `a`, bounds shared. INVALID_ARGUMENT when the schema is custom or
+ * not above, or spans and buckets do not match. Source: ReduceResolution.
+ */
+int hist_reduce_schema(struct histogram *ret, const struct histogram *src, int32_t schema,
+		       struct arena *a, struct err *err) MUST_CHECK;
 
 /*
  * Whether both describe the same histogram: same form, schema, thresholds,
