@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -79,6 +80,7 @@ struct reactor *reactor_new(struct logger *lg, struct err *err)
 	struct reactor *r = xcalloc(1, sizeof(*r));
 	struct event_config *cfg = event_config_new();
 	CHECK(cfg);
+	signal(SIGPIPE, SIG_IGN); /* a closed peer is an error of the write */
 	event_config_set_flag(cfg, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_PRECISE_TIMER);
 	r->base = event_base_new_with_config(cfg);
 	event_config_free(cfg);
