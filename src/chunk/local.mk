@@ -1,5 +1,6 @@
 noinst_LIBRARIES += src/chunk/libchunk.a
 src_chunk_libchunk_a_SOURCES = \
+	src/chunk/aggr.c src/chunk/aggr.h \
 	src/chunk/bits.c src/chunk/bits.h \
 	src/chunk/chunk.c src/chunk/chunk.h \
 	src/chunk/hist.h src/chunk/hist_app.c src/chunk/hist_decode.c \

@@ -9,4 +9,9 @@ FUZZ_MAIN = tests/fuzz/replay.c
 endif
 FUZZ_TARGETS =
 
+FUZZ_TARGETS += tests/fuzz/fuzz_chunk
+tests_fuzz_fuzz_chunk_SOURCES = tests/fuzz/fuzz_chunk.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_chunk_LDADD = $(CHUNK_LIBS)
+tests_fuzz_fuzz_chunk_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
 check_PROGRAMS += $(FUZZ_TARGETS)
