@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "chunk/bits.h"
 #include "chunk/histogram.h"
+#include "codec/varint.h"
 
 #define HEADER 2
 
@@ -275,47 +276,65 @@ static NO_INLINE uint64_t take64(struct refill *r)
 	return hi << 32 | lo;
 }
 
-/* The double delta in the register; takes at most 24 bits of it, but for the 64-bit form. */
-static ALWAYS_INLINE uint64_t walk_dod(struct refill *r)
+/* Fields of 17, 20 and 64 bits, for a register that begins with '11'. */
+static ALWAYS_INLINE uint64_t walk_long_dod(struct refill *r)
 {
-	if (LIKELY((int64_t)r->buf >= 0)) {
-		consume(r, 1);
-		return 0;
-	}
 	unsigned ones = leading_ones(r->buf, 4);
 	if (UNLIKELY(ones == 4)) {
-		consume(r, 4);
-		uint64_t dod = take64(r);
-		refill(r);
+		struct refill slow = *r; /* a copy, so that *r can stay in registers */
+		consume(&slow, 4);
+		uint64_t dod = take64(&slow);
+		refill(&slow);
+		*r = slow;
 		return dod;
 	}
-	unsigned n = 11 + 3 * ones; /* 14, 17, 20 */
+	unsigned n = 11 + 3 * ones;
 	uint64_t raw = r->buf << (ones + 1) >> (64 - n);
 	consume(r, ones + 1 + n);
 	return raw - ((uint64_t)(raw > 1ULL << (n - 1)) << n);
 }
 
-/* A sample from the third on: at most 145 bits, so p moves on by at most 19 bytes. */
+/* The double delta in the register; takes at most 24 bits of it, but for the 64-bit form. */
+static ALWAYS_INLINE uint64_t walk_dod(struct refill *r)
+{
+	if ((int64_t)r->buf >= 0) {
+		consume(r, 1);
+		return 0;
+	}
+	if (LIKELY((int64_t)(r->buf << 1) >= 0)) {
+		uint64_t raw = r->buf << 2 >> 50;
+		consume(r, 16);
+		return raw - ((uint64_t)(raw > 8192) << 14);
+	}
+	return walk_long_dod(r);
+}
+
+/*
+ * A sample from the third on: at most 145 bits, so p moves on by at most 19
+ * bytes. The jumps are on purpose: on real series they are mostly foreseen,
+ * and then the next sample need not wait for the widths found in this one.
+ */
 static ALWAYS_INLINE void walk_sample(struct walk *w)
 {
 	struct refill *r = &w->r;
-	refill(r);
 	w->delta += walk_dod(r);
 	w->t += w->delta;
 	if ((int64_t)r->buf >= 0) {
 		consume(r, 1);
 		return;
 	}
-	/* Both forms of window are computed; a jump here would be mispredicted on most real series. */
-	bool fresh = r->buf >> 62 & 1;
-	unsigned lead = (unsigned)(r->buf >> 57) & 31, sig = (unsigned)(r->buf >> 51) & 63;
-	unsigned most = 64 - lead;
-	sig = sig ? sig : 64;
-	w->bad |= fresh & (sig > most);
-	sig = sig < most ? sig : most;
-	w->lead = fresh ? lead : w->lead;
-	w->trail = fresh ? most - sig : w->trail;
-	consume(r, fresh ? 13 : 2);
+	if (UNLIKELY((int64_t)(r->buf << 1) < 0)) {
+		unsigned lead = (unsigned)(r->buf >> 57) & 31, sig = (unsigned)(r->buf >> 51) & 63;
+		unsigned most = 64 - lead;
+		sig = sig ? sig : 64;
+		w->bad |= sig > most;
+		sig = sig < most ? sig : most;
+		w->lead = lead;
+		w->trail = most - sig;
+		consume(r, 13);
+	} else {
+		consume(r, 2);
+	}
 	refill(r);
 	unsigned bits = 64 - w->lead - w->trail; /* 1..64 */
 	uint64_t x;
@@ -357,6 +376,23 @@ static ALWAYS_INLINE bool sink_put(struct sink *s, const struct walk *w, bool ra
 #define MARGIN 32
 
 /*
+ * Samples whose value and step repeat, two zero bits each: `buf` begins with
+ * them. Gives at most `most`; returns how many there were.
+ */
+static ALWAYS_INLINE uint32_t walk_same(struct walk *w, uint32_t most, struct sink *s, bool ranged)
+{
+	uint32_t k = (uint32_t)__builtin_clzll(w->r.buf | 1ULL << 8) / 2; /* 27 at most: 54 bits */
+	k = k < most ? k : most;
+	consume(&w->r, 2 * k);
+	for (uint32_t j = 0; j < k; j++) {
+		w->t += w->delta;
+		if (!sink_put(s, w, ranged))
+			return most;
+	}
+	return k;
+}
+
+/*
  * Decodes samples [i, n) while p stays MARGIN bytes below `end`; the caller
  * repeats on a padded copy of the rest. Returns the next i, n when done early.
  */
@@ -364,57 +400,81 @@ static ALWAYS_INLINE uint32_t walk_run(struct walk *w, uint32_t i, uint32_t n, c
 				       struct sink *s, bool ranged)
 {
 	struct walk l = *w;
-	for (; i < n && end - l.r.p >= MARGIN; i++) {
-		walk_sample(&l);
-		if (!sink_put(s, &l, ranged)) {
-			i = n;
-			break;
+	struct sink o = *s;
+	while (i < n && end - l.r.p >= MARGIN) {
+		refill(&l.r);
+		if (l.r.buf >> 62 == 0) {
+			i += walk_same(&l, n - i, &o, ranged);
+			continue;
 		}
+		walk_sample(&l);
+		i = sink_put(&o, &l, ranged) ? i + 1 : n;
 	}
 	*w = l;
+	s->n = o.n;
 	return i;
+}
+
+/* Whether more bits were taken than there are before `end`: those loaded, less those still in the register. */
+static ALWAYS_INLINE bool walk_overran(const struct walk *w, const uint8_t *end)
+{
+	return w->r.p - end > (ptrdiff_t)(w->r.n >> 3);
 }
 
 /* As walk_run on the last bytes, which lie in a buffer padded with zeros; stops where the data end. */
-static uint32_t walk_tail(struct walk *w, uint32_t i, uint32_t n, const uint8_t *data_end,
-			  struct sink *s)
+static ALWAYS_INLINE uint32_t walk_tail(struct walk *w, uint32_t i, uint32_t n,
+					const uint8_t *data_end, struct sink *s, bool ranged)
 {
 	struct walk l = *w;
-	for (; i < n; i++) {
-		walk_sample(&l);
-		/* Bits taken so far are those loaded less those still in the register. */
-		if (l.bad || l.r.p - data_end > (ptrdiff_t)(l.r.n >> 3))
-			break;
-		if (!sink_put(s, &l, true)) {
-			i = n;
-			break;
+	struct sink o = *s;
+	while (i < n) {
+		uint32_t k = 1;
+		bool more = true;
+		refill(&l.r);
+		if (l.r.buf >> 62 == 0) {
+			k = walk_same(&l, n - i, &o, ranged);
+		} else {
+			walk_sample(&l);
+			more = sink_put(&o, &l, ranged);
 		}
+		if (l.bad || walk_overran(&l, data_end))
+			break;
+		i = more ? i + k : n;
 	}
 	*w = l;
+	s->n = o.n;
 	return i;
 }
 
-/* The first two samples, which have forms of their own. Returns how many there were, negative when damaged. */
+/* The first two samples, which have forms of their own, in whole bytes but for the last value. 0, or minus the damaged one. */
 static int walk_begin(struct walk *w, struct str data, uint32_t n, struct sink *s, bool *ret_past)
 {
-	struct bitr r = bitr_of(data, HEADER);
+	const uint8_t *p = (const uint8_t *)data.p + HEADER, *end = (const uint8_t *)data.p + data.n;
+	int64_t t0 = 0;
 	*ret_past = false;
-	for (uint32_t i = 0; i < 2 && i < n && !*ret_past; i++) {
-		if (i == 0) {
-			w->t = (uint64_t)bitr_varint(&r);
-			w->v = bitr_get64(&r, 64);
-		} else {
-			struct xor_window win = { 0, 0 };
-			w->delta = bitr_uvarint(&r);
-			w->t += w->delta;
-			w->v = bitr_xor(&r, &win, w->v);
-			w->lead = win.lead;
-			w->trail = win.trail;
-		}
-		if (r.bad)
-			return -(int)i - 1;
-		*ret_past = !sink_put(s, w, true);
-	}
+	if (n == 0)
+		return 0;
+	p = varint_get_signed(p, end, &t0);
+	if (!p || end - p < 8)
+		return -1;
+	w->t = (uint64_t)t0;
+	w->v = load_be64(p);
+	p += 8;
+	*ret_past = !sink_put(s, w, true);
+	if (*ret_past || n == 1)
+		return 0;
+	p = varint_get(p, end, &w->delta);
+	if (!p)
+		return -2;
+	w->t += w->delta;
+	struct bitr r = bitr_of(str_mem(p, (size_t)(end - p)), 0);
+	struct xor_window win = { 0, 0 };
+	w->v = bitr_xor(&r, &win, w->v);
+	w->lead = win.lead;
+	w->trail = win.trail;
+	if (r.bad)
+		return -2;
+	*ret_past = !sink_put(s, w, true);
 	/* Takes up the bit stream in the middle of a byte. */
 	w->r.p = r.p + (r.pos >> 3);
 	unsigned used = r.pos & 7;
@@ -423,6 +483,45 @@ static int walk_begin(struct walk *w, struct str data, uint32_t n, struct sink *
 		w->r.n = 8 - used;
 	}
 	return 0;
+}
+
+/* Samples from the third on. Returns how many were decoded, counted with the first two; fewer than n is damage. */
+static ALWAYS_INLINE uint32_t walk_all(struct walk *w, uint32_t n, const uint8_t *end,
+				       struct sink *s, bool ranged)
+{
+	uint32_t i = ranged ? walk_run(w, 2, n, end, s, true) : walk_run(w, 2, n, end, s, false);
+	if (i == n || w->bad)
+		return i;
+	uint8_t pad[MARGIN + 96] = { 0 };
+	size_t left = (size_t)(end - w->r.p);
+	CHECK(left < MARGIN);
+	memcpy(pad, w->r.p, left);
+	w->r.p = pad;
+	return ranged ? walk_tail(w, i, n, pad + left, s, true) :
+			walk_tail(w, i, n, pad + left, s, false);
+}
+
+static uint32_t walk_all_portable(struct walk *w, uint32_t n, const uint8_t *end, struct sink *s,
+				  bool ranged)
+{
+	return walk_all(w, n, end, s, ranged);
+}
+
+/* The same with shifts that do not touch the flags: a third faster. */
+TARGET("bmi,bmi2,lzcnt")
+static uint32_t walk_all_bmi2(struct walk *w, uint32_t n, const uint8_t *end, struct sink *s,
+			      bool ranged)
+{
+	return walk_all(w, n, end, s, ranged);
+}
+
+static bool have_bmi2(void)
+{
+#if defined(__x86_64__)
+	return __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("lzcnt");
+#else
+	return false;
+#endif
 }
 
 static int decode(struct str data, struct sink *s, bool ranged, struct err *err)
@@ -438,15 +537,8 @@ static int decode(struct str data, struct sink *s, bool ranged, struct err *err)
 	if (past || n <= 2)
 		return 0;
 	const uint8_t *end = (const uint8_t *)data.p + data.n;
-	uint32_t i = ranged ? walk_run(&w, 2, n, end, s, true) : walk_run(&w, 2, n, end, s, false);
-	if (i < n && !w.bad) {
-		uint8_t pad[MARGIN + 96] = { 0 };
-		size_t left = (size_t)(end - w.r.p);
-		CHECK(left < MARGIN);
-		memcpy(pad, w.r.p, left);
-		w.r.p = pad;
-		i = walk_tail(&w, i, n, pad + left, s);
-	}
+	uint32_t i = have_bmi2() ? walk_all_bmi2(&w, n, end, s, ranged) :
+				   walk_all_portable(&w, n, end, s, ranged);
 	return w.bad || i < n ? damaged(err, i < n ? i : n - 1, n) : 0;
 }
 
