@@ -1,0 +1,8 @@
+noinst_LIBRARIES += src/series/libseries.a
+src_series_libseries_a_SOURCES = \
+	src/series/dedup.c src/series/dedup.h \
+	src/series/merge.c src/series/merge.h \
+	src/series/samples.c src/series/samples.h \
+	src/series/series.c src/series/series.h
+
+SERIES_LIBS = src/series/libseries.a $(CHUNK_LIBS) $(LABELS_LIBS) $(BASE_LIBS)
