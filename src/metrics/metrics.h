@@ -114,7 +114,7 @@ typedef void metrics_collect_fn(void *arg);
 /* Has fn(arg) called before every exposition, in order of registration. */
 void metrics_on_collect(struct metrics_registry *r, metrics_collect_fn *fn, void *arg);
 
-/* Forgets the hooks with this argument, before what it points to goes. */
+/* Forgets the hooks and read functions with this argument, before what it points to goes. */
 void metrics_off_collect(struct metrics_registry *r, void *arg);
 
 /* Reads a number at the time of exposition. */
@@ -126,7 +126,7 @@ struct counter *metrics_counter(struct metrics_registry *r, const char *name, co
 /* A gauge without labels. */
 struct gauge *metrics_gauge(struct metrics_registry *r, const char *name, const char *help);
 
-/* A gauge whose value is fn(arg); metrics_off_read ends it. */
+/* A gauge whose value is fn(arg); metrics_off_collect ends it, keeping the last value. */
 void metrics_gauge_fn(struct metrics_registry *r, const char *name, const char *help,
 		      metrics_read_fn *fn, void *arg);
 

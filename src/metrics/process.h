@@ -10,8 +10,16 @@
 
 #include <stdbool.h>
 
-/* Registers process_* (CPU, descriptors, memory, start time, network bytes), read from /proc at each exposition. */
-void metrics_process_init(struct metrics_registry *r);
+struct process_metrics;
+
+/*
+ * Registers process_* (CPU, descriptors, memory, start time, network bytes),
+ * read from /proc at each exposition. Free after the registry.
+ */
+struct process_metrics *metrics_process_new(struct metrics_registry *r);
+
+/* Frees it; NULL is fine. */
+void metrics_process_free(struct process_metrics *m);
 
 /* Registers thanos_build_info with these labels (goos, goarch, tags are filled in). */
 void metrics_build_info_init(struct metrics_registry *r, const char *version, const char *revision,

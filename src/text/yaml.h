@@ -17,6 +17,7 @@
 #ifndef TEXT_YAML_H
 #define TEXT_YAML_H
 
+#include "base/compiler.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -31,6 +32,7 @@ struct yaml_limits {
 	size_t nodes; /* scalars, lists and maps after expansion of aliases; 200 000 */
 };
 
+/* What a node is. Plain "", ~ and null are YNODE_NULL. */
 enum ynode_kind { YNODE_NULL, YNODE_SCALAR, YNODE_LIST, YNODE_MAP };
 
 struct ynode;
@@ -50,7 +52,8 @@ struct ynode {
 	bool quoted;   /* scalar: in quotes or a block, so never null, bool or number by its look */
 	uint32_t line; /* from 1 */
 	uint32_t n;    /* of items or pairs */
-	uint32_t size; /* nodes in the expanded subtree */
+	uint32_t size;   /* nodes in the expanded subtree */
+	uint32_t height; /* levels below it; 0 for a scalar */
 	struct str scalar; /* its text; a zero byte follows */
 	union {
 		struct ynode **items; /* list */
@@ -76,6 +79,9 @@ void ydoc_free(struct ydoc *d);
 
 /* The root; a YNODE_NULL node for an empty document. */
 struct ynode *ydoc_root(const struct ydoc *d);
+
+/* The name of the file, as it was given. */
+const char *ydoc_file(const struct ydoc *d);
 
 /* Fills `err` with INVALID_ARGUMENT and "file:line: key \"path\": <text>". Returns the negated code. */
 int ynode_err(const struct ynode *n, struct err *err, const char *fmt, ...) PRINTF_LIKE(3, 4);

@@ -1,0 +1,388 @@
+#include "text/float.h"
+
+#include "base/compiler.h"
+#include "base/mem.h"
+#include "text/float_shim.h"
+#include "text/float_table.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A positive number: 0.d1d2...dn * 10^point, no trailing zeros. */
+struct decimal {
+	char d[24];
+	int n;
+	int point;
+};
+
+/* --- shortest digits --------------------------------------------------------- */
+
+static inline int floor_log2_pow10(int e)
+{
+	return (int)(((int64_t)e * 1741647) >> 19);
+}
+
+/* The upper 64 bits of g * cp, the lowest one set when bits below were lost. */
+static inline uint64_t round_to_odd(const struct pow10_entry *g, uint64_t cp)
+{
+	unsigned __int128 x = (unsigned __int128)g->lo * cp;
+	unsigned __int128 y = (unsigned __int128)g->hi * cp + (uint64_t)(x >> 64);
+	return (uint64_t)(y >> 64) | ((uint64_t)y > 1);
+}
+
+/*
+ * Schubfach: the shortest decimal m * 10^*ret_exp in the rounding interval of
+ * a double, the closest one of that length.
+ * (R. Giulietti, "The Schubfach way to render doubles", 2021; names as there.)
+ */
+static uint64_t schubfach(uint64_t bits, int *ret_exp)
+{
+	uint64_t f = bits & ((1ull << 52) - 1);
+	int e = (int)(bits >> 52);
+	uint64_t c = e ? f | 1ull << 52 : f;
+	int q = e ? e - 1075 : -1074;
+	bool odd = c & 1, closer_below = f == 0 && e > 1;
+	int k = (q * 1262611 - (closer_below ? 524031 : 0)) >> 22;
+	int h = q + floor_log2_pow10(-k) + 1;
+	const struct pow10_entry *g = &pow10_table[-k - POW10_MIN];
+	uint64_t lower = round_to_odd(g, (4 * c - 2 + closer_below) << h) + odd;
+	uint64_t vb = round_to_odd(g, (4 * c) << h);
+	uint64_t upper = round_to_odd(g, (4 * c + 2) << h) - odd;
+
+	uint64_t s = vb / 4;
+	if (s >= 10) {
+		uint64_t sp = s / 10;
+		bool below = lower <= 40 * sp, above = 40 * sp + 40 <= upper;
+		if (below != above) {
+			*ret_exp = k + 1;
+			return sp + above;
+		}
+	}
+	*ret_exp = k;
+	bool below = lower <= 4 * s, above = 4 * s + 4 <= upper;
+	if (below != above)
+		return s + above;
+	uint64_t mid = 4 * s + 2;
+	return s + (vb > mid || (vb == mid && (s & 1)));
+}
+
+static const char pairs[201] = "00010203040506070809101112131415161718192021222324252627282930313233343536"
+			       "37383940414243444546474849505152535455565758596061626364656667686970717273"
+			       "7475767778798081828384858687888990919293949596979899";
+
+/* Writes the decimal digits of v (none for 0) so that they end at `end`; returns where they begin. */
+static inline char *digits_before(char *end, uint64_t v)
+{
+	while (v >= 100000000) {
+		uint32_t low = (uint32_t)(v % 100000000);
+		v /= 100000000;
+		uint32_t a = low / 10000, b = low % 10000;
+		memcpy(end - 2, &pairs[b % 100 * 2], 2);
+		memcpy(end - 4, &pairs[b / 100 * 2], 2);
+		memcpy(end - 6, &pairs[a % 100 * 2], 2);
+		memcpy(end - 8, &pairs[a / 100 * 2], 2);
+		end -= 8;
+	}
+	uint32_t u = (uint32_t)v;
+	while (u >= 100) {
+		end -= 2;
+		memcpy(end, &pairs[u % 100 * 2], 2);
+		u /= 100;
+	}
+	if (u >= 10) {
+		end -= 2;
+		memcpy(end, &pairs[u * 2], 2);
+	} else if (u) {
+		*--end = (char)('0' + u);
+	}
+	return end;
+}
+
+/* m * 10^exp, m > 0. */
+static inline void decimal_set(struct decimal *x, uint64_t m, int exp)
+{
+	char tmp[24];
+	char *p = digits_before(tmp + 20, m);
+	int n = (int)(tmp + 20 - p);
+	/* A copy of fixed size is one or two moves; what lies beyond n is not used. */
+	memcpy(x->d, p, 20 < sizeof(tmp) - (size_t)(p - tmp) ? 20 : sizeof(tmp) - (size_t)(p - tmp));
+	x->point = n + exp;
+	while (x->d[n - 1] == '0')
+		n--;
+	x->n = n;
+}
+
+/*
+ * A decimal of at most 15 digits is the shortest one of its double, for no
+ * two of them share one. Finds it when it has at most 6 digits after the point.
+ */
+static inline bool decimal_small(struct decimal *x, double a)
+{
+	if (!(a < 1e9 && a >= 1e-6))
+		return false;
+	double t = a * 1e6;
+	uint64_t m = (uint64_t)(t + 0.5);
+	if ((double)m / 1e6 != a)
+		return false;
+	int exp = -6;
+	if (m % 1000 == 0) {
+		m /= 1000;
+		exp = -3;
+	}
+	decimal_set(x, m, exp);
+	return true;
+}
+
+static void decimal_of(struct decimal *x, double a)
+{
+	if (decimal_small(x, a))
+		return;
+	uint64_t bits;
+	memcpy(&bits, &a, sizeof(bits));
+	int exp;
+	uint64_t m = schubfach(bits, &exp);
+	decimal_set(x, m, exp);
+}
+
+/* --- layouts ----------------------------------------------------------------- */
+
+static char *put_plain(char *p, const struct decimal *x)
+{
+	if (x->point <= 0) {
+		*p++ = '0';
+		*p++ = '.';
+		memset(p, '0', (size_t)-x->point);
+		p += -x->point;
+		memcpy(p, x->d, (size_t)x->n);
+		return p + x->n;
+	}
+	if (x->point >= x->n) {
+		memcpy(p, x->d, (size_t)x->n);
+		memset(p + x->n, '0', (size_t)(x->point - x->n));
+		return p + x->point;
+	}
+	memcpy(p, x->d, (size_t)x->point);
+	p[x->point] = '.';
+	memcpy(p + x->point + 1, x->d + x->point, (size_t)(x->n - x->point));
+	return p + x->n + 1;
+}
+
+static char *put_exponent(char *p, const struct decimal *x, bool one_digit)
+{
+	int e = x->point - 1;
+	*p++ = x->d[0];
+	if (x->n > 1) {
+		*p++ = '.';
+		memcpy(p, x->d + 1, (size_t)x->n - 1);
+		p += x->n - 1;
+	}
+	*p++ = 'e';
+	*p++ = e < 0 ? '-' : '+';
+	e = e < 0 ? -e : e;
+	if (e >= 100)
+		*p++ = (char)('0' + e / 100);
+	if (e >= 10 || !one_digit)
+		*p++ = (char)('0' + e / 10 % 10);
+	*p++ = (char)('0' + e % 10);
+	return p;
+}
+
+static bool wants_exponent(const struct decimal *x, enum text_float_style style)
+{
+	int e = x->point - 1;
+	switch (style) {
+	case TEXT_FLOAT_F:
+		return false;
+	case TEXT_FLOAT_E:
+		return true;
+	case TEXT_FLOAT_G:
+		return e < -4 || e >= 6;
+	default:
+		return e < -6 || e >= 21;
+	}
+}
+
+/* Zero, infinities and NaN. */
+static size_t put_special(char *out, double v, enum text_float_style style)
+{
+	const char *s;
+	if (v == 0) {
+		s = style == TEXT_FLOAT_E ? "-0e+00" : "-0";
+		s += !signbit(v);
+	} else {
+		s = isnan(v) ? "NaN" : v > 0 ? "+Inf" : "-Inf";
+	}
+	size_t n = strlen(s);
+	memcpy(out, s, n);
+	return n;
+}
+
+size_t text_float(char *out, double v, enum text_float_style style)
+{
+	if (UNLIKELY(v == 0 || !isfinite(v)))
+		return put_special(out, v, style);
+	char *p = out;
+	double a = fabs(v);
+	if (v < 0)
+		*p++ = '-';
+	/* Whole numbers without exponent, the most common values of all. */
+	bool plain = style == TEXT_FLOAT_G ? a < 1e6 : style != TEXT_FLOAT_E;
+	if (plain && a < 9007199254740992.0 && (double)(uint64_t)a == a) {
+		char tmp[24];
+		char *q = digits_before(tmp + 20, (uint64_t)a);
+		size_t n = (size_t)(tmp + 20 - q);
+		memcpy(p, q, n);
+		return (size_t)(p - out) + n;
+	}
+	struct decimal x;
+	decimal_of(&x, a);
+	if (!wants_exponent(&x, style))
+		p = put_plain(p, &x);
+	else
+		p = put_exponent(p, &x, style == TEXT_FLOAT_GOJSON && x.point < 0);
+	return (size_t)(p - out);
+}
+
+void text_float_add(struct strbuf *b, double v, enum text_float_style style)
+{
+	char tmp[TEXT_FLOAT_MAX];
+	strbuf_add(b, tmp, text_float(tmp, v, style));
+}
+
+void text_seconds_add(struct strbuf *b, int64_t t_ms)
+{
+	uint64_t u = t_ms < 0 ? 0 - (uint64_t)t_ms : (uint64_t)t_ms;
+	uint32_t ms = (uint32_t)(u % 1000);
+	char tmp[32];
+	char *end = tmp + sizeof(tmp), *p = end;
+	if (ms) {
+		*--p = (char)('0' + ms % 10);
+		*--p = (char)('0' + ms / 10 % 10);
+		*--p = (char)('0' + ms / 100);
+		*--p = '.';
+	}
+	char *q = digits_before(p, u / 1000);
+	if (q == p)
+		*--q = '0';
+	if (t_ms < 0)
+		*--q = '-';
+	strbuf_add(b, q, (size_t)(end - q));
+}
+
+/* --- reading ------------------------------------------------------------------ */
+
+static bool is_digit(char c, bool hex)
+{
+	return (c >= '0' && c <= '9') || (hex && ((c | 32) >= 'a' && (c | 32) <= 'f'));
+}
+
+/* Go's rule: '_' stands between digits, or between the base prefix and a digit. */
+static bool underscores_ok(struct str s, bool hex)
+{
+	bool digit = hex, under = false; /* the character before, a prefix counting as a digit */
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '_') {
+			if (!digit)
+				return false;
+			digit = false;
+			under = true;
+			continue;
+		}
+		digit = is_digit(s.p[i], hex);
+		if (under && !digit)
+			return false;
+		under = false;
+	}
+	return !under;
+}
+
+/* Whether a number out of range is too large rather than too small. */
+static bool too_large(struct str s, bool hex)
+{
+	int64_t exp = 0, magnitude = 0;
+	bool point = false, found = false, negative = false;
+	size_t i = 0;
+	for (; i < s.n && (s.p[i] == '.' || is_digit(s.p[i], hex)); i++) {
+		if (s.p[i] == '.') {
+			point = true;
+			continue;
+		}
+		found |= s.p[i] != '0';
+		magnitude += found ? !point : -(int64_t)point;
+	}
+	i++;
+	if (i < s.n && (s.p[i] == '-' || s.p[i] == '+'))
+		negative = s.p[i++] == '-';
+	for (; i < s.n && exp < INT64_MAX / 100; i++)
+		exp = exp * 10 + (s.p[i] - '0');
+	return (hex ? 4 : 1) * magnitude + (negative ? -exp : exp) > 0;
+}
+
+/* An unsigned number without underscores; base prefix taken off. */
+static bool read_number(struct str s, bool hex, double *ret)
+{
+	if (s.n == 0 || !(is_digit(s.p[0], hex) || s.p[0] == '.'))
+		return false;
+	if (hex && !memchr(s.p, 'p', s.n) && !memchr(s.p, 'P', s.n))
+		return false;
+	int rc = float_shim_read(s.p, s.p + s.n, hex, ret);
+	if (rc < 0)
+		return false;
+	if (rc == 0)
+		return true;
+	*ret = too_large(s, hex) ? INFINITY : 0;
+	return *ret == 0;
+}
+
+static bool read_without_underscores(struct str s, bool hex, double *ret)
+{
+	if (!underscores_ok(s, hex))
+		return false;
+	char *copy = xmalloc(s.n);
+	size_t n = 0;
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] != '_')
+			copy[n++] = s.p[i];
+	bool ok = read_number(str_mem(copy, n), hex, ret);
+	free(copy);
+	return ok;
+}
+
+/* "inf", "infinity" with a sign or without, "nan" without. */
+static bool read_special(struct str s, bool has_sign, double *ret)
+{
+	if (str_eq_nocase(s, STR("inf")) || str_eq_nocase(s, STR("infinity"))) {
+		*ret = INFINITY;
+		return true;
+	}
+	if (!has_sign && str_eq_nocase(s, STR("nan"))) {
+		*ret = NAN;
+		return true;
+	}
+	return false;
+}
+
+bool text_parse_double(struct str s, double *ret)
+{
+	*ret = 0;
+	bool has_sign = s.n && (s.p[0] == '-' || s.p[0] == '+');
+	bool negative = has_sign && s.p[0] == '-';
+	if (has_sign)
+		s = str_mem(s.p + 1, s.n - 1);
+	bool ok;
+	if (s.n && (s.p[0] | 32) >= 'i' && (s.p[0] | 32) <= 'n') {
+		ok = read_special(s, has_sign, ret);
+	} else {
+		bool hex = s.n > 2 && s.p[0] == '0' && (s.p[1] | 32) == 'x';
+		if (hex)
+			s = str_mem(s.p + 2, s.n - 2);
+		ok = s.n && memchr(s.p, '_', s.n) ? read_without_underscores(s, hex, ret)
+						  : read_number(s, hex, ret);
+	}
+	if (!ok && !isinf(*ret))
+		*ret = 0;
+	else if (negative)
+		*ret = -*ret;
+	return ok;
+}

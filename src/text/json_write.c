@@ -1,0 +1,269 @@
+#include "text/json_write.h"
+
+#include "base/assert.h"
+#include "base/compiler.h"
+#include "text/float.h"
+
+#include <math.h>
+
+void jsonw_init(struct jsonw *w, struct strbuf *out, unsigned flags)
+{
+	*w = (struct jsonw){ .out = out, .flags = flags, .flush_at = SIZE_MAX };
+}
+
+void jsonw_set_flush(struct jsonw *w, jsonw_flush_fn *flush, void *arg, size_t flush_at)
+{
+	w->flush = flush;
+	w->arg = arg;
+	w->flush_at = flush_at;
+}
+
+void jsonw_set_flags(struct jsonw *w, unsigned flags)
+{
+	w->flags = flags;
+}
+
+bool jsonw_failed(const struct jsonw *w)
+{
+	return w->err.code != 0;
+}
+
+/* Hands the buffer on. After a failure what is written is thrown away, so the buffer stays small. */
+static void flush(struct jsonw *w)
+{
+	if (!w->err.code)
+		w->flush(w->arg, w->out, &w->err);
+	if (w->err.code)
+		strbuf_reset(w->out);
+}
+
+/* The end of a value: the next one needs a comma, and the buffer may go. */
+static inline void value_done(struct jsonw *w)
+{
+	w->comma = true;
+	if (UNLIKELY(w->out->n >= w->flush_at))
+		flush(w);
+}
+
+static inline void value_begin(struct jsonw *w)
+{
+	if (w->comma)
+		strbuf_add_ch(w->out, ',');
+}
+
+int jsonw_finish(struct jsonw *w, struct err *err)
+{
+	CHECK(w->depth == 0 || w->err.code);
+	if (!w->err.code && w->out->overflow)
+		err_set(&w->err, ERR_RESOURCE_EXHAUSTED, "JSON text is over %zu bytes",
+			w->out->limit);
+	if (w->flush && w->out->n && !w->err.code)
+		flush(w);
+	if (!w->err.code)
+		return 0;
+	if (err)
+		*err = w->err;
+	return -w->err.code;
+}
+
+static void open_with(struct jsonw *w, char c)
+{
+	value_begin(w);
+	CHECK(w->depth < JSONW_DEPTH);
+	w->depth++;
+	w->comma = false;
+	strbuf_add_ch(w->out, c);
+}
+
+static void close_with(struct jsonw *w, char c)
+{
+	CHECK(w->depth > 0);
+	w->depth--;
+	strbuf_add_ch(w->out, c);
+	value_done(w);
+}
+
+void jsonw_object_begin(struct jsonw *w)
+{
+	open_with(w, '{');
+}
+
+void jsonw_object_end(struct jsonw *w)
+{
+	close_with(w, '}');
+}
+
+void jsonw_array_begin(struct jsonw *w)
+{
+	open_with(w, '[');
+}
+
+void jsonw_array_end(struct jsonw *w)
+{
+	close_with(w, ']');
+}
+
+void jsonw_key_str(struct jsonw *w, struct str key)
+{
+	value_begin(w);
+	jsonw_add_quoted(w->out, key, w->flags);
+	strbuf_add_ch(w->out, ':');
+	w->comma = false;
+}
+
+void jsonw_key(struct jsonw *w, const char *key)
+{
+	jsonw_key_str(w, str_c(key));
+}
+
+void jsonw_str(struct jsonw *w, struct str s)
+{
+	value_begin(w);
+	jsonw_add_quoted(w->out, s, w->flags);
+	value_done(w);
+}
+
+void jsonw_cstr(struct jsonw *w, const char *s)
+{
+	jsonw_str(w, str_c(s));
+}
+
+void jsonw_i64(struct jsonw *w, int64_t v)
+{
+	value_begin(w);
+	strbuf_add_i64(w->out, v);
+	value_done(w);
+}
+
+void jsonw_u64(struct jsonw *w, uint64_t v)
+{
+	value_begin(w);
+	strbuf_add_u64(w->out, v);
+	value_done(w);
+}
+
+void jsonw_raw(struct jsonw *w, struct str json)
+{
+	value_begin(w);
+	strbuf_add_str(w->out, json);
+	value_done(w);
+}
+
+void jsonw_bool(struct jsonw *w, bool v)
+{
+	jsonw_raw(w, v ? STR("true") : STR("false"));
+}
+
+void jsonw_null(struct jsonw *w)
+{
+	jsonw_raw(w, STR("null"));
+}
+
+void jsonw_double(struct jsonw *w, double v)
+{
+	if (!isfinite(v)) {
+		jsonw_null(w);
+		return;
+	}
+	value_begin(w);
+	text_float_add(w->out, v, TEXT_FLOAT_GOJSON);
+	value_done(w);
+}
+
+void jsonw_sample_value(struct jsonw *w, double v)
+{
+	char tmp[TEXT_FLOAT_MAX + 2];
+	tmp[0] = '"';
+	size_t n = text_float(tmp + 1, v, TEXT_FLOAT_JSON);
+	tmp[n + 1] = '"';
+	jsonw_raw(w, str_mem(tmp, n + 2));
+}
+
+void jsonw_seconds(struct jsonw *w, int64_t t_ms)
+{
+	value_begin(w);
+	text_seconds_add(w->out, t_ms);
+	value_done(w);
+}
+
+void jsonw_sample(struct jsonw *w, int64_t t_ms, double v)
+{
+	char tmp[TEXT_FLOAT_MAX + 4];
+	strbuf_add(w->out, w->comma ? ",[" : "[", w->comma ? 2 : 1);
+	text_seconds_add(w->out, t_ms);
+	tmp[0] = ',';
+	tmp[1] = '"';
+	size_t n = 2 + text_float(tmp + 2, v, TEXT_FLOAT_JSON);
+	tmp[n++] = '"';
+	tmp[n++] = ']';
+	strbuf_add(w->out, tmp, n);
+	value_done(w);
+}
+
+/* --- strings ------------------------------------------------------------------- */
+
+/* 0: as it is; 1: escaped always; 2: escaped with JSONW_HTML; 3: begins a multi-byte character. */
+static const uint8_t byte_class[256] = {
+	[0 ... 0x1f] = 1, ['"'] = 1, ['\\'] = 1, ['<'] = 2, ['>'] = 2, ['&'] = 2, [0x80 ... 0xff] = 3,
+};
+
+/* Length of the well-formed multi-byte character at `s`, or 0. */
+static size_t char_length(struct str s)
+{
+	unsigned char c = (unsigned char)s.p[0];
+	size_t n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+	return n <= s.n && str_is_utf8(str_mem(s.p, n)) ? n : 0;
+}
+
+static void add_escaped_byte(struct strbuf *b, unsigned char c)
+{
+	static const char hex[] = "0123456789abcdef";
+	static const char named[32] = { ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r' };
+	if (c == '"' || c == '\\' || (c < 0x20 && named[c])) {
+		char e[2] = { '\\', c < 0x20 ? named[c] : (char)c };
+		strbuf_add(b, e, 2);
+		return;
+	}
+	char u[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
+	strbuf_add(b, u, 6);
+}
+
+/* Adds the character at `s` that is no plain byte; returns its length. */
+static size_t add_special(struct strbuf *b, struct str s, unsigned flags)
+{
+	unsigned char c = (unsigned char)s.p[0];
+	if (byte_class[c] != 3) {
+		add_escaped_byte(b, c);
+		return 1;
+	}
+	size_t n = char_length(s);
+	if (n == 0) {
+		strbuf_add(b, "\\ufffd", 6);
+		return 1;
+	}
+	if ((flags & JSONW_HTML) && n == 3 && memcmp(s.p, "\xe2\x80", 2) == 0 &&
+	    ((unsigned char)s.p[2] & 0xfe) == 0xa8) {
+		strbuf_add(b, (unsigned char)s.p[2] == 0xa8 ? "\\u2028" : "\\u2029", 6);
+		return n;
+	}
+	strbuf_add(b, s.p, n);
+	return n;
+}
+
+void jsonw_add_quoted(struct strbuf *b, struct str s, unsigned flags)
+{
+	uint8_t special = (uint8_t)(flags & JSONW_HTML ? 0xff : 0xfd); /* bit mask over byte_class */
+	size_t run = 0, i = 0;
+	strbuf_add_ch(b, '"');
+	while (i < s.n) {
+		if (LIKELY((byte_class[(unsigned char)s.p[i]] & special) == 0)) {
+			i++;
+			continue;
+		}
+		strbuf_add(b, s.p + run, i - run);
+		i += add_special(b, str_mem(s.p + i, s.n - i), flags);
+		run = i;
+	}
+	strbuf_add(b, s.p + run, i - run);
+	strbuf_add_ch(b, '"');
+}

@@ -1,0 +1,175 @@
+#include "text/json_read.h"
+#include "text/json_write.h"
+
+#include "unit/unit.h"
+
+#include <math.h>
+
+static void test_nested_values(void **state)
+{
+	struct strbuf b = { 0 };
+	struct jsonw w;
+	jsonw_init(&w, &b, JSONW_HTML);
+	jsonw_object_begin(&w);
+	jsonw_kv_cstr(&w, "status", "success");
+	jsonw_key(&w, "data");
+	jsonw_array_begin(&w);
+	jsonw_i64(&w, -5);
+	jsonw_object_begin(&w);
+	jsonw_object_end(&w);
+	jsonw_array_begin(&w);
+	jsonw_array_end(&w);
+	jsonw_sample(&w, 61500, 1.5);
+	jsonw_sample(&w, 300000, NAN);
+	jsonw_null(&w);
+	jsonw_raw(&w, STR("{\"x\":1}"));
+	jsonw_array_end(&w);
+	jsonw_kv_bool(&w, "b", true);
+	jsonw_kv_u64(&w, "u", UINT64_MAX);
+	jsonw_kv_double(&w, "d", 1e-7);
+	jsonw_kv_double(&w, "inf", INFINITY);
+	jsonw_object_end(&w);
+	assert_int_equal(jsonw_finish(&w, NULL), 0);
+	assert_string_equal(b.p, "{\"status\":\"success\",\"data\":[-5,{},[],[61.500,\"1.5\"],[300,\"NaN\"],null,"
+				 "{\"x\":1}],\"b\":true,\"u\":18446744073709551615,\"d\":1e-7,\"inf\":null}");
+	strbuf_fini(&b);
+}
+
+static void expect_quoted(struct str s, unsigned flags, const char *want)
+{
+	struct strbuf b = { 0 };
+	jsonw_add_quoted(&b, s, flags);
+	assert_string_equal(b.p, want);
+	strbuf_fini(&b);
+}
+
+static void test_escaping(void **state)
+{
+	expect_quoted(STR("<a&b>\"q\"\\n\n\t\r\b\f\x01\x7f"), 0,
+		      "\"<a&b>\\\"q\\\"\\\\n\\n\\t\\r\\b\\f\\u0001\x7f\"");
+	expect_quoted(STR("<a&b>"), JSONW_HTML, "\"\\u003ca\\u0026b\\u003e\"");
+	expect_quoted(STR("a\xe2\x80\xa8z\xe2\x80\xa9"), JSONW_HTML, "\"a\\u2028z\\u2029\"");
+	expect_quoted(STR("a\xe2\x80\xa8"), 0, "\"a\xe2\x80\xa8\"");
+	expect_quoted(STR("\xc3\xa9\xe6\x97\xa5\xf0\x9f\x98\x80"), JSONW_HTML,
+		      "\"\xc3\xa9\xe6\x97\xa5\xf0\x9f\x98\x80\"");
+	expect_quoted(STR("\xff\xc3(\xe2\x80"), 0, "\"\\ufffd\\ufffd(\\ufffd\\ufffd\"");
+	expect_quoted(str_mem("a\0b", 3), 0, "\"a\\u0000b\"");
+	expect_quoted(STR(""), 0, "\"\"");
+}
+
+struct sent {
+	struct strbuf all;
+	size_t flushes, largest;
+	int fail_after;
+};
+
+static int send_on(void *arg, struct strbuf *out, struct err *err)
+{
+	struct sent *s = arg;
+	if (s->fail_after >= 0 && s->flushes >= (size_t)s->fail_after)
+		return err_set(err, ERR_UNAVAILABLE, "peer went away");
+	s->flushes++;
+	if (out->n > s->largest)
+		s->largest = out->n;
+	strbuf_add_str(&s->all, strbuf_str(out));
+	strbuf_reset(out);
+	return 0;
+}
+
+static void test_large_answers_stream_through_a_small_buffer(void **state)
+{
+	struct sent s = { .fail_after = -1 };
+	struct strbuf b = { .limit = 2048 };
+	struct jsonw w;
+	jsonw_init(&w, &b, 0);
+	jsonw_set_flush(&w, send_on, &s, 1024);
+	jsonw_array_begin(&w);
+	for (int i = 0; i < 10000; i++)
+		jsonw_sample(&w, i * 1000, i);
+	jsonw_array_end(&w);
+	assert_int_equal(jsonw_finish(&w, NULL), 0);
+	assert_true(s.flushes > 50);
+	assert_in_range(s.largest, 1, 1100);
+	json_t *j;
+	assert_int_equal(text_json_parse(strbuf_str(&s.all), NULL, &j, NULL), 0);
+	assert_int_equal(json_array_size(j), 10000);
+	json_decref(j);
+	strbuf_fini(&s.all);
+	strbuf_fini(&b);
+}
+
+static void test_first_failure_sticks(void **state)
+{
+	struct sent s = { .fail_after = 2 };
+	struct strbuf b = { 0 };
+	struct jsonw w;
+	struct err err = ERR_NONE;
+	jsonw_init(&w, &b, 0);
+	jsonw_set_flush(&w, send_on, &s, 100);
+	jsonw_array_begin(&w);
+	for (int i = 0; i < 1000; i++) {
+		jsonw_i64(&w, 1000000000);
+		assert_true(b.n <= 120);
+	}
+	assert_true(jsonw_failed(&w));
+	assert_int_equal(jsonw_finish(&w, &err), -ERR_UNAVAILABLE);
+	assert_string_equal(err.msg, "peer went away");
+	assert_int_equal(s.flushes, 2);
+	strbuf_fini(&s.all);
+	strbuf_fini(&b);
+}
+
+static void test_overflow_without_callback_is_reported(void **state)
+{
+	struct strbuf b = { .limit = 10 };
+	struct jsonw w;
+	jsonw_init(&w, &b, 0);
+	jsonw_cstr(&w, "more than ten bytes");
+	assert_int_equal(jsonw_finish(&w, NULL), -ERR_RESOURCE_EXHAUSTED);
+	strbuf_fini(&b);
+}
+
+static void test_parse_limits(void **state)
+{
+	json_t *j;
+	struct err err = ERR_NONE;
+	assert_int_equal(text_json_parse(STR("{\"a\":1,\"a\":2,\"s\":\"[[[[,,,,\\\"\"}"),
+					 &(struct json_limits){ .depth = 1, .values = 5 }, &j, &err), 0);
+	assert_int_equal(json_integer_value(json_object_get(j, "a")), 2);
+	json_decref(j);
+	assert_int_equal(text_json_parse(STR("[[1]]"), &(struct json_limits){ .depth = 1 }, &j, &err),
+			 -ERR_RESOURCE_EXHAUSTED);
+	assert_int_equal(text_json_parse(STR("[1,2,3]"), &(struct json_limits){ .values = 3 }, &j, &err),
+			 -ERR_RESOURCE_EXHAUSTED);
+	assert_int_equal(text_json_parse(STR("[1]"), &(struct json_limits){ .bytes = 2 }, &j, &err),
+			 -ERR_RESOURCE_EXHAUSTED);
+	char deep[100000];
+	memset(deep, '[', sizeof(deep));
+	assert_int_equal(text_json_parse(str_mem(deep, sizeof(deep)), NULL, &j, &err),
+			 -ERR_RESOURCE_EXHAUSTED);
+}
+
+static void test_parse_errors_name_the_place(void **state)
+{
+	json_t *j;
+	struct err err = ERR_NONE;
+	assert_int_equal(text_json_parse(STR("{\n\"a\" 1}"), NULL, &j, &err), -ERR_INVALID_ARGUMENT);
+	assert_non_null(strstr(err.msg, "line 2"));
+	static const char *const bad[] = { "", "{", "[1,]", "\"\xff\"", "nul", "[1] x", "\"abc", "\"\\" };
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		assert_int_equal(text_json_parse(str_c(bad[i]), NULL, &j, &err), -ERR_INVALID_ARGUMENT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nested_values),
+		cmocka_unit_test(test_escaping),
+		cmocka_unit_test(test_large_answers_stream_through_a_small_buffer),
+		cmocka_unit_test(test_first_failure_sticks),
+		cmocka_unit_test(test_overflow_without_callback_is_reported),
+		cmocka_unit_test(test_parse_limits),
+		cmocka_unit_test(test_parse_errors_name_the_place),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
