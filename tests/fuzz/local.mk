@@ -14,4 +14,12 @@ tests_fuzz_fuzz_chunk_SOURCES = tests/fuzz/fuzz_chunk.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_chunk_LDADD = $(CHUNK_LIBS)
 tests_fuzz_fuzz_chunk_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_record tests/fuzz/fuzz_wal
+tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c tests/fuzz/record_walk.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_record_LDADD = $(TSDB_LIBS)
+tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_wal_SOURCES = tests/fuzz/fuzz_wal.c tests/fuzz/record_walk.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_wal_LDADD = $(TSDB_LIBS)
+tests_fuzz_fuzz_wal_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
 check_PROGRAMS += $(FUZZ_TARGETS)
