@@ -15,7 +15,7 @@ static struct metrics_registry *sample_registry(void)
 	counter_add(metrics_counter_with(v, METRICS_LABELS("500", "a\\b\"c\nd")), 1234567);
 	counter_add(metrics_counter_with(v, METRICS_LABELS("200", "")), 2);
 	gauge_set(metrics_gauge(r, "c_temp", "Back\\slash, \"quote\" and\nnewline."), -1.5);
-	struct histogram *h = metrics_histogram(r, "a_seconds", "Time.", (double[]){ .1, 1 }, 2);
+	struct metrics_histogram *h = metrics_histogram(r, "a_seconds", "Time.", (double[]){ .1, 1 }, 2);
 	histogram_observe(h, .1);
 	histogram_observe(h, .5);
 	histogram_observe(h, 7);
