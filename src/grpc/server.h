@@ -123,7 +123,7 @@ struct grpc_server_stats {
 	uint32_t calls;       /* handlers running now */
 	uint64_t calls_total;
 	uint64_t queued_bytes;      /* response bytes not yet handed to a connection, all streams */
-	uint64_t queued_bytes_peak; /* highest so far */
+	uint64_t queued_bytes_peak; /* most on any one stream so far */
 	uint64_t abuse_closed;      /* connections closed for floods */
 };
 

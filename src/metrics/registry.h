@@ -21,7 +21,7 @@ struct child {
 	union {
 		struct counter counter;
 		struct gauge gauge;
-		struct metrics_histogram histogram;
+		struct histogram histogram;
 		struct summary summary;
 	};
 };

@@ -1,9 +1,8 @@
 # Measurements: built and run by `make bench`, never by `make check`.
-BENCHES = tests/bench/bench_chunk tests/bench/bench_wire
+BENCHES = tests/bench/bench_chunk
 EXTRA_PROGRAMS += $(BENCHES)
 
 tests_bench_bench_chunk_LDADD = $(CHUNK_LIBS)
-tests_bench_bench_wire_LDADD = $(SERIES_LIBS)
 
 .PHONY: bench
 bench: $(BENCHES)

@@ -1,0 +1,142 @@
+#include "grpc/inbox.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* First size of the buffer. */
+#define START_BYTES 4096
+
+void grpc_inbox_init(struct grpc_inbox *in, struct budget *budget, uint64_t max_message)
+{
+	*in = (struct grpc_inbox){ .budget = budget, .max_message = max_message };
+}
+
+static void drop_held(struct grpc_inbox *in)
+{
+	free(in->held);
+	budget_give(in->budget, in->held_cap);
+	in->held = NULL;
+	in->held_cap = 0;
+}
+
+void grpc_inbox_fini(struct grpc_inbox *in)
+{
+	drop_held(in);
+	free(in->p);
+	budget_give(in->budget, in->cap);
+	*in = (struct grpc_inbox){ .budget = in->budget, .max_message = in->max_message };
+}
+
+/* Moves the untaken bytes to a buffer with room for `n` more. */
+static int grow(struct grpc_inbox *in, size_t n, struct err *err)
+{
+	size_t used = in->tail - in->head, want = used + n;
+	size_t cap = START_BYTES;
+	while (cap < want)
+		cap += cap / 2;
+	if (!budget_take(in->budget, cap))
+		return budget_err(in->budget, err);
+	uint8_t *p = xmalloc(cap);
+	if (used > 0)
+		memcpy(p, in->p + in->head, used);
+	if (in->viewed) {
+		drop_held(in);
+		in->held = in->p;
+		in->held_cap = in->cap;
+		in->viewed = false;
+	} else {
+		free(in->p);
+		budget_give(in->budget, in->cap);
+	}
+	in->p = p;
+	in->cap = cap;
+	in->head = 0;
+	in->tail = used;
+	return 0;
+}
+
+int grpc_inbox_push(struct grpc_inbox *in, const uint8_t *p, size_t n, struct err *err)
+{
+	if (in->cap - in->tail < n) {
+		size_t used = in->tail - in->head;
+		if (!in->viewed && in->head >= used && in->cap - used >= n) {
+			memcpy(in->p, in->p + in->head, used);
+			in->head = 0;
+			in->tail = used;
+		} else {
+			int rv = grow(in, n, err);
+			if (rv)
+				return rv;
+		}
+	}
+	if (n > 0)
+		memcpy(in->p + in->tail, p, n);
+	in->tail += n;
+	in->owed += n;
+	return 0;
+}
+
+static uint32_t prefix_length(const uint8_t *p)
+{
+	return (uint32_t)p[1] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 8 | p[4];
+}
+
+/* Ends the view of the last message and, where all was taken, starts at the front again. */
+static void end_view(struct grpc_inbox *in)
+{
+	drop_held(in);
+	in->viewed = false;
+	if (in->head == in->tail)
+		in->head = in->tail = 0;
+}
+
+int grpc_inbox_next(struct grpc_inbox *in, struct str *ret, bool *ret_compressed, bool *ret_found, struct err *err)
+{
+	*ret_found = false;
+	end_view(in);
+	size_t left = in->tail - in->head;
+	if (left < GRPC_PREFIX_BYTES)
+		return 0;
+	const uint8_t *p = in->p + in->head;
+	if (p[0] > 1)
+		return err_set(err, ERR_INTERNAL, "grpc: received unexpected payload format %u", p[0]);
+	uint64_t n = prefix_length(p);
+	if (n > in->max_message)
+		return err_set(err, ERR_RESOURCE_EXHAUSTED, "grpc: received message larger than max (%llu vs. %llu)",
+			       (unsigned long long)n, (unsigned long long)in->max_message);
+	if (left - GRPC_PREFIX_BYTES < n)
+		return 0;
+	*ret_compressed = p[0] == 1;
+	*ret = str_mem(p + GRPC_PREFIX_BYTES, n);
+	*ret_found = true;
+	in->head += GRPC_PREFIX_BYTES + n;
+	in->viewed = true;
+	return 0;
+}
+
+bool grpc_inbox_ready(const struct grpc_inbox *in)
+{
+	size_t left = in->tail - in->head;
+	if (left < GRPC_PREFIX_BYTES)
+		return false;
+	const uint8_t *p = in->p + in->head;
+	uint64_t n = prefix_length(p);
+	return p[0] > 1 || n > in->max_message || left - GRPC_PREFIX_BYTES >= n;
+}
+
+size_t grpc_inbox_left(const struct grpc_inbox *in)
+{
+	return in->tail - in->head;
+}
+
+size_t grpc_inbox_credit(struct grpc_inbox *in, bool waiting)
+{
+	uint64_t keep = waiting && !grpc_inbox_ready(in) ? 0 : in->tail - in->head;
+	if (in->owed <= keep)
+		return 0;
+	size_t n = (size_t)(in->owed - keep);
+	in->owed = keep;
+	return n;
+}
