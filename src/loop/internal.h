@@ -48,6 +48,7 @@ struct fiber {
 #endif
 };
 
+struct metrics_histogram;
 struct offload_pool;
 
 /* A call queued for the loop. */
@@ -70,6 +71,7 @@ struct reactor {
 	struct offload_pool *offload;
 	int64_t turn_start_ns; /* 0 between turns */
 	struct reactor_stats stats;
+	struct metrics_histogram *turn_histogram; /* NULL without metrics */
 
 	pthread_mutex_t post_lock; /* guards `posted` */
 	struct list posted;

@@ -160,7 +160,7 @@ static void add_count(const struct expo *x, const struct child *c, const char *s
 
 static void add_histogram(const struct expo *x, const struct child *c)
 {
-	const struct histogram *h = &c->histogram;
+	const struct metrics_histogram *h = &c->histogram;
 	uint64_t sum = 0;
 	for (size_t i = 0; i <= h->n; i++) {
 		double le = i < h->n ? h->upper[i] : INFINITY;

@@ -46,7 +46,7 @@ struct gauge {
 };
 
 /* A classic histogram: count per bucket, sum of values. */
-struct histogram {
+struct metrics_histogram {
 	const double *upper;  /* n upper bounds, ascending, without +Inf */
 	uint64_t *buckets;    /* n + 1 counts, not cumulative; the last one is above all bounds */
 	size_t n;
@@ -84,7 +84,7 @@ static inline void gauge_add(struct gauge *g, double d)
 }
 
 /* Counts one value into a histogram. */
-static inline void histogram_observe(struct histogram *h, double v)
+static inline void histogram_observe(struct metrics_histogram *h, double v)
 {
 	size_t i = 0;
 	while (i < h->n && !(v <= h->upper[i]))
@@ -135,7 +135,7 @@ void metrics_counter_fn(struct metrics_registry *r, const char *name, const char
 			metrics_read_fn *fn, void *arg);
 
 /* A histogram with the `n` upper bounds in `upper` (copied, ascending, without +Inf). */
-struct histogram *metrics_histogram(struct metrics_registry *r, const char *name, const char *help,
+struct metrics_histogram *metrics_histogram(struct metrics_registry *r, const char *name, const char *help,
 				    const double *upper, size_t n);
 
 /* A summary. */
@@ -173,7 +173,7 @@ struct counter *metrics_counter_with(struct metrics_vec *v, const char *const *v
 struct gauge *metrics_gauge_with(struct metrics_vec *v, const char *const *values);
 
 /* As metrics_counter_with, for histograms. */
-struct histogram *metrics_histogram_with(struct metrics_vec *v, const char *const *values);
+struct metrics_histogram *metrics_histogram_with(struct metrics_vec *v, const char *const *values);
 
 /* As metrics_counter_with, for summaries. */
 struct summary *metrics_summary_with(struct metrics_vec *v, const char *const *values);

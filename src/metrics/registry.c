@@ -275,7 +275,7 @@ struct gauge *metrics_gauge_with(struct metrics_vec *v, const char *const *value
 	return &child_with(v, values)->gauge;
 }
 
-struct histogram *metrics_histogram_with(struct metrics_vec *v, const char *const *values)
+struct metrics_histogram *metrics_histogram_with(struct metrics_vec *v, const char *const *values)
 {
 	CHECK(v->kind == METRICS_HISTOGRAM);
 	return &child_with(v, values)->histogram;
@@ -318,7 +318,7 @@ void metrics_counter_fn(struct metrics_registry *r, const char *name, const char
 	set_read(metrics_counter_vec(r, name, help, NULL), fn, arg);
 }
 
-struct histogram *metrics_histogram(struct metrics_registry *r, const char *name, const char *help,
+struct metrics_histogram *metrics_histogram(struct metrics_registry *r, const char *name, const char *help,
 				    const double *upper, size_t n)
 {
 	return metrics_histogram_with(metrics_histogram_vec(r, name, help, NULL, upper, n), NULL);

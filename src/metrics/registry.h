@@ -21,7 +21,7 @@ struct child {
 	union {
 		struct counter counter;
 		struct gauge gauge;
-		struct histogram histogram;
+		struct metrics_histogram histogram;
 		struct summary summary;
 	};
 };

@@ -2,54 +2,6 @@
 
 #include "base/assert.h"
 #include "base/compiler.h"
-#include "promql/functions.h"
-
-static struct promql_pos join(const struct promql_expr *a, const struct promql_expr *b)
-{
-	return (struct promql_pos){ promql_expr_pos(a).start, promql_expr_pos(b).end };
-}
-
-struct promql_pos promql_expr_pos(const struct promql_expr *e)
-{
-	switch (e->kind) {
-	case PROMQL_MATRIX:
-		return (struct promql_pos){ promql_expr_pos(e->matrix.selector).start, e->pos.end };
-	case PROMQL_SUBQUERY:
-		return (struct promql_pos){ promql_expr_pos(e->subquery.expr).start, e->pos.end };
-	case PROMQL_BINARY:
-		return join(e->binary.lhs, e->binary.rhs);
-	case PROMQL_UNARY:
-		return (struct promql_pos){ e->pos.start, promql_expr_pos(e->unary.expr).end };
-	default:
-		return e->pos;
-	}
-}
-
-enum promql_value_type promql_expr_type(const struct promql_expr *e)
-{
-	while (e->kind == PROMQL_PAREN || e->kind == PROMQL_UNARY)
-		e = e->kind == PROMQL_PAREN ? e->paren : e->unary.expr;
-	switch (e->kind) {
-	case PROMQL_NUMBER:
-	case PROMQL_DURATION:
-		return PROMQL_TYPE_SCALAR;
-	case PROMQL_STRING:
-		return PROMQL_TYPE_STRING;
-	case PROMQL_MATRIX:
-	case PROMQL_SUBQUERY:
-		return PROMQL_TYPE_MATRIX;
-	case PROMQL_CALL:
-		return e->call.func->ret;
-	case PROMQL_BINARY:
-		break;
-	default:
-		return PROMQL_TYPE_VECTOR;
-	}
-	return promql_expr_type(e->binary.lhs) == PROMQL_TYPE_SCALAR &&
-			       promql_expr_type(e->binary.rhs) == PROMQL_TYPE_SCALAR ?
-		       PROMQL_TYPE_SCALAR :
-		       PROMQL_TYPE_VECTOR;
-}
 
 const char *promql_type_name(enum promql_value_type t)
 {

@@ -121,11 +121,14 @@ struct promql_pos {
 	uint32_t start, end;
 };
 
+struct matcher;
+
 /* One label matcher, as written (the name selector `foo` is __name__="foo"). */
 struct promql_matcher {
 	enum promql_match_type type;
 	struct str name;
 	struct str value;
+	const struct matcher *compiled; /* labels/matcher.h; lives as long as the arena */
 };
 
 /* A list of label names, in the order written. */
@@ -235,12 +238,18 @@ struct promql_duration {
 	bool wrapped;            /* was in parentheses */
 };
 
-/* A node. */
+/*
+ * A node. `a or b or c ...` is a left-deep chain that may be as long as
+ * PROMQL_MAX_OPS: code that recurses should go down `binary.lhs` in a loop.
+ * Everything else nests at most PROMQL_MAX_DEPTH deep.
+ */
 struct promql_expr {
 	enum promql_kind kind;
-	bool step_invariant; /* the planner's mark; false from the parser */
-	uint32_t id;         /* 0 .. n-1, unique in the tree: for side tables */
-	struct promql_pos pos; /* use promql_expr_pos(): of some kinds only a part is stored */
+	enum promql_value_type type; /* of its value; a duration expression is a scalar */
+	bool step_invariant;   /* the planner's mark; false from the parser */
+	uint16_t height;       /* levels of nesting below and with it; a chain of operators is one */
+	uint32_t id;           /* 0 .. n-1, unique in the tree: for side tables */
+	struct promql_pos pos; /* the bytes it was written as, without blanks around */
 	union {
 		struct promql_number number;
 		struct str string; /* the value, unescaped */
@@ -257,10 +266,16 @@ struct promql_expr {
 };
 
 /* The bytes of the query text that make up `e`. */
-struct promql_pos promql_expr_pos(const struct promql_expr *e);
+static inline struct promql_pos promql_expr_pos(const struct promql_expr *e)
+{
+	return e->pos;
+}
 
 /* The type of the value of `e`; PROMQL_TYPE_SCALAR for duration expressions. */
-enum promql_value_type promql_expr_type(const struct promql_expr *e);
+static inline enum promql_value_type promql_expr_type(const struct promql_expr *e)
+{
+	return e->type;
+}
 
 /* "scalar", "vector", "matrix", "string" or "none". */
 const char *promql_type_name(enum promql_value_type t);

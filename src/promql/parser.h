@@ -63,9 +63,9 @@ int promql_parse(struct str text, const struct promql_parse_opts *opts, struct a
 		 struct err *err);
 
 /*
- * Parses a bare vector selector, as match[] parameters hold: as
- * promql_parse with the default options, but anything else than a selector
- * is an error. Offsets and @ are accepted and kept, as upstream does.
+ * Parses a bare vector selector without offset or @, as match[] parameters
+ * hold. A selector that matches every series ("{}") is accepted, as upstream
+ * does: refusing it is the caller's. Errors as promql_parse.
  */
 int promql_parse_selector(struct str text, struct arena *a, struct promql_expr **ret_expr,
 			  struct err *err);

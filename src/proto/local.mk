@@ -1,5 +1,5 @@
 # Code of the messages in /proto is made here by protoc-c, in the build folder only. Included as "proto/store.pb-c.h".
-PROTO_SOURCES = \
+PROTO_FILES = \
 	proto/any.proto \
 	proto/duration.proto \
 	proto/exemplars.proto \
@@ -59,16 +59,16 @@ PROTO_H = \
 	src/proto/timestamp.pb-c.h \
 	src/proto/types.pb-c.h \
 	src/proto/writev2.pb-c.h
-EXTRA_DIST += $(PROTO_SOURCES)
+EXTRA_DIST += $(PROTO_FILES)
 BUILT_SOURCES += $(PROTO_H)
 CLEANFILES += $(PROTO_C) $(PROTO_H) src/proto/descriptor_set.bin src/proto/descriptor_set.c
 
 src/proto/%.pb-c.c src/proto/%.pb-c.h: $(srcdir)/proto/%.proto
 	$(AM_V_GEN)$(MKDIR_P) src/proto && $(PROTOC_C) -I$(srcdir) --c_out=src $<
 
-src/proto/descriptor_set.c: $(PROTO_SOURCES)
+src/proto/descriptor_set.c: $(PROTO_FILES)
 	$(AM_V_GEN)$(MKDIR_P) src/proto && \
-	(cd $(srcdir) && $(PROTOC_C) -I. --descriptor_set_out=$(abs_top_builddir)/src/proto/descriptor_set.bin $(PROTO_SOURCES)) && \
+	(cd $(srcdir) && $(PROTOC_C) -I. --descriptor_set_out=$(abs_top_builddir)/src/proto/descriptor_set.bin $(PROTO_FILES)) && \
 	{ echo '#include "proto/descriptor_set.h"'; \
 	  echo 'const unsigned char proto_descriptor_set[] = {'; \
 	  od -An -v -tu1 src/proto/descriptor_set.bin | sed 's/[0-9][0-9]*/&,/g'; \

@@ -3,6 +3,8 @@ src_series_libseries_a_SOURCES = \
 	src/series/dedup.c src/series/dedup.h \
 	src/series/merge.c src/series/merge.h \
 	src/series/samples.c src/series/samples.h \
-	src/series/series.c src/series/series.h
+	src/series/series.c src/series/series.h \
+	src/series/wire_hist.c src/series/wire_hist.h \
+	src/series/wire_write.c src/series/wire_write.h
 
-SERIES_LIBS = src/series/libseries.a $(CHUNK_LIBS) $(LABELS_LIBS) $(BASE_LIBS)
+SERIES_LIBS = src/series/libseries.a $(PROTO_LIBS) $(CHUNK_LIBS) $(LABELS_LIBS) $(BASE_LIBS)

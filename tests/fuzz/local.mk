@@ -9,9 +9,47 @@ FUZZ_MAIN = tests/fuzz/replay.c
 endif
 FUZZ_TARGETS =
 
+FUZZ_TARGETS += tests/fuzz/fuzz_gzip
+tests_fuzz_fuzz_gzip_SOURCES = tests/fuzz/fuzz_gzip.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_gzip_LDADD = $(CODEC_LIBS)
+tests_fuzz_fuzz_gzip_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_json
+tests_fuzz_fuzz_json_SOURCES = tests/fuzz/fuzz_json.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_json_LDADD = $(TEXT_LIBS)
+tests_fuzz_fuzz_json_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_number
+tests_fuzz_fuzz_number_SOURCES = tests/fuzz/fuzz_number.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_number_LDADD = $(TEXT_LIBS)
+tests_fuzz_fuzz_number_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_snappy
+tests_fuzz_fuzz_snappy_SOURCES = tests/fuzz/fuzz_snappy.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_snappy_LDADD = $(CODEC_LIBS)
+tests_fuzz_fuzz_snappy_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_yaml
+tests_fuzz_fuzz_yaml_SOURCES = tests/fuzz/fuzz_yaml.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_yaml_LDADD = $(TEXT_LIBS)
+tests_fuzz_fuzz_yaml_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_zstd
+tests_fuzz_fuzz_zstd_SOURCES = tests/fuzz/fuzz_zstd.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_zstd_LDADD = $(CODEC_LIBS)
+tests_fuzz_fuzz_zstd_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
 FUZZ_TARGETS += tests/fuzz/fuzz_chunk
 tests_fuzz_fuzz_chunk_SOURCES = tests/fuzz/fuzz_chunk.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_chunk_LDADD = $(CHUNK_LIBS)
 tests_fuzz_fuzz_chunk_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_record tests/fuzz/fuzz_wal
+tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c tests/fuzz/record_walk.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_record_LDADD = $(TSDB_LIBS)
+tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_wal_SOURCES = tests/fuzz/fuzz_wal.c tests/fuzz/record_walk.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_wal_LDADD = $(TSDB_LIBS)
+tests_fuzz_fuzz_wal_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
 check_PROGRAMS += $(FUZZ_TARGETS)

@@ -151,7 +151,7 @@ static void test_yaml_has_the_same_options(void **state)
 static void test_yaml_mistakes_name_line_and_key(void **state)
 {
 	assert_int_equal(parse_yaml("role: query\nquery:\n  timeuot: 1m\n"), -ERR_INVALID_ARGUMENT);
-	assert_non_null(strstr(e.msg, ":3: key \"query.timeuot\""));
+	assert_non_null(strstr(e.msg, ":3: unknown key \"query.timeuot\""));
 	assert_int_equal(parse_yaml("query.timeout: soon\n"), -ERR_INVALID_ARGUMENT);
 	assert_non_null(strstr(e.msg, ":1: key \"query.timeout\": want a duration such as 15d"));
 	assert_int_equal(parse_yaml("role: store\n"), -ERR_INVALID_ARGUMENT);

@@ -1,10 +1,12 @@
 #include "loop/reactor.h"
 
 #include "loop/fiber.h"
+#include "loop/signal.h"
 #include "loop/timer.h"
 #include "unit/unit.h"
 
 #include <pthread.h>
+#include <signal.h>
 
 static struct reactor *r;
 static char trace[32];
@@ -64,10 +66,38 @@ static void test_posts_from_another_thread_arrive_in_order(void **state)
 	reactor_free(r);
 }
 
+static void wait_for_signal(void *arg)
+{
+	struct signal_watch *w = arg;
+	int signo = 0;
+	assert_int_equal(co_signal_wait(w, &signo, NULL), 0);
+	assert_int_equal(signo, SIGUSR1);
+	assert_int_equal(co_signal_wait(w, &signo, NULL), 0);
+	assert_int_equal(signo, SIGUSR2);
+}
+
+static void raise_both(void *arg)
+{
+	raise(SIGUSR2);
+	raise(SIGUSR1);
+}
+
+static void test_signals_are_queued_for_fibers(void **state)
+{
+	r = reactor_new(NULL, NULL);
+	struct signal_watch *w = signal_watch_new(r, (const int[]){ SIGUSR1, SIGUSR2 }, 2);
+	fiber_start(r, "wait", wait_for_signal, w);
+	fiber_start(r, "raise", raise_both, NULL);
+	reactor_run_until_idle(r);
+	signal_watch_free(w);
+	reactor_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fibers_run_before_deferred_calls),
+		cmocka_unit_test(test_signals_are_queued_for_fibers),
 		cmocka_unit_test(test_posts_from_another_thread_arrive_in_order),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

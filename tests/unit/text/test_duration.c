@@ -5,15 +5,17 @@
 #include "unit/unit.h"
 
 #include <jansson.h>
+#include <unistd.h>
 
 static void test_prometheus_durations_are_those_of_prometheus(void **state)
 {
 	char path[4096];
 	const char *shared = getenv("SHARED");
 	snprintf(path, sizeof(path), "%s/conformance/promql/vectors.json", shared ? shared : ".");
-	json_t *all = json_load_file(path, 0, NULL);
-	if (!all)
+	if (access(path, R_OK) != 0)
 		skip();
+	json_t *all = json_load_file(path, JSON_ALLOW_NUL, NULL);
+	assert_non_null(all);
 	size_t i;
 	json_t *row;
 	json_array_foreach(json_object_get(all, "duration"), i, row) {

@@ -1,0 +1,1075 @@
+#include "promql/parser.h"
+
+#include "base/compiler.h"
+#include "labels/matcher.h"
+#include "promql/functions.h"
+#include "promql/parser_int.h"
+
+#include <math.h>
+
+/* Precedences of binary operators, low to high. */
+enum { PREC_NONE, PREC_OR, PREC_AND, PREC_COMPARE, PREC_ADD, PREC_MUL, PREC_POW };
+
+static struct promql_expr *parse_expr(struct parser *p, int min_prec);
+
+/* Room for one more element in a growing array of the arena; NULL when that is full. */
+static void *grow(struct parser *p, void *v, size_t n, size_t *cap, size_t size)
+{
+	if (n < *cap)
+		return v;
+	size_t want = *cap ? *cap * 2 : 4;
+	void *bigger = arena_array(p->arena, want, size);
+	if (!bigger)
+		return parser_oom(p);
+	if (n)
+		memcpy(bigger, v, n * size);
+	*cap = want;
+	return bigger;
+}
+
+/* --- selectors -------------------------------------------------------------- */
+
+bool parser_is_metric_name(enum promql_tok t)
+{
+	switch (t) {
+	case TOK_IDENTIFIER:
+	case TOK_METRIC_IDENTIFIER:
+	case TOK_BY:
+	case TOK_FILL:
+	case TOK_FILL_LEFT:
+	case TOK_FILL_RIGHT:
+	case TOK_LAND:
+	case TOK_LOR:
+	case TOK_LUNLESS:
+	case TOK_OFFSET:
+	case TOK_WITHOUT:
+	case TOK_START:
+	case TOK_END:
+	case TOK_STEP:
+	case TOK_RANGE:
+	case TOK_ANCHORED:
+	case TOK_SMOOTHED:
+	case TOK_MAX_OF:
+	case TOK_MIN_OF:
+		return true;
+	default:
+		return promql_tok_is_agg(t);
+	}
+}
+
+static bool match_type(enum promql_tok t, enum promql_match_type *ret)
+{
+	switch (t) {
+	case TOK_EQL:
+		*ret = PROMQL_MATCH_EQ;
+		return true;
+	case TOK_NEQ:
+		*ret = PROMQL_MATCH_NEQ;
+		return true;
+	case TOK_EQL_REGEX:
+		*ret = PROMQL_MATCH_RE;
+		return true;
+	case TOK_NEQ_REGEX:
+		*ret = PROMQL_MATCH_NRE;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Adds a compiled matcher to the selector; a bad pattern is a complaint about `pos`. */
+static bool add_matcher(struct parser *p, struct promql_selector *s, size_t *cap,
+			struct promql_matcher m, struct promql_pos pos)
+{
+	static const enum matcher_type types[] = { MATCH_EQ, MATCH_NEQ, MATCH_RE, MATCH_NRE };
+	struct matcher *compiled = NULL;
+	struct err err = ERR_NONE;
+	if (matcher_compile_in(p->arena, types[m.type], m.name, m.value, &compiled, &err) < 0) {
+		if (err.code == ERR_RESOURCE_EXHAUSTED)
+			return parser_oom(p);
+		parser_complain(p, pos, "%s", err.msg);
+	}
+	m.compiled = compiled;
+	void *v = grow(p, s->matchers, s->n_matchers, cap, sizeof(m));
+	if (!v)
+		return false;
+	s->matchers = v;
+	s->matchers[s->n_matchers++] = m;
+	return true;
+}
+
+/* `op "value"` after a label's name. */
+static bool parse_match(struct parser *p, struct promql_selector *s, size_t *cap, struct str name,
+			uint32_t start)
+{
+	struct promql_matcher m = { .name = name };
+	match_type(parser_take(p).type, &m.type);
+	p->catch->expected = "string";
+	if (parser_peek(p) != TOK_STRING)
+		return parser_unexpected(p);
+	struct promql_token value = parser_take(p);
+	m.value = parser_string(p, &value);
+	if (p->stop)
+		return false;
+	return add_matcher(p, s, cap, m, (struct promql_pos){ start, parser_tok_pos(&value).end });
+}
+
+/* One item between braces. */
+static bool parse_matcher(struct parser *p, struct promql_selector *s, size_t *cap)
+{
+	enum promql_match_type mt;
+	enum promql_tok t = parser_peek(p);
+	if (t != TOK_IDENTIFIER && t != TOK_STRING)
+		return parser_unexpected(p);
+	struct promql_token tok = parser_take(p);
+	if (t == TOK_STRING) {
+		struct str text = parser_string(p, &tok);
+		if (p->stop)
+			return false;
+		if (match_type(parser_peek(p), &mt))
+			return parse_match(p, s, cap, text, tok.pos);
+		return add_matcher(p, s, cap,
+				   (struct promql_matcher){ .name = LABEL_METRIC_NAME, .value = text },
+				   parser_tok_pos(&tok));
+	}
+	p->catch->expected = "label matching operator";
+	if (!match_type(parser_peek(p), &mt))
+		return parser_unexpected(p);
+	char *name = arena_memdup(p->arena, tok.val.p, tok.val.n);
+	if (!name)
+		return parser_oom(p);
+	return parse_match(p, s, cap, str_mem(name, tok.val.n), tok.pos);
+}
+
+static bool parse_matcher_list(struct parser *p, struct promql_selector *s, size_t *cap)
+{
+	static const char first[] = "identifier or \"}\"";
+	p->catch->expected = first;
+	while (parser_peek(p) != TOK_RIGHT_BRACE) {
+		if (!parse_matcher(p, s, cap))
+			return false;
+		p->catch->expected = "\",\" or \"}\"";
+		if (parser_peek(p) == TOK_RIGHT_BRACE)
+			break;
+		if (!parser_expect(p, TOK_COMMA))
+			return false;
+		p->catch->expected = first;
+	}
+	parser_take(p);
+	return true;
+}
+
+/* Braces with matchers, if they are next, and the matcher of the name that stood before them. */
+static struct promql_expr *finish_selector(struct parser *p, struct promql_expr *e)
+{
+	if (!e)
+		return NULL;
+	struct promql_selector *s = &e->selector;
+	size_t cap = 0;
+	if (parser_peek(p) == TOK_LEFT_BRACE) {
+		struct parser_catch c = { .up = p->catch, .where = "label matching" };
+		parser_take(p);
+		p->catch = &c;
+		bool ok = parse_matcher_list(p, s, &cap);
+		p->catch = c.up;
+		if (!ok)
+			return NULL;
+		e->pos.end = p->last_closing;
+	}
+	if (s->name.n && !add_matcher(p, s, &cap,
+				      (struct promql_matcher){ .name = LABEL_METRIC_NAME,
+							       .value = s->name },
+				      e->pos))
+		return NULL;
+	return e;
+}
+
+/* A selector whose name was taken. */
+static struct promql_expr *named_selector(struct parser *p, const struct promql_token *name)
+{
+	struct promql_expr *e = parser_node(p, PROMQL_SELECTOR, PROMQL_TYPE_VECTOR,
+					    parser_tok_pos(name));
+	if (!e)
+		return NULL;
+	char *copy = arena_memdup(p->arena, name->val.p, name->val.n);
+	if (!copy)
+		return parser_oom(p);
+	e->selector.name = str_mem(copy, name->val.n);
+	return finish_selector(p, e);
+}
+
+static struct promql_expr *nameless_selector(struct parser *p)
+{
+	return finish_selector(p, parser_node(p, PROMQL_SELECTOR, PROMQL_TYPE_VECTOR,
+					      parser_tok_pos(&p->tok)));
+}
+
+/* --- lists of labels -------------------------------------------------------- */
+
+/* Whether a token may be a label in by(), on() and the like. */
+static bool is_grouping_label(enum promql_tok t)
+{
+	switch (t) {
+	case TOK_WITHOUT:
+		return false;
+	case TOK_BOOL:
+	case TOK_GROUP_LEFT:
+	case TOK_GROUP_RIGHT:
+	case TOK_IGNORING:
+	case TOK_ON:
+	case TOK_ATAN2:
+		return true;
+	default:
+		return parser_is_metric_name(t);
+	}
+}
+
+static bool parse_grouping_label(struct parser *p, struct str *ret)
+{
+	enum promql_tok t = parser_peek(p);
+	if (t != TOK_STRING && !is_grouping_label(t))
+		return parser_unexpected(p);
+	struct promql_token tok = parser_take(p);
+	if (t == TOK_STRING) {
+		*ret = parser_string(p, &tok);
+	} else {
+		char *copy = arena_memdup(p->arena, tok.val.p, tok.val.n);
+		if (!copy)
+			return parser_oom(p);
+		*ret = str_mem(copy, tok.val.n);
+	}
+	if (!p->stop && (ret->n == 0 || !str_is_utf8(*ret)))
+		parser_complain(p, parser_tok_pos(&tok), "invalid label name for grouping: %s",
+				parser_quote(p, *ret));
+	return !p->stop;
+}
+
+static bool parse_label_list(struct parser *p, struct promql_labels *ret)
+{
+	size_t cap = 0;
+	p->catch->expected = "\"(\"";
+	if (!parser_expect(p, TOK_LEFT_PAREN))
+		return false;
+	p->catch->expected = "label";
+	while (parser_peek(p) != TOK_RIGHT_PAREN) {
+		struct str label;
+		if (!parse_grouping_label(p, &label))
+			return false;
+		void *v = grow(p, ret->v, ret->n, &cap, sizeof(label));
+		if (!v)
+			return false;
+		ret->v = v;
+		ret->v[ret->n++] = label;
+		p->catch->expected = "\",\" or \")\"";
+		if (parser_peek(p) == TOK_RIGHT_PAREN)
+			break;
+		if (!parser_expect(p, TOK_COMMA))
+			return false;
+		p->catch->expected = "label";
+	}
+	parser_take(p);
+	return true;
+}
+
+/* ( label, ... ) */
+static bool parse_labels(struct parser *p, struct promql_labels *ret)
+{
+	struct parser_catch c = { .up = p->catch, .where = "grouping opts" };
+	p->catch = &c;
+	bool ok = parse_label_list(p, ret);
+	p->catch = c.up;
+	return ok;
+}
+
+/* --- calls and aggregations ------------------------------------------------- */
+
+/* Whether an expression may begin with the token. */
+static bool begins_expr(enum promql_tok t)
+{
+	switch (t) {
+	case TOK_NUMBER:
+	case TOK_DURATION:
+	case TOK_STRING:
+	case TOK_LEFT_PAREN:
+	case TOK_LEFT_BRACE:
+	case TOK_ADD:
+	case TOK_SUB:
+		return true;
+	default:
+		return parser_is_metric_name(t);
+	}
+}
+
+struct args {
+	struct promql_expr **v;
+	size_t n, cap;
+};
+
+static bool parse_arg(struct parser *p, struct args *args)
+{
+	struct promql_expr *e = parse_expr(p, PREC_OR);
+	if (!e)
+		return false;
+	void *v = grow(p, args->v, args->n, &args->cap, sizeof(e));
+	if (!v)
+		return false;
+	args->v = v;
+	args->v[args->n++] = e;
+	return true;
+}
+
+/* ( expr, ... ), whose parenthesis is next. */
+static bool parse_args(struct parser *p, struct args *args)
+{
+	if (!parser_expect(p, TOK_LEFT_PAREN))
+		return false;
+	if (parser_peek(p) == TOK_RIGHT_PAREN) {
+		parser_take(p);
+		return true;
+	}
+	if (!parse_arg(p, args))
+		return false;
+	while (parser_peek(p) == TOK_COMMA) {
+		struct promql_token comma = parser_take(p);
+		if (begins_expr(parser_peek(p))) {
+			if (!parse_arg(p, args))
+				return false;
+			continue;
+		}
+		parser_complain(p, parser_tok_pos(&comma),
+				"trailing commas not allowed in function call args");
+	}
+	return parser_expect(p, TOK_RIGHT_PAREN);
+}
+
+/* A call of the function whose name was taken; its parenthesis is next. */
+static struct promql_expr *parse_call(struct parser *p, const struct promql_token *name)
+{
+	struct args args = { 0 };
+	if (!parse_args(p, &args))
+		return NULL;
+	const struct promql_func *f = promql_func_find(name->val);
+	if (f && f->x_function && !p->opts.x_functions)
+		f = NULL;
+	if (!f)
+		parser_complain(p, parser_tok_pos(name), "unknown function with name %s",
+				parser_quote(p, name->val));
+	else if (f->experimental && !p->opts.experimental_functions)
+		parser_complain(p, parser_tok_pos(name), "function %s is not enabled",
+				parser_quote(p, name->val));
+	struct promql_expr *e = parser_node(p, PROMQL_CALL, f ? f->ret : PROMQL_TYPE_NONE,
+					    (struct promql_pos){ name->pos, p->last_closing });
+	if (!e)
+		return NULL;
+	e->call = (struct promql_call){ .func = f, .args = args.v, .n_args = args.n };
+	for (size_t i = 0; i < args.n; i++)
+		parser_above(p, e, args.v[i]);
+	return e;
+}
+
+static enum promql_agg agg_of(enum promql_tok t)
+{
+	switch (t) {
+	case TOK_SUM:
+		return PROMQL_AGG_SUM;
+	case TOK_AVG:
+		return PROMQL_AGG_AVG;
+	case TOK_COUNT:
+		return PROMQL_AGG_COUNT;
+	case TOK_MIN:
+		return PROMQL_AGG_MIN;
+	case TOK_MAX:
+		return PROMQL_AGG_MAX;
+	case TOK_GROUP:
+		return PROMQL_AGG_GROUP;
+	case TOK_STDDEV:
+		return PROMQL_AGG_STDDEV;
+	case TOK_STDVAR:
+		return PROMQL_AGG_STDVAR;
+	case TOK_TOPK:
+		return PROMQL_AGG_TOPK;
+	case TOK_BOTTOMK:
+		return PROMQL_AGG_BOTTOMK;
+	case TOK_COUNT_VALUES:
+		return PROMQL_AGG_COUNT_VALUES;
+	case TOK_QUANTILE:
+		return PROMQL_AGG_QUANTILE;
+	case TOK_LIMITK:
+		return PROMQL_AGG_LIMITK;
+	default:
+		return PROMQL_AGG_LIMIT_RATIO;
+	}
+}
+
+/* Puts the arguments where they belong, with complaints about their number. */
+static void set_agg_args(struct parser *p, struct promql_expr *e, const struct args *args)
+{
+	struct promql_aggregate *agg = &e->agg;
+	if (args->n == 0) {
+		parser_complain(p, e->pos, "no arguments for aggregate expression provided");
+		return;
+	}
+	bool experimental = agg->op == PROMQL_AGG_LIMITK || agg->op == PROMQL_AGG_LIMIT_RATIO;
+	if (experimental && !p->opts.experimental_functions) {
+		parser_complain(p, e->pos,
+				"%s() is experimental and must be enabled with "
+				"--enable-feature=promql-experimental-functions",
+				promql_agg_name(agg->op));
+		return;
+	}
+	size_t want = agg->op >= PROMQL_AGG_TOPK ? 2 : 1;
+	if (args->n != want) {
+		parser_complain(p, e->pos,
+				"wrong number of arguments for aggregate expression provided, "
+				"expected %zu, got %zu",
+				want, args->n);
+		return;
+	}
+	agg->param = want == 2 ? args->v[0] : NULL;
+	agg->expr = args->v[want - 1];
+	parser_above(p, e, agg->param);
+	parser_above(p, e, agg->expr);
+}
+
+/* by (...) or without (...), whose word is next. */
+static bool parse_agg_modifier(struct parser *p, struct promql_aggregate *agg)
+{
+	agg->without = parser_take(p).type == TOK_WITHOUT;
+	agg->has_grouping = true;
+	return parse_labels(p, &agg->grouping);
+}
+
+static bool at_agg_modifier(struct parser *p)
+{
+	enum promql_tok t = parser_peek(p);
+	return t == TOK_BY || t == TOK_WITHOUT;
+}
+
+/* Modifier and arguments in either order; *ret_end is where the aggregation ends. */
+static bool parse_agg_parts(struct parser *p, struct promql_aggregate *agg, struct args *args,
+			    uint32_t *ret_end)
+{
+	if (at_agg_modifier(p)) {
+		if (!parse_agg_modifier(p, agg) || !parse_args(p, args))
+			return false;
+		*ret_end = p->last_closing;
+		return true;
+	}
+	if (!parse_args(p, args))
+		return false;
+	*ret_end = p->last_closing;
+	if (at_agg_modifier(p)) {
+		if (!parse_agg_modifier(p, agg))
+			return false;
+		*ret_end = p->last_closing;
+	}
+	return true;
+}
+
+/* An aggregation whose operator was taken. */
+static struct promql_expr *parse_aggregate(struct parser *p, const struct promql_token *op)
+{
+	struct promql_expr *e = parser_node(p, PROMQL_AGGREGATE, PROMQL_TYPE_VECTOR,
+					    parser_tok_pos(op));
+	if (!e)
+		return NULL;
+	struct parser_catch c = {
+		.up = p->catch, .where = "aggregation", .aggregation = true, .pos = op->pos
+	};
+	struct args args = { 0 };
+	e->agg.op = agg_of(op->type);
+	p->catch = &c;
+	bool ok = parse_agg_parts(p, &e->agg, &args, &e->pos.end);
+	p->catch = c.up;
+	if (!ok)
+		return NULL;
+	set_agg_args(p, e, &args);
+	return p->stop ? NULL : e;
+}
+
+/* --- modifiers after an expression ------------------------------------------ */
+
+/* The offset and @ of what can have them, and where it ends; NULL, with a complaint, for others. */
+static struct promql_shift *shift_of(struct parser *p, struct promql_expr *e, const char *what)
+{
+	switch (e->kind) {
+	case PROMQL_SELECTOR:
+		return &e->selector.shift;
+	case PROMQL_SUBQUERY:
+		return &e->subquery.shift;
+	case PROMQL_MATRIX:
+		if (e->matrix.selector->kind == PROMQL_SELECTOR)
+			return &e->matrix.selector->selector.shift;
+		parser_complain(p, e->pos, "ranges only allowed for vector selectors");
+		return NULL;
+	default:
+		parser_complain(p, e->pos,
+				"%s modifier must be preceded by an instant vector selector or "
+				"range vector selector or a subquery",
+				what);
+		return NULL;
+	}
+}
+
+/* offset <duration> after `e`; the word is next. */
+static void parse_offset(struct parser *p, struct promql_expr *e)
+{
+	struct parser_catch c = { .up = p->catch,
+				  .where = "offset",
+				  .expected = "number, duration, step(), or range()" };
+	parser_take(p);
+	p->catch = &c;
+	struct promql_expr *d = parser_offset_duration(p);
+	p->catch = c.up;
+	if (!d)
+		return;
+	struct promql_shift *s = shift_of(p, e, "offset");
+	if (!s)
+		return;
+	if (s->offset_ns != 0 || s->offset_expr)
+		parser_complain(p, e->pos, "offset may not be set multiple times");
+	else if (d->kind == PROMQL_NUMBER)
+		s->offset_ns = parser_ns(d->number.val);
+	else
+		s->offset_expr = d;
+	e->pos.end = p->last_closing;
+}
+
+/* A number that may have a sign. */
+static bool parse_signed(struct parser *p, double *ret)
+{
+	enum promql_tok t = parser_peek(p);
+	bool minus = t == TOK_SUB;
+	if (minus || t == TOK_ADD) {
+		parser_take(p);
+		t = parser_peek(p);
+	}
+	if (t != TOK_NUMBER && t != TOK_DURATION)
+		return parser_unexpected(p);
+	struct promql_token tok = parser_take(p);
+	*ret = parser_number(p, &tok);
+	if (minus)
+		*ret = -*ret;
+	return true;
+}
+
+/* A double as Go's %f. */
+static const char *fixed(struct parser *p, double v)
+{
+	if (isnan(v))
+		return "NaN";
+	if (isinf(v))
+		return v > 0 ? "+Inf" : "-Inf";
+	const char *s = arena_printf(p->arena, "%f", v);
+	return s ? s : "";
+}
+
+/* The place for an @ that is not set yet, or NULL with a complaint. */
+static struct promql_shift *unset_at(struct parser *p, struct promql_expr *e)
+{
+	struct promql_shift *s = shift_of(p, e, "@");
+	if (!s || (!s->has_at && s->at_preproc == PROMQL_AT_NONE))
+		return s;
+	parser_complain(p, e->pos, "@ <timestamp> may not be set multiple times");
+	return NULL;
+}
+
+static void set_at(struct parser *p, struct promql_expr *e, double seconds)
+{
+	bool fits = seconds < 0x1p63 && seconds > -0x1p63;
+	if (!fits)
+		parser_complain(p, e->pos, "timestamp out of bounds for @ modifier: %s",
+				fixed(p, seconds));
+	struct promql_shift *s = unset_at(p, e);
+	if (!s)
+		return;
+	double ms = round(seconds * 1000);
+	s->has_at = true;
+	s->at_ms = !fits ? 0 : ms >= 0x1p63 ? INT64_MAX : ms <= -0x1p63 ? INT64_MIN : (int64_t)ms;
+	e->pos.end = p->last_closing;
+}
+
+/* What stands after @. */
+static void parse_at_value(struct parser *p, struct promql_expr *e)
+{
+	enum promql_tok t = parser_peek(p);
+	if (t != TOK_START && t != TOK_END) {
+		double seconds;
+		if (parse_signed(p, &seconds))
+			set_at(p, e, seconds);
+		return;
+	}
+	parser_take(p);
+	if (!parser_expect(p, TOK_LEFT_PAREN) || !parser_expect(p, TOK_RIGHT_PAREN))
+		return;
+	struct promql_shift *s = unset_at(p, e);
+	if (!s)
+		return;
+	s->at_preproc = t == TOK_START ? PROMQL_AT_START : PROMQL_AT_END;
+	e->pos.end = p->last_closing;
+}
+
+static void parse_at(struct parser *p, struct promql_expr *e)
+{
+	struct parser_catch c = { .up = p->catch, .where = "@", .expected = "timestamp" };
+	parser_take(p);
+	p->catch = &c;
+	parse_at_value(p, e);
+	p->catch = c.up;
+}
+
+/* anchored or smoothed after `e`; the word is next. */
+static void parse_extended(struct parser *p, struct promql_expr *e)
+{
+	struct promql_token tok = parser_take(p);
+	bool anchored = tok.type == TOK_ANCHORED;
+	const char *word = anchored ? "anchored" : "smoothed";
+	if (!p->opts.extended_ranges) {
+		parser_complain(p, e->pos, "%s modifier is experimental and not enabled", word);
+		return;
+	}
+	struct promql_expr *sel = e->kind == PROMQL_MATRIX ? e->matrix.selector : e;
+	if (sel->kind != PROMQL_SELECTOR) {
+		if (e->kind == PROMQL_SUBQUERY)
+			parser_complain(p, e->pos, "%s modifier is not supported for subqueries", word);
+		else if (e->kind != PROMQL_MATRIX)
+			parser_complain(p, e->pos, "%s modifier not implemented", word);
+		return;
+	}
+	if (anchored)
+		sel->selector.anchored = true;
+	else
+		sel->selector.smoothed = true;
+	if (sel->selector.anchored && sel->selector.smoothed)
+		parser_complain(p, e->pos, "anchored and smoothed modifiers cannot be used together");
+}
+
+/* e[range], whose last bracket was taken. */
+static struct promql_expr *make_matrix(struct parser *p, struct promql_expr *e,
+				       struct promql_expr *range, uint32_t bracket)
+{
+	const char *wrong = NULL;
+	const struct promql_shift *s = &e->selector.shift;
+	if (e->kind != PROMQL_SELECTOR)
+		wrong = "ranges only allowed for vector selectors";
+	else if (s->offset_ns != 0 || s->offset_expr)
+		wrong = "no offset modifiers allowed before range";
+	else if (s->has_at || s->at_preproc != PROMQL_AT_NONE)
+		wrong = "no @ modifiers allowed before range";
+	if (wrong)
+		parser_complain(p, (struct promql_pos){ bracket, p->last_closing }, "%s", wrong);
+	struct promql_expr *m = parser_node(p, PROMQL_MATRIX, PROMQL_TYPE_MATRIX,
+					    (struct promql_pos){ e->pos.start, p->last_closing });
+	if (!m)
+		return NULL;
+	bool literal = range->kind == PROMQL_NUMBER;
+	m->matrix = (struct promql_matrix){ .selector = e,
+					    .range_ns = literal ? parser_ns(range->number.val) : 0,
+					    .range_expr = literal ? NULL : range };
+	parser_above(p, m, e);
+	parser_above(p, m, m->matrix.range_expr);
+	return m;
+}
+
+/* e[range:step], whose last bracket was taken; `step` may be NULL. */
+static struct promql_expr *make_subquery(struct parser *p, struct promql_expr *e,
+					 struct promql_expr *range, struct promql_expr *step)
+{
+	struct promql_expr *q = parser_node(p, PROMQL_SUBQUERY, PROMQL_TYPE_MATRIX,
+					    (struct promql_pos){ e->pos.start, p->last_closing });
+	if (!q)
+		return NULL;
+	struct promql_subquery *s = &q->subquery;
+	s->expr = e;
+	if (range->kind == PROMQL_NUMBER)
+		s->range_ns = parser_ns(range->number.val);
+	else
+		s->range_expr = range;
+	if (step && step->kind == PROMQL_NUMBER)
+		s->step_ns = parser_ns(step->number.val);
+	else
+		s->step_expr = step;
+	parser_above(p, q, e);
+	parser_above(p, q, s->range_expr);
+	parser_above(p, q, s->step_expr);
+	return q;
+}
+
+/* The rest of a subquery, after its colon. */
+static struct promql_expr *parse_subquery_step(struct parser *p, struct promql_expr *e,
+					       struct promql_expr *range)
+{
+	struct promql_expr *step = NULL;
+	p->catch->where = "subquery selector";
+	p->catch->expected = "number, duration, step(), range(), or \"]\"";
+	if (parser_peek(p) != TOK_RIGHT_BRACKET) {
+		step = parser_positive_duration(p);
+		if (!step)
+			return NULL;
+	}
+	p->catch->expected = "\"]\"";
+	return parser_expect(p, TOK_RIGHT_BRACKET) ? make_subquery(p, e, range, step) : NULL;
+}
+
+static struct promql_expr *parse_brackets(struct parser *p, struct promql_expr *e)
+{
+	uint32_t bracket = parser_take(p).pos;
+	struct promql_expr *range = parser_positive_duration(p);
+	if (!range)
+		return NULL;
+	p->catch->where = "subquery or range";
+	p->catch->expected = "\":\" or \"]\"";
+	switch (parser_peek(p)) {
+	case TOK_RIGHT_BRACKET:
+		parser_take(p);
+		return make_matrix(p, e, range, bracket);
+	case TOK_COLON:
+		parser_take(p);
+		return parse_subquery_step(p, e, range);
+	default:
+		return parser_unexpected(p);
+	}
+}
+
+/* [range] or [range:step] after `e`; the bracket is next. */
+static struct promql_expr *parse_range(struct parser *p, struct promql_expr *e)
+{
+	struct parser_catch c = { .up = p->catch,
+				  .where = "subquery or range selector",
+				  .expected = "number, duration, step(), or range()" };
+	p->catch = &c;
+	e = parse_brackets(p, e);
+	p->catch = c.up;
+	return e;
+}
+
+static struct promql_expr *parse_postfix(struct parser *p, struct promql_expr *e)
+{
+	while (e && !p->stop) {
+		enum promql_tok t = parser_peek(p);
+		if (t != TOK_LEFT_BRACKET && t != TOK_OFFSET && t != TOK_AT && t != TOK_ANCHORED &&
+		    t != TOK_SMOOTHED)
+			break;
+		if (!parser_count_op(p))
+			break;
+		if (t == TOK_LEFT_BRACKET)
+			e = parse_range(p, e);
+		else if (t == TOK_OFFSET)
+			parse_offset(p, e);
+		else if (t == TOK_AT)
+			parse_at(p, e);
+		else
+			parse_extended(p, e);
+	}
+	return p->stop ? NULL : e;
+}
+
+/* --- expressions ------------------------------------------------------------ */
+
+static struct promql_expr *parse_paren(struct parser *p)
+{
+	uint32_t start = parser_take(p).pos;
+	struct promql_expr *inner = parse_expr(p, PREC_OR);
+	if (!inner || !parser_expect(p, TOK_RIGHT_PAREN))
+		return NULL;
+	struct promql_expr *e = parser_node(p, PROMQL_PAREN, inner->type,
+					    (struct promql_pos){ start, p->last_closing });
+	if (!e)
+		return NULL;
+	e->paren = inner;
+	parser_above(p, e, inner);
+	return e;
+}
+
+static struct promql_expr *parse_string(struct parser *p)
+{
+	struct promql_token tok = parser_take(p);
+	struct promql_expr *e = parser_node(p, PROMQL_STRING, PROMQL_TYPE_STRING, parser_tok_pos(&tok));
+	if (e)
+		e->string = parser_string(p, &tok);
+	return p->stop ? NULL : e;
+}
+
+/* Whether a word is also the name of a function, or can be. */
+static bool may_be_called(enum promql_tok t)
+{
+	return t == TOK_IDENTIFIER || (t > TOK__PREPROCESSOR_START && t < TOK__PREPROCESSOR_END);
+}
+
+/* A word: aggregation, call or metric. */
+static struct promql_expr *parse_word(struct parser *p)
+{
+	struct promql_token tok = parser_take(p);
+	enum promql_tok next = parser_peek(p);
+	if (promql_tok_is_agg(tok.type) &&
+	    (next == TOK_LEFT_PAREN || next == TOK_BY || next == TOK_WITHOUT))
+		return parse_aggregate(p, &tok);
+	if (may_be_called(tok.type) && next == TOK_LEFT_PAREN)
+		return parse_call(p, &tok);
+	return named_selector(p, &tok);
+}
+
+static struct promql_expr *parse_primary(struct parser *p)
+{
+	enum promql_tok t = parser_peek(p);
+	struct promql_token tok;
+	switch (t) {
+	case TOK_NUMBER:
+	case TOK_DURATION:
+		tok = parser_take(p);
+		return parser_literal(p, &tok);
+	case TOK_STRING:
+		return parse_string(p);
+	case TOK_LEFT_PAREN:
+		return parse_paren(p);
+	case TOK_LEFT_BRACE:
+		return nameless_selector(p);
+	default:
+		return parser_is_metric_name(t) ? parse_word(p) : parser_unexpected(p);
+	}
+}
+
+/* A sign and what it stands before: as tight as multiplication, so powers belong to the operand. */
+static struct promql_expr *parse_unary(struct parser *p)
+{
+	struct promql_token sign = parser_take(p);
+	if (!parser_count_op(p))
+		return NULL;
+	struct promql_expr *operand = parse_expr(p, PREC_POW);
+	if (!operand)
+		return NULL;
+	if (operand->kind == PROMQL_NUMBER) {
+		if (sign.type == TOK_SUB)
+			operand->number.val *= -1;
+		operand->pos.start = sign.pos;
+		return operand;
+	}
+	struct promql_expr *e = parser_node(p, PROMQL_UNARY, operand->type,
+					    (struct promql_pos){ sign.pos, operand->pos.end });
+	if (!e)
+		return NULL;
+	e->unary.op = sign.type == TOK_SUB ? PROMQL_OP_SUB : PROMQL_OP_ADD;
+	e->unary.expr = operand;
+	parser_above(p, e, operand);
+	return e;
+}
+
+struct binop {
+	enum promql_tok tok;
+	enum promql_op op;
+	int prec;
+};
+
+static const struct binop *find_binop(enum promql_tok t)
+{
+	static const struct binop ops[] = {
+		{ TOK_LOR, PROMQL_OP_OR, PREC_OR },
+		{ TOK_LAND, PROMQL_OP_AND, PREC_AND },
+		{ TOK_LUNLESS, PROMQL_OP_UNLESS, PREC_AND },
+		{ TOK_EQLC, PROMQL_OP_EQL, PREC_COMPARE },
+		{ TOK_NEQ, PROMQL_OP_NEQ, PREC_COMPARE },
+		{ TOK_GTE, PROMQL_OP_GTE, PREC_COMPARE },
+		{ TOK_GTR, PROMQL_OP_GTR, PREC_COMPARE },
+		{ TOK_LTE, PROMQL_OP_LTE, PREC_COMPARE },
+		{ TOK_LSS, PROMQL_OP_LSS, PREC_COMPARE },
+		{ TOK_TRIM_UPPER, PROMQL_OP_TRIM_UPPER, PREC_COMPARE },
+		{ TOK_TRIM_LOWER, PROMQL_OP_TRIM_LOWER, PREC_COMPARE },
+		{ TOK_ADD, PROMQL_OP_ADD, PREC_ADD },
+		{ TOK_SUB, PROMQL_OP_SUB, PREC_ADD },
+		{ TOK_MUL, PROMQL_OP_MUL, PREC_MUL },
+		{ TOK_DIV, PROMQL_OP_DIV, PREC_MUL },
+		{ TOK_MOD, PROMQL_OP_MOD, PREC_MUL },
+		{ TOK_ATAN2, PROMQL_OP_ATAN2, PREC_MUL },
+		{ TOK_POW, PROMQL_OP_POW, PREC_POW },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(ops); i++)
+		if (ops[i].tok == t)
+			return &ops[i];
+	return NULL;
+}
+
+/* ( number ) after a fill word. */
+static bool parse_fill_value(struct parser *p, double *ret)
+{
+	return parser_expect(p, TOK_LEFT_PAREN) && parse_signed(p, ret) &&
+	       parser_expect(p, TOK_RIGHT_PAREN);
+}
+
+/* fill(), fill_left() and fill_right(): the first alone, the others at most once each. */
+static bool parse_fills(struct parser *p, struct promql_matching *m)
+{
+	enum promql_tok t = parser_peek(p);
+	if (t == TOK_FILL) {
+		parser_take(p);
+		if (!parse_fill_value(p, &m->fill_lhs))
+			return false;
+		m->has_fill_lhs = m->has_fill_rhs = true;
+		m->fill_rhs = m->fill_lhs;
+		return true;
+	}
+	for (; t == TOK_FILL_LEFT || t == TOK_FILL_RIGHT; t = parser_peek(p)) {
+		bool left = t == TOK_FILL_LEFT;
+		if (left ? m->has_fill_lhs : m->has_fill_rhs)
+			break;
+		parser_take(p);
+		if (!parse_fill_value(p, left ? &m->fill_lhs : &m->fill_rhs))
+			return false;
+		if (left)
+			m->has_fill_lhs = true;
+		else
+			m->has_fill_rhs = true;
+	}
+	return true;
+}
+
+/* on(), ignoring() and after them group_left, group_right. */
+static bool parse_matching(struct parser *p, struct promql_matching *m)
+{
+	enum promql_tok t = parser_peek(p);
+	if (t != TOK_ON && t != TOK_IGNORING)
+		return true;
+	parser_take(p);
+	m->on = t == TOK_ON;
+	m->written = true;
+	if (!parse_labels(p, &m->labels))
+		return false;
+	t = parser_peek(p);
+	if (t != TOK_GROUP_LEFT && t != TOK_GROUP_RIGHT)
+		return true;
+	parser_take(p);
+	m->card = t == TOK_GROUP_LEFT ? PROMQL_MANY_TO_ONE : PROMQL_ONE_TO_MANY;
+	return parser_peek(p) != TOK_LEFT_PAREN || parse_labels(p, &m->include);
+}
+
+/* bool, matching and fill after a binary operator. */
+static bool parse_bin_modifiers(struct parser *p, struct promql_binary *b)
+{
+	b->has_matching = true;
+	if (parser_peek(p) == TOK_BOOL) {
+		parser_take(p);
+		b->return_bool = true;
+	}
+	return parse_matching(p, &b->matching) && parse_fills(p, &b->matching);
+}
+
+/* A chain on the left side is one level, however long. */
+static void set_binary_height(struct parser *p, struct promql_expr *e)
+{
+	const struct promql_expr *lhs = e->binary.lhs;
+	if (lhs->kind == PROMQL_BINARY)
+		e->height = lhs->height;
+	else
+		parser_above(p, e, lhs);
+	parser_above(p, e, e->binary.rhs);
+}
+
+/* `lhs op ... rhs`, whose operator is next. */
+static struct promql_expr *parse_binary(struct parser *p, struct promql_expr *lhs,
+					const struct binop *op)
+{
+	struct promql_binary b = { .op = op->op, .lhs = lhs };
+	parser_take(p);
+	if (!parser_count_op(p) || !parse_bin_modifiers(p, &b))
+		return NULL;
+	b.rhs = parse_expr(p, op->prec == PREC_POW ? PREC_POW : op->prec + 1);
+	if (!b.rhs)
+		return NULL;
+	bool scalar = lhs->type == PROMQL_TYPE_SCALAR && b.rhs->type == PROMQL_TYPE_SCALAR;
+	struct promql_expr *e =
+		parser_node(p, PROMQL_BINARY, scalar ? PROMQL_TYPE_SCALAR : PROMQL_TYPE_VECTOR,
+			    (struct promql_pos){ lhs->pos.start, b.rhs->pos.end });
+	if (!e)
+		return NULL;
+	e->binary = b;
+	set_binary_height(p, e);
+	if (!p->opts.fill_modifiers && (b.matching.has_fill_lhs || b.matching.has_fill_rhs))
+		parser_complain(p, e->pos, "binop fill modifiers are experimental and not enabled");
+	return e;
+}
+
+/* An expression whose operators have precedence `min_prec` and above. */
+static struct promql_expr *parse_expr(struct parser *p, int min_prec)
+{
+	if (p->stop || !parser_enter(p))
+		return NULL;
+	enum promql_tok t = parser_peek(p);
+	struct promql_expr *e = t == TOK_ADD || t == TOK_SUB ? parse_unary(p) :
+								parse_postfix(p, parse_primary(p));
+	while (e && !p->stop) {
+		const struct binop *op = find_binop(parser_peek(p));
+		if (!op || op->prec < min_prec)
+			break;
+		e = parse_binary(p, e, op);
+	}
+	parser_leave(p);
+	return p->stop ? NULL : e;
+}
+
+/* --- entry points ----------------------------------------------------------- */
+
+/* Complains where the text is too long. */
+static bool length_ok(struct parser *p)
+{
+	if (p->text.n <= PROMQL_MAX_TEXT)
+		return true;
+	parser_complain(p, (struct promql_pos){ 0, 0 }, "query has %zu bytes, at most %d are allowed",
+			p->text.n, PROMQL_MAX_TEXT);
+	p->stop = true;
+	return false;
+}
+
+/* A whole expression, to the end of the text. */
+static struct promql_expr *parse_whole(struct parser *p)
+{
+	if (!length_ok(p))
+		return NULL;
+	if (parser_peek(p) == TOK_EOF) {
+		parser_complain(p, (struct promql_pos){ 0, 0 }, "no expression found in input");
+		return NULL;
+	}
+	struct promql_expr *e = parse_expr(p, PREC_OR);
+	if (e && parser_peek(p) != TOK_EOF)
+		parser_unexpected(p);
+	if (e && p->n_errs == 0 && !p->stop)
+		parser_check(p, e);
+	return e;
+}
+
+int promql_parse(struct str text, const struct promql_parse_opts *opts, struct arena *a,
+		 struct promql_expr **ret_expr, struct promql_parse_errs *ret_errs,
+		 struct err *err)
+{
+	struct parser p;
+	parser_init(&p, text, false, opts, a);
+	*ret_expr = parse_whole(&p);
+	int ret = parser_finish(&p, ret_errs, err);
+	if (ret < 0)
+		*ret_expr = NULL;
+	return ret;
+}
+
+int promql_parse_selector(struct str text, struct arena *a, struct promql_expr **ret_expr,
+			  struct err *err)
+{
+	struct parser p;
+	struct promql_expr *e = NULL;
+	parser_init(&p, text, false, NULL, a);
+	if (length_ok(&p)) {
+		enum promql_tok t = parser_peek(&p);
+		if (t == TOK_LEFT_BRACE) {
+			e = nameless_selector(&p);
+		} else if (parser_is_metric_name(t)) {
+			struct promql_token name = parser_take(&p);
+			e = named_selector(&p, &name);
+		} else {
+			parser_unexpected(&p);
+		}
+		if (e && parser_peek(&p) != TOK_EOF)
+			parser_unexpected(&p);
+	}
+	*ret_expr = e;
+	int ret = parser_finish(&p, NULL, err);
+	if (ret < 0)
+		*ret_expr = NULL;
+	return ret;
+}

@@ -1,0 +1,11 @@
+PROMQL_TESTS = \
+	tests/unit/promql/test_lex tests/unit/promql/test_literal \
+	tests/unit/promql/test_parser tests/unit/promql/test_printer \
+	tests/unit/promql/test_series_desc
+check_PROGRAMS += $(PROMQL_TESTS)
+EXTRA_DIST += tests/unit/promql/cases.h
+tests_unit_promql_test_lex_LDADD = $(PROMQL_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
+tests_unit_promql_test_literal_LDADD = $(PROMQL_LIBS) $(CMOCKA_LIBS)
+tests_unit_promql_test_parser_LDADD = $(PROMQL_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
+tests_unit_promql_test_printer_LDADD = $(PROMQL_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
+tests_unit_promql_test_series_desc_LDADD = $(PROMQL_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
