@@ -19,7 +19,7 @@ struct grpc_method_metrics {
 	struct grpc_metric_families *f;
 	char *type, *service, *method;
 	struct counter *started, *received, *sent;
-	struct histogram *seconds;
+	struct metrics_histogram *seconds;
 	struct counter *handled[17];
 };
 
