@@ -242,19 +242,53 @@ static const char *sample_read(struct str msg, double *v, int64_t *t, int64_t *s
 	return w.fault;
 }
 
-/* A sample as every sender writes it: value, then time, nothing else. */
-static ALWAYS_INLINE bool sample_read_usual(struct str msg, double *v, int64_t *t, int64_t *st)
+/* The varint of exactly `n` (1 to 8) bytes at `p`, from which 8 bytes can be read; false where it is of another length. */
+static ALWAYS_INLINE bool varint_of(const uint8_t *p, size_t n, uint64_t *ret)
 {
-	const uint8_t *p = (const uint8_t *)msg.p, *end = p + msg.n;
-	uint64_t u;
-	if (msg.n < 11 || p[0] != WIRE_TAG(1, WIRE_I64) || p[9] != WIRE_TAG(2, WIRE_VARINT))
+	uint64_t x = le64_get(p) & (UINT64_MAX >> (64 - 8 * n));
+	if ((x & 0x8080808080808080) != (0x8080808080808080 & ((1ULL << (8 * (n - 1))) - 1)))
 		return false;
-	if (varint_get(p + 10, end, &u) != end)
-		return false;
-	*v = wire_double(le64_get(p + 1));
-	*t = (int64_t)u;
-	*st = 0;
+	x = (x & 0x007f007f007f007f) | (x & 0x7f007f007f007f00) >> 1;
+	x = (x & 0x00003fff00003fff) | (x & 0x3fff00003fff0000) >> 2;
+	*ret = (x & 0x000000000fffffff) | (x & 0x0fffffff00000000) >> 4;
 	return true;
+}
+
+/*
+ * A sample field as every sender writes it: value, then time, nothing else.
+ * At least 20 bytes can be read at `p`; those from `end` on are not the series'.
+ * Returns the byte after the field, or NULL for another form.
+ */
+static ALWAYS_INLINE const uint8_t *sample_read_usual(const uint8_t *p, const uint8_t *end, double *v,
+						      int64_t *t)
+{
+	/* 1 tag, 8 value, 1 tag, 1 to 8 time */
+	uint64_t u;
+	if (p[0] != WIRE_TAG(TS_SAMPLES, WIRE_LEN) || p[1] < 11 || p[1] > 18 || end - p - 2 < p[1] ||
+	    p[2] != WIRE_TAG(1, WIRE_I64) || p[11] != WIRE_TAG(2, WIRE_VARINT) ||
+	    !varint_of(p + 12, (size_t)p[1] - 10, &u))
+		return NULL;
+	*v = wire_double(le64_get(p + 3));
+	*t = (int64_t)u;
+	return p + 2 + p[1];
+}
+
+/* Takes a run of samples in their usual form, as far as the columns and the body reach. */
+static void take_usual_samples(struct series_reader *sr)
+{
+	const struct write_columns *c = &sr->r->columns;
+	const uint8_t *p = sr->w.p, *end = sr->w.end;
+	const uint8_t *body_end = (const uint8_t *)sr->r->body.p + sr->r->body.n;
+	size_t i = sr->s->n_samples;
+	for (; i < c->cap && p < end && body_end - p >= 20; i++) {
+		const uint8_t *next = sample_read_usual(p, end, &c->v[i], &c->t[i]);
+		if (!next)
+			break;
+		c->st[i] = 0;
+		p = next;
+	}
+	sr->w.p = p;
+	sr->s->n_samples = i;
 }
 
 static int add_sample(struct series_reader *sr, struct str msg, struct err *err)
@@ -266,15 +300,14 @@ static int add_sample(struct series_reader *sr, struct str msg, struct err *err)
 		if (rc < 0)
 			return rc;
 	}
-	if (UNLIKELY(!sample_read_usual(msg, &c->v[i], &c->t[i], &c->st[i]))) {
-		const char *fault = sample_read(msg, &c->v[i], &c->t[i], &c->st[i]);
-		if (fault)
-			return err_set(err, ERR_INVALID_ARGUMENT, "proto: Sample: %s", fault);
-		if (sr->r->kind != WRITE_V2)
-			c->st[i] = 0;
-		sr->any_st |= c->st[i] != 0;
-	}
+	const char *fault = sample_read(msg, &c->v[i], &c->t[i], &c->st[i]);
+	if (fault)
+		return err_set(err, ERR_INVALID_ARGUMENT, "proto: Sample: %s", fault);
+	if (sr->r->kind != WRITE_V2)
+		c->st[i] = 0;
+	sr->any_st |= c->st[i] != 0;
 	sr->s->n_samples = i + 1;
+	take_usual_samples(sr);
 	return 0;
 }
 
@@ -373,6 +406,29 @@ static int note_labels(struct series_reader *sr, const struct wire_field *f, str
 	return 0;
 }
 
+/*
+ * Steps over a run of label fields in their usual form, which is how nearly
+ * all bytes of a body look. Stops before anything else.
+ */
+static void skip_usual_labels(struct series_reader *sr)
+{
+	const uint8_t *p = sr->w.p, *end = sr->w.end;
+	size_t n = 0;
+	while (end - p >= 2 && p[0] == WIRE_TAG(TS_LABELS, WIRE_LEN) && p[1] < 0x80 &&
+	       end - p - 2 >= p[1] && label_is_usual(str_mem(p + 2, p[1]))) {
+		p += 2 + p[1];
+		n++;
+	}
+	if (n == 0)
+		return;
+	if (!sr->labels_start)
+		sr->labels_start = sr->w.p;
+	else if (sr->labels_end != sr->w.p)
+		sr->labels_apart = true;
+	sr->labels_end = sr->w.p = p;
+	sr->s->n_labels += n;
+}
+
 /* Fields other than labels and samples. */
 static int add_other(struct series_reader *sr, const struct wire_field *f, struct err *err)
 {
@@ -465,6 +521,9 @@ static int series_read(struct write_reader *r, struct str msg, struct write_seri
 	};
 	struct wire_field f;
 	int rc = 0;
+	if (r->kind != WRITE_V2)
+		skip_usual_labels(&sr);
+	take_usual_samples(&sr);
 	while (rc == 0 && wire_next(&sr.w, &f)) {
 		if (f.num == TS_LABELS)
 			rc = note_labels(&sr, &f, err);
