@@ -68,8 +68,11 @@ struct http_req {
 	struct fiber *fiber;
 	struct list link;     /* on the server's list */
 	struct evbuffer *body_in;  /* received, not yet taken */
+	size_t body_lent;     /* bytes at its begin that the handler still looks at */
 	uint64_t body_received, body_limit;
-	bool body_ended, body_wanted, aborted, params_done, started, finished;
+	int fail_status;      /* answers an error instead of http_status_of_err; 0: none */
+	void *handler_arg;
+	bool body_ended, body_wanted, aborted, params_done, started, running;
 	struct err abort_cause;
 	struct waitq readable, writable;
 	struct http_params params;

@@ -57,6 +57,7 @@ struct http_transport {
 
 /* What the server asks of a connection of any protocol. */
 struct http_session;
+struct listener;
 struct http_session_ops {
 	/* No new requests: finish those under way, then close (HTTP/1: Connection: close; HTTP/2: GOAWAY). */
 	void (*drain)(struct http_session *s);
@@ -68,6 +69,7 @@ struct http_session_ops {
 struct http_session {
 	struct list link;
 	const struct http_session_ops *ops;
+	struct listener *listener; /* private to server.c */
 };
 
 /* Registers a connection; the protocol calls http_session_gone when it has closed it. */
@@ -79,9 +81,13 @@ void http_session_gone(struct http_server *s, struct http_session *ses);
 /* Whether the server drains: sessions accept no further request. */
 bool http_server_draining(const struct http_server *s);
 
+/* Value for the Date header: "Sun, 06 Nov 1994 08:49:37 GMT". Valid until the next call. */
+const char *http_server_date(struct http_server *s);
+
 /*
  * Takes over a connection that chose HTTP/2: by ALPN, or whose input begins with the client preface
- * (still in conn_input()). Registers its session, which replaces the caller's.
+ * (still in conn_input()). The connection is open: `open` does not come again. Registers its session, which replaces the
+ * caller's.
  */
 typedef void http_h2_serve_fn(struct http_server *s, struct conn *c);
 
