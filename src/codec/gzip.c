@@ -25,7 +25,8 @@ static void feed(z_stream *z, struct str *in)
 	size_t n = MIN(in->n, (size_t)UINT_MAX);
 	z->next_in = (Bytef *)(uintptr_t)in->p;
 	z->avail_in = (uInt)n;
-	*in = str_mem(in->p + n, in->n - n);
+	if (n)
+		*in = str_mem(in->p + n, in->n - n);
 }
 
 static int output_full(const struct strbuf *out, struct err *err)

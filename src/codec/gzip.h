@@ -3,7 +3,8 @@
  *
  * Decoding stops at the caller's limit: RESOURCE_EXHAUSTED; corrupt, cut off
  * or followed by rubbish: INVALID_ARGUMENT. Concatenated members are one
- * stream, as in Go.
+ * stream, as in Go. A limit of the output strbuf itself must leave room for
+ * one byte more than `limit`, and when compressing for 4 KiB more than comes.
  */
 #ifndef CODEC_GZIP_H
 #define CODEC_GZIP_H

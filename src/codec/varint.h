@@ -171,7 +171,8 @@ struct decbuf {
 /* A cursor over `n` bytes at `p`. */
 static inline struct decbuf decbuf_make(const void *p, size_t n)
 {
-	return (struct decbuf){ (const uint8_t *)p, (const uint8_t *)p + n, false };
+	const uint8_t *begin = p;
+	return (struct decbuf){ begin, n ? begin + n : begin, false };
 }
 
 /* Bytes not yet read. */
@@ -195,7 +196,8 @@ static inline const uint8_t *decbuf_take(struct decbuf *d, uint64_t n)
 		return NULL;
 	}
 	const uint8_t *p = d->p;
-	d->p += n;
+	if (n)
+		d->p += n;
 	return p;
 }
 

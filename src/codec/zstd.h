@@ -4,7 +4,8 @@
  * Decoding stops at the caller's limit and refuses windows over 8 MiB, so
  * that memory is bounded whatever the frame claims: RESOURCE_EXHAUSTED;
  * corrupt or cut off: INVALID_ARGUMENT. Concatenated and skippable frames are
- * handled.
+ * handled. A limit of the output strbuf itself must leave room for one byte
+ * more than `limit`, and when compressing for 4 KiB more than comes.
  */
 #ifndef CODEC_ZSTD_H
 #define CODEC_ZSTD_H

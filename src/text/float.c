@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A positive number: 0.d1d2...dn * 10^point, no trailing zeros. */
+/* A positive number, 0.M * 10^point, where M are the n digits of m, the last of them not 0. */
 struct decimal {
-	char d[24];
+	uint64_t m;
 	int n;
 	int point;
 };
@@ -71,45 +71,54 @@ static const char pairs[201] = "000102030405060708091011121314151617181920212223
 			       "37383940414243444546474849505152535455565758596061626364656667686970717273"
 			       "7475767778798081828384858687888990919293949596979899";
 
-/* Writes the decimal digits of v (none for 0) so that they end at `end`; returns where they begin. */
-static inline char *digits_before(char *end, uint64_t v)
+static inline int digit_count(uint64_t v)
 {
+	static const uint64_t pow10[20] = {
+		0, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000,
+		100000000000, 1000000000000, 10000000000000, 100000000000000, 1000000000000000,
+		10000000000000000, 100000000000000000, 1000000000000000000, 10000000000000000000u,
+	};
+	int t = (64 - __builtin_clzll(v | 1)) * 1233 >> 12; /* log10(2) is 1233 / 4096 */
+	return t + (v >= pow10[t]);
+}
+
+/* Writes the `n` decimal digits of v at `p`; returns the end. */
+static inline char *put_digits(char *p, uint64_t v, int n)
+{
+	char *q = p + n;
 	while (v >= 100000000) {
 		uint32_t low = (uint32_t)(v % 100000000);
 		v /= 100000000;
 		uint32_t a = low / 10000, b = low % 10000;
-		memcpy(end - 2, &pairs[b % 100 * 2], 2);
-		memcpy(end - 4, &pairs[b / 100 * 2], 2);
-		memcpy(end - 6, &pairs[a % 100 * 2], 2);
-		memcpy(end - 8, &pairs[a / 100 * 2], 2);
-		end -= 8;
+		q -= 8;
+		memcpy(q, &pairs[a / 100 * 2], 2);
+		memcpy(q + 2, &pairs[a % 100 * 2], 2);
+		memcpy(q + 4, &pairs[b / 100 * 2], 2);
+		memcpy(q + 6, &pairs[b % 100 * 2], 2);
 	}
 	uint32_t u = (uint32_t)v;
 	while (u >= 100) {
-		end -= 2;
-		memcpy(end, &pairs[u % 100 * 2], 2);
+		q -= 2;
+		memcpy(q, &pairs[u % 100 * 2], 2);
 		u /= 100;
 	}
-	if (u >= 10) {
-		end -= 2;
-		memcpy(end, &pairs[u * 2], 2);
-	} else if (u) {
-		*--end = (char)('0' + u);
-	}
-	return end;
+	if (u >= 10)
+		memcpy(q - 2, &pairs[u * 2], 2);
+	else
+		q[-1] = (char)('0' + u);
+	return p + n;
 }
 
 /* m * 10^exp, m > 0. */
 static inline void decimal_set(struct decimal *x, uint64_t m, int exp)
 {
-	char tmp[24];
-	char *p = digits_before(tmp + 20, m);
-	int n = (int)(tmp + 20 - p);
-	/* A copy of fixed size is one or two moves; what lies beyond n is not used. */
-	memcpy(x->d, p, 20 < sizeof(tmp) - (size_t)(p - tmp) ? 20 : sizeof(tmp) - (size_t)(p - tmp));
+	int n = digit_count(m);
 	x->point = n + exp;
-	while (x->d[n - 1] == '0')
+	while (m % 10 == 0) {
+		m /= 10;
 		n--;
+	}
+	x->m = m;
 	x->n = n;
 }
 
@@ -123,7 +132,8 @@ static inline bool decimal_small(struct decimal *x, double a)
 		return false;
 	double t = a * 1e6;
 	uint64_t m = (uint64_t)(t + 0.5);
-	if ((double)m / 1e6 != a)
+	/* Rounding leaves t within 2 units in the last place of m; most numbers end here. */
+	if (fabs(t - (double)m) > t * 0x1p-51 || (double)m / 1e6 != a)
 		return false;
 	int exp = -6;
 	if (m % 1000 == 0) {
@@ -153,30 +163,28 @@ static char *put_plain(char *p, const struct decimal *x)
 		*p++ = '0';
 		*p++ = '.';
 		memset(p, '0', (size_t)-x->point);
-		p += -x->point;
-		memcpy(p, x->d, (size_t)x->n);
-		return p + x->n;
+		return put_digits(p - x->point, x->m, x->n);
 	}
 	if (x->point >= x->n) {
-		memcpy(p, x->d, (size_t)x->n);
-		memset(p + x->n, '0', (size_t)(x->point - x->n));
+		char *end = put_digits(p, x->m, x->n);
+		memset(end, '0', (size_t)(x->point - x->n));
 		return p + x->point;
 	}
-	memcpy(p, x->d, (size_t)x->point);
+	/* One further right, so that moving the whole part makes room for the point. */
+	char *end = put_digits(p + 1, x->m, x->n);
+	for (int i = 0; i < x->point; i++)
+		p[i] = p[i + 1];
 	p[x->point] = '.';
-	memcpy(p + x->point + 1, x->d + x->point, (size_t)(x->n - x->point));
-	return p + x->n + 1;
+	return end;
 }
 
 static char *put_exponent(char *p, const struct decimal *x, bool one_digit)
 {
 	int e = x->point - 1;
-	*p++ = x->d[0];
-	if (x->n > 1) {
-		*p++ = '.';
-		memcpy(p, x->d + 1, (size_t)x->n - 1);
-		p += x->n - 1;
-	}
+	char *end = put_digits(p + 1, x->m, x->n);
+	p[0] = p[1];
+	p[1] = '.';
+	p = x->n > 1 ? end : p + 1;
 	*p++ = 'e';
 	*p++ = e < 0 ? '-' : '+';
 	e = e < 0 ? -e : e;
@@ -229,11 +237,8 @@ size_t text_float(char *out, double v, enum text_float_style style)
 	/* Whole numbers without exponent, the most common values of all. */
 	bool plain = style == TEXT_FLOAT_G ? a < 1e6 : style != TEXT_FLOAT_E;
 	if (plain && a < 9007199254740992.0 && (double)(uint64_t)a == a) {
-		char tmp[24];
-		char *q = digits_before(tmp + 20, (uint64_t)a);
-		size_t n = (size_t)(tmp + 20 - q);
-		memcpy(p, q, n);
-		return (size_t)(p - out) + n;
+		p = put_digits(p, (uint64_t)a, digit_count((uint64_t)a));
+		return (size_t)(p - out);
 	}
 	struct decimal x;
 	decimal_of(&x, a);
@@ -250,24 +255,27 @@ void text_float_add(struct strbuf *b, double v, enum text_float_style style)
 	strbuf_add(b, tmp, text_float(tmp, v, style));
 }
 
-void text_seconds_add(struct strbuf *b, int64_t t_ms)
+size_t text_seconds(char out[TEXT_SECONDS_MAX], int64_t t_ms)
 {
 	uint64_t u = t_ms < 0 ? 0 - (uint64_t)t_ms : (uint64_t)t_ms;
 	uint32_t ms = (uint32_t)(u % 1000);
-	char tmp[32];
-	char *end = tmp + sizeof(tmp), *p = end;
-	if (ms) {
-		*--p = (char)('0' + ms % 10);
-		*--p = (char)('0' + ms / 10 % 10);
-		*--p = (char)('0' + ms / 100);
-		*--p = '.';
-	}
-	char *q = digits_before(p, u / 1000);
-	if (q == p)
-		*--q = '0';
+	char *p = out;
 	if (t_ms < 0)
-		*--q = '-';
-	strbuf_add(b, q, (size_t)(end - q));
+		*p++ = '-';
+	p = put_digits(p, u / 1000, digit_count(u / 1000));
+	if (ms) {
+		*p++ = '.';
+		*p++ = (char)('0' + ms / 100);
+		*p++ = (char)('0' + ms / 10 % 10);
+		*p++ = (char)('0' + ms % 10);
+	}
+	return (size_t)(p - out);
+}
+
+void text_seconds_add(struct strbuf *b, int64_t t_ms)
+{
+	char tmp[TEXT_SECONDS_MAX];
+	strbuf_add(b, tmp, text_seconds(tmp, t_ms));
 }
 
 /* --- reading ------------------------------------------------------------------ */

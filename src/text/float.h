@@ -33,7 +33,13 @@ size_t text_float(char *out, double v, enum text_float_style style);
 /* Appends `v` to `b`. */
 void text_float_add(struct strbuf *b, double v, enum text_float_style style);
 
-/* Appends a time in ms as seconds: "300", "61.500", "-0.001" (jsonutil.MarshalTimestamp). */
+/* Room that text_seconds needs. */
+#define TEXT_SECONDS_MAX 24
+
+/* Writes a time in ms as seconds, "300", "61.500", "-0.001" (jsonutil.MarshalTimestamp); returns the number of bytes. */
+size_t text_seconds(char out[TEXT_SECONDS_MAX], int64_t t_ms);
+
+/* Appends a time in ms as seconds. */
 void text_seconds_add(struct strbuf *b, int64_t t_ms);
 
 /*

@@ -188,15 +188,18 @@ void jsonw_seconds(struct jsonw *w, int64_t t_ms)
 
 void jsonw_sample(struct jsonw *w, int64_t t_ms, double v)
 {
-	char tmp[TEXT_FLOAT_MAX + 4];
-	strbuf_add(w->out, w->comma ? ",[" : "[", w->comma ? 2 : 1);
-	text_seconds_add(w->out, t_ms);
-	tmp[0] = ',';
-	tmp[1] = '"';
-	size_t n = 2 + text_float(tmp + 2, v, TEXT_FLOAT_JSON);
-	tmp[n++] = '"';
-	tmp[n++] = ']';
-	strbuf_add(w->out, tmp, n);
+	char tmp[TEXT_FLOAT_MAX + TEXT_SECONDS_MAX + 8];
+	char *p = tmp;
+	*p = ',';
+	p += w->comma;
+	*p++ = '[';
+	p += text_seconds(p, t_ms);
+	*p++ = ',';
+	*p++ = '"';
+	p += text_float(p, v, TEXT_FLOAT_JSON);
+	*p++ = '"';
+	*p++ = ']';
+	strbuf_add(w->out, tmp, (size_t)(p - tmp));
 	value_done(w);
 }
 
@@ -260,10 +263,12 @@ void jsonw_add_quoted(struct strbuf *b, struct str s, unsigned flags)
 			i++;
 			continue;
 		}
-		strbuf_add(b, s.p + run, i - run);
+		if (i > run)
+			strbuf_add(b, s.p + run, i - run);
 		i += add_special(b, str_mem(s.p + i, s.n - i), flags);
 		run = i;
 	}
-	strbuf_add(b, s.p + run, i - run);
+	if (i > run)
+		strbuf_add(b, s.p + run, i - run);
 	strbuf_add_ch(b, '"');
 }

@@ -348,8 +348,8 @@ static int fill_map(struct build *b, struct ynode *map, struct hmap *seen, const
 /* Turns the pairs read into the map's own, with merge keys resolved. */
 static int finish_map(struct build *b, struct ynode *map, size_t base)
 {
-	const struct ypair *in = b->pairs.p + base;
 	size_t n = b->pairs.n - base, extra;
+	const struct ypair *in = n ? b->pairs.p + base : NULL;
 	int rc = merged_room(b, in, n, &extra);
 	if (rc < 0)
 		return rc;

@@ -1,11 +1,13 @@
 # Measurements: built and run by `make bench`, never by `make check`.
 BENCHES = tests/bench/bench_chunk tests/bench/bench_wire
+BENCHES += tests/bench/bench_text
 EXTRA_PROGRAMS += $(BENCHES) tests/bench/load_write
 
 tests_bench_bench_chunk_LDADD = $(CHUNK_LIBS)
 tests_bench_bench_wire_LDADD = $(SERIES_LIBS)
 
 tests_bench_load_write_LDADD = $(CODEC_LIBS) -lpthread
+tests_bench_bench_text_LDADD = $(CODEC_LIBS) $(METRICS_LIBS) -lm
 
 .PHONY: bench
 bench: $(BENCHES)
