@@ -7,6 +7,8 @@ src_labels_liblabels_a_SOURCES = \
 	src/labels/pattern.c src/labels/pattern.h \
 	src/labels/re2_shim.cc src/labels/re2_shim.h \
 	src/labels/regex.c src/labels/regex.h \
+	src/labels/relabel.c src/labels/relabel.h \
+	src/labels/relabel_yaml.c src/labels/relabel_yaml.h \
 	src/labels/symtab.c src/labels/symtab.h
 
-LABELS_LIBS = src/labels/liblabels.a $(BASE_LIBS) $(RE2_LIBS) $(UTF8PROC_LIBS) -lstdc++
+LABELS_LIBS = src/labels/liblabels.a $(TEXT_LIBS) $(BASE_LIBS) $(OPENSSL_LIBS) $(RE2_LIBS) $(UTF8PROC_LIBS) -lstdc++

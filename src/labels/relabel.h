@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "labels/builder.h"
+#include "labels/matcher.h"
 #include "labels/regex.h"
 
 #include <stdbool.h>
@@ -33,15 +34,18 @@ enum relabel_action {
 	RELABEL_ACTIONS, /* how many there are */
 };
 
+/* The pattern of a rule that gives none. */
+#define RELABEL_DEFAULT_PATTERN STR("(.*)")
+
 /* One rule. Strings are borrowed from whoever made it. */
 struct relabel_rule {
 	enum relabel_action action;
 	const struct str *source_labels;
 	size_t n_source_labels;
 	struct str separator;
-	struct str pattern;  /* text of `regex` */
-	struct regex *regex; /* made by relabel_rule_init, freed by relabel_rule_fini */
-	bool default_regex;  /* the pattern is the default, (.*) */
+	struct str pattern;    /* the regular expression's text */
+	struct matcher *match; /* of the pattern; made by relabel_rule_init, freed by relabel_rule_fini */
+	struct regex *regex;   /* likewise; only where groups are needed */
 	uint64_t modulus;
 	struct str target_label;
 	struct str replacement;
