@@ -24,7 +24,7 @@ size_t codec_snappy_bound(size_t n);
 /* Compresses to the block format at `out` (room for codec_snappy_bound bytes); returns the bytes written. */
 size_t codec_snappy_compress(const void *in, size_t n, void *out);
 
-/* Appends the block format of `in` to `out`; past its limit RESOURCE_EXHAUSTED. */
+/* Appends the block format of `in` to `out`; RESOURCE_EXHAUSTED when its limit leaves less than codec_snappy_bound. */
 int codec_snappy_compress_add(struct str in, struct strbuf *out, struct err *err);
 
 /* The size that a block declares, checked against `limit`. */

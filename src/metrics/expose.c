@@ -207,6 +207,8 @@ static void add_family(struct expo *x, struct metrics_vec *v)
 	strbuf_printf(x->out, "# HELP %.*s ", STR_ARG(x->base));
 	add_escaped(x->out, v->help, x->format == METRICS_OPENMETRICS);
 	strbuf_printf(x->out, "\n# TYPE %.*s %s\n", STR_ARG(x->base), kind);
+	if (v->unit && x->format == METRICS_OPENMETRICS)
+		strbuf_printf(x->out, "# UNIT %.*s %s\n", STR_ARG(x->base), v->unit);
 	for (size_t i = 0; i < v->children.n; i++)
 		add_child(x, v->children.p[i], suffix);
 }

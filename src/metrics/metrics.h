@@ -187,6 +187,9 @@ void metrics_vec_clear(struct metrics_vec *v);
 /* Sets how many children `v` may expose. */
 void metrics_vec_set_limit(struct metrics_vec *v, size_t max);
 
+/* Gives a registered family a unit, which OpenMetrics shows; its name (before _total) must end in "_<unit>". */
+void metrics_set_unit(struct metrics_registry *r, const char *name, const char *unit);
+
 /* Children asked for past the limits, over all vectors. */
 uint64_t metrics_dropped_children(const struct metrics_registry *r);
 

@@ -155,6 +155,7 @@ static void family_free(struct metrics_vec *v)
 	free(v->upper);
 	free(v->name);
 	free(v->help);
+	free(v->unit);
 	free(v);
 }
 
@@ -170,6 +171,13 @@ static size_t family_index(const struct metrics_registry *r, const char *name)
 			hi = mid;
 	}
 	return lo;
+}
+
+static struct metrics_vec *family_find(const struct metrics_registry *r, const char *name)
+{
+	size_t at = family_index(r, name);
+	bool found = at < r->families.n && strcmp(r->families.p[at]->name, name) == 0;
+	return found ? r->families.p[at] : NULL;
 }
 
 static bool name_ok(const char *s, bool metric)
@@ -208,13 +216,14 @@ static struct metrics_vec *family(struct metrics_registry *r, enum metrics_kind 
 				  const char *name, const char *help, const char *const *labels,
 				  const double *upper, size_t n_upper)
 {
-	size_t at = family_index(r, name);
-	if (at < r->families.n && strcmp(r->families.p[at]->name, name) == 0) {
-		check_same(r->families.p[at], kind, labels, n_upper);
-		return r->families.p[at];
+	struct metrics_vec *v = family_find(r, name);
+	if (v) {
+		check_same(v, kind, labels, n_upper);
+		return v;
 	}
 	CHECK(name_ok(name, true));
-	struct metrics_vec *v = xcalloc(1, sizeof(*v));
+	size_t at = family_index(r, name);
+	v = xcalloc(1, sizeof(*v));
 	v->registry = r;
 	v->kind = kind;
 	v->name = xstrdup(name);
@@ -379,6 +388,19 @@ void metrics_off_collect(struct metrics_registry *r, void *arg)
 	r->hooks.n = kept;
 	for (size_t i = 0; i < r->families.n; i++)
 		end_reads(r->families.p[i], arg);
+}
+
+void metrics_set_unit(struct metrics_registry *r, const char *name, const char *unit)
+{
+	struct metrics_vec *v = family_find(r, name);
+	CHECK(v);
+	struct str base = str_c(name);
+	if (v->kind == METRICS_COUNTER && str_has_suffix(base, STR("_total")))
+		base.n -= strlen("_total");
+	CHECK(str_has_suffix(base, str_c(unit)) && base.n > strlen(unit) &&
+	      base.p[base.n - strlen(unit) - 1] == '_');
+	free(v->unit);
+	v->unit = xstrdup(unit);
 }
 
 uint64_t metrics_dropped_children(const struct metrics_registry *r)

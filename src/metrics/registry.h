@@ -31,6 +31,7 @@ struct metrics_vec {
 	struct metrics_registry *registry;
 	enum metrics_kind kind;
 	char *name, *help;
+	char *unit; /* NULL for none */
 	char *labels[METRICS_LABELS_MAX];
 	size_t n_labels;
 	double *upper; /* histogram bounds */

@@ -132,8 +132,8 @@ static struct fraction read_fraction(struct str digits)
 	return x;
 }
 
-/* Reads one number and its unit off *rest and adds it to *sum. */
-static bool go_part(struct str *rest, uint64_t *sum)
+/* Reads one number and its unit off *rest and adds it to *sum. *ret_unit is the text of the unit. */
+static bool go_part(struct str *rest, uint64_t *sum, struct str *ret_unit)
 {
 	struct str whole = cut_run(rest, true), frac = { rest->p, 0 };
 	if (rest->n && rest->p[0] == '.') {
@@ -145,9 +145,10 @@ static bool go_part(struct str *rest, uint64_t *sum)
 		name.n++;
 	*rest = str_mem(rest->p + name.n, rest->n - name.n);
 	uint64_t v = 0, unit = (uint64_t)go_unit(name);
-	if ((whole.n == 0 && frac.n == 0) || unit == 0 || (whole.n && !str_to_u64(whole, &v)))
+	if (whole.n == 0 && frac.n == 0)
 		return false;
-	if (__builtin_mul_overflow(v, unit, &v))
+	*ret_unit = name;
+	if (unit == 0 || (whole.n && !str_to_u64(whole, &v)) || __builtin_mul_overflow(v, unit, &v))
 		return false;
 	struct fraction x = read_fraction(frac);
 	if (x.f)
@@ -163,10 +164,18 @@ int text_goduration_parse(struct str s, int64_t *ret_ns, struct err *err)
 		rest = str_mem(s.p + 1, s.n - 1);
 	uint64_t sum = 0;
 	bool ok = rest.n > 0;
+	struct str unit = STR("s"); /* of the part read last */
 	if (str_eq_c(rest, "0"))
 		rest.n = 0;
 	while (ok && rest.n)
-		ok = go_part(&rest, &sum);
+		ok = go_part(&rest, &sum, &unit);
+	if (!ok && unit.n == 0)
+		return err_set(err, ERR_INVALID_ARGUMENT, "time: missing unit in duration \"%.*s\"",
+			       STR_ARG(s));
+	if (!ok && go_unit(unit) == 0)
+		return err_set(err, ERR_INVALID_ARGUMENT,
+			       "time: unknown unit \"%.*s\" in duration \"%.*s\"", STR_ARG(unit),
+			       STR_ARG(s));
 	if (!ok || (!negative && sum > INT64_MAX))
 		return err_set(err, ERR_INVALID_ARGUMENT, "time: invalid duration \"%.*s\"", STR_ARG(s));
 	*ret_ns = negative ? (int64_t)(0 - sum) : (int64_t)sum;

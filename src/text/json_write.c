@@ -221,7 +221,7 @@ static size_t char_length(struct str s)
 static void add_escaped_byte(struct strbuf *b, unsigned char c)
 {
 	static const char hex[] = "0123456789abcdef";
-	static const char named[32] = { ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r' };
+	static const char named[32] = { ['\t'] = 't', ['\n'] = 'n', ['\r'] = 'r' };
 	if (c == '"' || c == '\\' || (c < 0x20 && named[c])) {
 		char e[2] = { '\\', c < 0x20 ? named[c] : (char)c };
 		strbuf_add(b, e, 2);

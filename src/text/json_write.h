@@ -9,9 +9,9 @@
  *
  * Commas are put by the writer. Keys are not checked for being unique.
  *
- * Escaping: always '"', '\' and control characters; invalid UTF-8 becomes
- * U+FFFD. JSONW_HTML writes < > & U+2028 U+2029 as \u003c...: encoding/json's
- * way, which the Prometheus and Thanos APIs use for everything (errors,
+ * Escaping: always '"', '\' and control characters (\n \r \t by name, the
+ * others as \u00xx, as jsoniter does); invalid UTF-8 becomes U+FFFD. JSONW_HTML writes < > & U+2028 U+2029 as \u003c...: encoding/json's
+ * way and jsoniter's compatible one, which the Prometheus and Thanos APIs use for everything (errors,
  * rules, metadata, string results, targets, label names and values lists)
  * except the `metric` objects of query results, which are written raw.
  */

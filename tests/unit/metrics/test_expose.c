@@ -59,10 +59,12 @@ static void test_openmetrics_format(void **state)
 {
 	struct metrics_registry *r = sample_registry();
 	metrics_counter(r, "plain", "No suffix.");
+	metrics_set_unit(r, "a_seconds", "seconds");
 	struct strbuf b = { 0 };
 	metrics_expose(r, METRICS_OPENMETRICS, &b);
 	assert_string_equal(b.p, "# HELP a_seconds Time.\n"
 				 "# TYPE a_seconds histogram\n"
+				 "# UNIT a_seconds seconds\n"
 				 "a_seconds_bucket{le=\"0.1\"} 1\n"
 				 "a_seconds_bucket{le=\"1.0\"} 2\n"
 				 "a_seconds_bucket{le=\"+Inf\"} 3\n"

@@ -102,6 +102,24 @@ static void test_malformed_go_durations_are_refused(void **state)
 	}
 }
 
+static void expect_go_error(const char *text, const char *want)
+{
+	int64_t ns;
+	struct err err = ERR_NONE;
+	assert_int_equal(text_goduration_parse(str_c(text), &ns, &err), -ERR_INVALID_ARGUMENT);
+	assert_string_equal(err.msg, want);
+}
+
+static void test_go_errors_are_worded_as_in_go(void **state)
+{
+	expect_go_error("3", "time: missing unit in duration \"3\"");
+	expect_go_error("1h5", "time: missing unit in duration \"1h5\"");
+	expect_go_error("1d", "time: unknown unit \"d\" in duration \"1d\"");
+	expect_go_error("", "time: invalid duration \"\"");
+	expect_go_error("1h-5m", "time: unknown unit \"h-\" in duration \"1h-5m\"");
+	expect_go_error("9223372036854775808ns", "time: invalid duration \"9223372036854775808ns\"");
+}
+
 static void test_either_notation(void **state)
 {
 	int64_t ns;
@@ -148,6 +166,7 @@ int main(void)
 		cmocka_unit_test(test_prometheus_durations_without_files),
 		cmocka_unit_test(test_go_durations),
 		cmocka_unit_test(test_malformed_go_durations_are_refused),
+		cmocka_unit_test(test_go_errors_are_worded_as_in_go),
 		cmocka_unit_test(test_either_notation),
 		cmocka_unit_test(test_sizes),
 	};

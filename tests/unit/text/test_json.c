@@ -46,7 +46,7 @@ static void expect_quoted(struct str s, unsigned flags, const char *want)
 static void test_escaping(void **state)
 {
 	expect_quoted(STR("<a&b>\"q\"\\n\n\t\r\b\f\x01\x7f"), 0,
-		      "\"<a&b>\\\"q\\\"\\\\n\\n\\t\\r\\b\\f\\u0001\x7f\"");
+		      "\"<a&b>\\\"q\\\"\\\\n\\n\\t\\r\\u0008\\u000c\\u0001\x7f\"");
 	expect_quoted(STR("<a&b>"), JSONW_HTML, "\"\\u003ca\\u0026b\\u003e\"");
 	expect_quoted(STR("a\xe2\x80\xa8z\xe2\x80\xa9"), JSONW_HTML, "\"a\\u2028z\\u2029\"");
 	expect_quoted(STR("a\xe2\x80\xa8"), 0, "\"a\xe2\x80\xa8\"");
