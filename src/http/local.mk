@@ -1,6 +1,7 @@
 noinst_LIBRARIES += src/http/libhttp.a
 src_http_libhttp_a_SOURCES = \
 	src/http/client.h \
+	src/http/common.c src/http/common.h \
 	src/http/encode.c \
 	src/http/h2.h src/http/h2_internal.h \
 	src/http/h2_guard.c src/http/h2_guard.h \
@@ -11,7 +12,8 @@ src_http_libhttp_a_SOURCES = \
 	src/http/http1.c src/http/http1.h \
 	src/http/http1_conn.c \
 	src/http/internal.h \
-	src/http/probe.h \
+	src/http/metrics.c src/http/metrics.h \
+	src/http/probe.c src/http/probe.h \
 	src/http/req.c src/http/req.h \
 	src/http/resp.c \
 	src/http/router.c src/http/router.h \

@@ -14,7 +14,7 @@
 
 #include <stdbool.h>
 
-struct http_req;
+struct gauge;
 struct http_router;
 struct metrics_registry;
 
@@ -29,6 +29,7 @@ struct probe {
 	struct err not_ready, not_healthy; /* why not; code 0 for the start */
 	probe_change_fn *on_change;
 	void *on_change_arg;
+	struct gauge *ready_gauge, *healthy_gauge; /* private */
 };
 
 /* Prepares a state: neither ready nor healthy. `component` is a static string, `lg` may be NULL. */

@@ -2,6 +2,8 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/sys.h"
+#include "http/metrics.h"
 #include "loop/reactor.h"
 
 #include <event2/buffer.h>
@@ -240,6 +242,7 @@ struct http_req *http_req_new(struct http_server *s, const struct http_transport
 	req->status = 200;
 	req->body_limit = HTTP_BODY_LIMIT;
 	req->started_ms = reactor_now_ms(req->reactor);
+	req->started_ns = sys->mono_ns();
 	req->body_in = evbuffer_new();
 	CHECK(req->body_in);
 	waitq_init(&req->readable);
@@ -291,6 +294,7 @@ static void co_req_main(void *arg)
 	return_lent(req);
 	if (!req->aborted)
 		http_resp_finish(req, rc, &err);
+	http_metrics_end(req->server->cfg.metrics, req);
 	if (req->server->cfg.after)
 		req->server->cfg.after(req, req->server->cfg.hook_arg);
 	req->fiber = NULL;

@@ -23,6 +23,7 @@
 
 struct conn;
 struct evbuffer;
+struct gauge;
 struct http_encoder;
 struct http_req;
 struct http_route;
@@ -82,6 +83,8 @@ struct http_req {
 	bool head_sent, end_sent;
 	uint64_t bytes_out;
 	struct http_encoder *encoder;
+	int64_t started_ns;   /* monotonic */
+	struct gauge *inflight;
 };
 
 /* --- reading the request ---------------------------------------------------------------------- */

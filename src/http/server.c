@@ -4,15 +4,20 @@
 #include "base/mem.h"
 #include "base/sys.h"
 #include "http/internal.h"
+#include "http/metrics.h"
 #include "loop/reactor.h"
 #include "net/addr.h"
 #include "net/listener.h"
 #include "net/tls.h"
+#include "text/ulid.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+/* Longest X-Request-ID that is kept. */
+#define REQUEST_ID_MAX 128
 
 /* --- routing ----------------------------------------------------------------------------- */
 
@@ -113,17 +118,33 @@ static int co_unrouted(struct http_req *req, const struct http_match *m, struct 
 	return co_reply_text(req, 404, "404 page not found\n", err);
 }
 
+/* Keeps a decent X-Request-ID, or makes one. */
+static void set_request_id(struct http_req *req)
+{
+	struct str id = http_req_header(req, "x-request-id");
+	char fresh[ULID_LEN + 1];
+	if (id.n == 0 || id.n > REQUEST_ID_MAX || !str_is_utf8(id)) {
+		struct ulid u = ulid_make(sys_now_ms());
+		ulid_format(&u, fresh);
+		char *p = arena_memdup(&req->arena, fresh, ULID_LEN);
+		id = p ? str_mem(p, ULID_LEN) : str_c("");
+	}
+	req->request_id = id;
+}
+
 int co_http_req_handle(struct http_req *req, struct err *err)
 {
 	struct http_match m;
 	bool done = false;
 	struct http_server *s = req->server;
 	req->running = true;
+	set_request_id(req);
 	if (req->method == HTTP_OPTIONS && str_eq_c(req->target, "*"))
 		return co_http_reply(req, 204, NULL, str_c(""), err);
 	int rc = split_target(req, err);
 	if (rc == 0)
 		rc = find_route(req, &m, err);
+	http_metrics_begin(s->cfg.metrics, req);
 	if (rc == 0 && s->cfg.before)
 		rc = s->cfg.before(req, s->cfg.hook_arg, &done, err);
 	if (rc || done)

@@ -144,9 +144,9 @@ static int set_versions(SSL_CTX *ctx, const struct tls_config *c, struct err *er
 {
 	int lo = TLS1_2_VERSION, hi = 0;
 	if (c->min_version && !tls_version_parse(c->min_version, &lo))
-		return err_set(err, ERR_INVALID_ARGUMENT, "invalid TLS version: %s (use 1.0, 1.1, 1.2 or 1.3)", c->min_version);
+		return err_set(err, ERR_INVALID_ARGUMENT, "invalid TLS version: %s, valid values are 1.0, 1.1, 1.2, 1.3", c->min_version);
 	if (c->max_version && !tls_version_parse(c->max_version, &hi))
-		return err_set(err, ERR_INVALID_ARGUMENT, "invalid TLS version: %s (use 1.0, 1.1, 1.2 or 1.3)", c->max_version);
+		return err_set(err, ERR_INVALID_ARGUMENT, "invalid TLS version: %s, valid values are 1.0, 1.1, 1.2, 1.3", c->max_version);
 	if (hi && hi < lo)
 		return err_set(err, ERR_INVALID_ARGUMENT, "TLS versions: the highest is below the lowest");
 	/* OpenSSL 3 allows TLS 1.0 and 1.1 only at security level 0. */

@@ -1,0 +1,119 @@
+#include "http/metrics.h"
+
+#include "base/compiler.h"
+#include "base/sys.h"
+#include "http/req.h"
+#include "http/router.h"
+#include "metrics/metrics.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Label values of one request. */
+struct labels {
+	char code[8], tenant[160];
+	const char *method;
+};
+
+void http_metrics_init(struct http_metrics *m, struct metrics_registry *reg, const char *tenant_header,
+		       const char *default_tenant)
+{
+	static const double seconds[] = { 0.001, 0.01, 0.1, 0.3, 0.6, 1, 3, 6, 9, 20, 30, 60, 90, 120, 240, 360, 720 };
+	double bytes[10];
+	metrics_buckets_exponential(bytes, ARRAY_LEN(bytes), 64, 2);
+	const char *const *labels = tenant_header ? METRICS_LABELS("code", "handler", "method", "tenant") :
+						    METRICS_LABELS("code", "handler", "method");
+	const char *const *inflight = tenant_header ? METRICS_LABELS("handler", "method", "tenant") :
+						      METRICS_LABELS("handler", "method");
+	*m = (struct http_metrics){ .tenant = tenant_header != NULL, .tenant_header = tenant_header };
+	m->default_tenant = default_tenant ? default_tenant : "";
+	m->total = metrics_counter_vec(reg, "http_requests_total", "Tracks the number of HTTP requests.", labels);
+	m->duration = metrics_histogram_vec(reg, "http_request_duration_seconds", "Tracks the latencies for HTTP requests.",
+					    labels, seconds, ARRAY_LEN(seconds));
+	m->request_size = metrics_histogram_vec(reg, "http_request_size_bytes", "Tracks the size of HTTP requests.", labels,
+						bytes, ARRAY_LEN(bytes));
+	m->response_size = metrics_histogram_vec(reg, "http_response_size_bytes", "Tracks the size of HTTP responses.", labels,
+						 bytes, ARRAY_LEN(bytes));
+	m->inflight = metrics_gauge_vec(reg, "http_inflight_requests", "Current number of HTTP requests the handler is responding to.",
+					inflight);
+}
+
+/* Method names in lower case; an unknown one cannot make a new series. */
+static const char *method_label(enum http_method m)
+{
+	switch (m) {
+	case HTTP_GET:
+		return "get";
+	case HTTP_HEAD:
+		return "head";
+	case HTTP_POST:
+		return "post";
+	case HTTP_PUT:
+		return "put";
+	case HTTP_DELETE:
+		return "delete";
+	case HTTP_OPTIONS:
+		return "options";
+	case HTTP_PATCH:
+		return "patch";
+	default:
+		return "unknown";
+	}
+}
+
+static void find_tenant(const struct http_metrics *m, const struct http_req *req, char *buf, size_t size)
+{
+	struct str t = req->tenant;
+	if (!t.n)
+		t = http_req_header(req, m->tenant_header);
+	if (!t.n || !str_is_utf8(t))
+		t = str_c(m->default_tenant);
+	snprintf(buf, size, "%.*s", STR_ARG(t));
+}
+
+static bool counts(const struct http_metrics *m, const struct http_req *req)
+{
+	return m && req->route && req->route->name;
+}
+
+void http_metrics_begin(struct http_metrics *m, struct http_req *req)
+{
+	if (!counts(m, req))
+		return;
+	const char *method = method_label(req->method);
+	char tenant[160];
+	if (m->tenant) {
+		find_tenant(m, req, tenant, sizeof(tenant));
+		req->inflight = metrics_gauge_with(m->inflight, METRICS_LABELS(req->route->name, method, tenant));
+	} else {
+		req->inflight = metrics_gauge_with(m->inflight, METRICS_LABELS(req->route->name, method));
+	}
+	gauge_add(req->inflight, 1);
+}
+
+/* About what the request took on the wire, as promhttp counts. */
+static double request_bytes(const struct http_req *req)
+{
+	uint64_t n = req->target.n + req->method_text.n + 8 + req->host.n;
+	for (size_t i = 0; i < req->headers.n; i++)
+		n += req->headers.p[i].name.n + req->headers.p[i].value.n;
+	return (double)(n + req->body_received);
+}
+
+void http_metrics_end(struct http_metrics *m, struct http_req *req)
+{
+	if (!counts(m, req) || !req->inflight)
+		return;
+	struct labels l = { .method = method_label(req->method) };
+	snprintf(l.code, sizeof(l.code), "%d", req->head_sent ? req->status : 499);
+	const char *values[] = { l.code, req->route->name, l.method, NULL, NULL };
+	if (m->tenant) {
+		find_tenant(m, req, l.tenant, sizeof(l.tenant));
+		values[3] = l.tenant;
+	}
+	gauge_add(req->inflight, -1);
+	counter_inc(metrics_counter_with(m->total, values));
+	histogram_observe(metrics_histogram_with(m->duration, values), (double)(sys->mono_ns() - req->started_ns) / 1e9);
+	histogram_observe(metrics_histogram_with(m->request_size, values), request_bytes(req));
+	histogram_observe(metrics_histogram_with(m->response_size, values), (double)req->bytes_out);
+}
