@@ -11,4 +11,59 @@ src_promql_libpromql_a_SOURCES = \
 	src/promql/series_desc.c src/promql/series_desc.h \
 	src/promql/series_hist.c src/promql/series_hist.h
 
-PROMQL_LIBS = src/promql/libpromql.a $(CHUNK_LIBS) $(LABELS_LIBS) $(TEXT_LIBS)
+# evaluation
+src_promql_libpromql_a_SOURCES += \
+	src/promql/absent.c \
+	src/promql/aggregate.c \
+	src/promql/aggregate.h \
+	src/promql/binop.c \
+	src/promql/buckets.c \
+	src/promql/buckets.h \
+	src/promql/calendar.c \
+	src/promql/changes.c \
+	src/promql/count_values.c \
+	src/promql/elem.c \
+	src/promql/elem.h \
+	src/promql/engine.c \
+	src/promql/eval.h \
+	src/promql/exponential_bounds.h \
+	src/promql/feed.c \
+	src/promql/fhist.c \
+	src/promql/fhist.h \
+	src/promql/fhist_stats.c \
+	src/promql/fhist_trim.c \
+	src/promql/hquantile.c \
+	src/promql/kahan.h \
+	src/promql/label_fn.c \
+	src/promql/limit.c \
+	src/promql/match.c \
+	src/promql/match.h \
+	src/promql/match_fill.c \
+	src/promql/matrix.c \
+	src/promql/node.c \
+	src/promql/notes.c \
+	src/promql/over_time.c \
+	src/promql/over_time.h \
+	src/promql/plan.c \
+	src/promql/plan.h \
+	src/promql/plan_time.c \
+	src/promql/rank.c \
+	src/promql/rate.c \
+	src/promql/rate.h \
+	src/promql/rate_hist.c \
+	src/promql/regress.c \
+	src/promql/rollup.c \
+	src/promql/rollup.h \
+	src/promql/scalar.c \
+	src/promql/selector.c \
+	src/promql/selector.h \
+	src/promql/setop.c \
+	src/promql/sig.c \
+	src/promql/sig.h \
+	src/promql/table.c \
+	src/promql/vecfn.c \
+	src/promql/vector.c \
+	src/promql/vector.h \
+	src/promql/xrate.c
+
+PROMQL_LIBS = src/promql/libpromql.a $(CHUNK_LIBS) $(LABELS_LIBS) $(TEXT_LIBS) -lm

@@ -9,3 +9,8 @@ tests_unit_promql_test_literal_LDADD = $(PROMQL_LIBS) $(CMOCKA_LIBS)
 tests_unit_promql_test_parser_LDADD = $(PROMQL_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_promql_test_printer_LDADD = $(PROMQL_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_promql_test_series_desc_LDADD = $(PROMQL_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
+
+# evaluation
+check_PROGRAMS += tests/unit/promql/test_engine
+EXTRA_DIST += tests/unit/promql/rig.h
+tests_unit_promql_test_engine_LDADD = $(PROMQL_LIBS) $(CMOCKA_LIBS)

@@ -1,0 +1,253 @@
+/* One query from tree to result. */
+#include "promql/engine.h"
+
+#include "promql/plan.h"
+
+#include <stdlib.h>
+
+static struct promql_opts with_defaults(const struct promql_opts *in)
+{
+	struct promql_opts o = in ? *in : (struct promql_opts){ 0 };
+	if (o.lookback_ms <= 0)
+		o.lookback_ms = PROMQL_DEFAULT_LOOKBACK_MS;
+	if (o.max_samples == 0)
+		o.max_samples = PROMQL_DEFAULT_MAX_SAMPLES;
+	if (o.eval_interval_ms <= 0)
+		o.eval_interval_ms = PROMQL_DEFAULT_EVAL_INTERVAL_MS;
+	if (o.x_lookback_ms <= 0)
+		o.x_lookback_ms = PROMQL_DEFAULT_X_LOOKBACK_MS;
+	return o;
+}
+
+static int make_grid(const struct promql_query *q, struct grid *ret, struct err *err)
+{
+	if (q->step_ms < 0 || q->end_ms < q->start_ms)
+		return err_set(err, ERR_INVALID_ARGUMENT,
+			       "query range: end %lld lies before start %lld, or the step is negative",
+			       (long long)q->end_ms, (long long)q->start_ms);
+	int64_t n = q->step_ms ? (q->end_ms - q->start_ms) / q->step_ms + 1 : 1;
+	if (n > PROMQL_MAX_STEPS)
+		return err_set(err, ERR_INVALID_ARGUMENT, "query has %lld steps, %d at most",
+			       (long long)n, PROMQL_MAX_STEPS);
+	*ret = (struct grid){ q->start_ms, q->end_ms, q->step_ms, (uint32_t)n };
+	return 0;
+}
+
+/* ---- results ---- */
+
+/* Result series as they are made. */
+struct collect {
+	struct eval *ev;
+	struct promql_rseries *p;
+	size_t n, cap;
+};
+
+static struct promql_rseries *collect_push(struct collect *c)
+{
+	if (c->n == c->cap) {
+		size_t cap = c->cap ? c->cap * 2 : 16;
+		struct promql_rseries *p = arena_alloc(c->ev->arena, cap * sizeof(*p));
+		if (!p)
+			return NULL;
+		if (c->n)
+			memcpy(p, c->p, c->n * sizeof(*p));
+		c->p = p;
+		c->cap = cap;
+	}
+	c->p[c->n] = (struct promql_rseries){ .labels = { NULL, 0 } };
+	return &c->p[c->n++];
+}
+
+static int copy_points(struct eval *ev, const struct row *r, struct promql_rseries *s,
+		       struct err *err)
+{
+	const struct grid *g = &ev->grid;
+	size_t nf = 0, nh = 0;
+	for (uint32_t i = 0; i < g->n; i++) {
+		nf += !is_absent(r->v[i]);
+		nh += r->h && r->h[i];
+	}
+	s->floats = arena_alloc(ev->arena, nf * sizeof(*s->floats) + 1);
+	s->hists = arena_alloc(ev->arena, nh * sizeof(*s->hists) + 1);
+	if (!s->floats || !s->hists)
+		return eval_oom(ev, err);
+	for (uint32_t i = 0; i < g->n; i++) {
+		if (!is_absent(r->v[i]))
+			s->floats[s->n_floats++] = (struct promql_point){ grid_t(g, i), r->v[i] };
+		if (r->h && r->h[i]) {
+			struct promql_hpoint *p = &s->hists[s->n_hists++];
+			p->t = grid_t(g, i);
+			int rc = eval_hist_copy(r->h[i], ev->arena, &p->h, err);
+			if (rc)
+				return rc;
+		}
+	}
+	return eval_hold(ev, row_samples(r, g->n), err);
+}
+
+static int collect_row(struct collect *c, const struct row *r, struct err *err)
+{
+	struct promql_rseries *s = collect_push(c);
+	if (!s)
+		return eval_oom(c->ev, err);
+	int rc = labels_copy(r->labels, c->ev->arena, &s->labels, err);
+	return rc ? rc : copy_points(c->ev, r, s, err);
+}
+
+/* Rows of the plan; with delayed removal the names go now, and what becomes equal is merged. */
+static int collect_vector(struct collect *c, struct node *root, struct err *err)
+{
+	struct eval *ev = c->ev;
+	struct table t;
+	struct row r;
+	int rc;
+	table_init(&t, ev, ev->grid.n);
+	while ((rc = node_next(root, &r, err)) == 1) {
+		if (!ev->opts.delayed_name_removal) {
+			rc = collect_row(c, &r, err);
+		} else {
+			if (r.drop_name)
+				rc = node_strip(root, r.labels, &r.labels, err) ? -err->code : 0;
+			else
+				rc = 0;
+			rc = rc ? rc : table_merge(&t, &r, err);
+		}
+		if (rc)
+			break;
+	}
+	for (size_t i = 0; i < t.n && !rc; i++) {
+		r = trow_row(t.p[i]);
+		rc = collect_row(c, &r, err);
+	}
+	table_fini(&t);
+	return rc;
+}
+
+static int copy_samples(struct eval *ev, const struct samples *s, int64_t from, int64_t to,
+			struct promql_rseries *out, struct err *err)
+{
+	out->floats = arena_alloc(ev->arena, s->n * sizeof(*out->floats) + 1);
+	out->hists = arena_alloc(ev->arena, s->nh * sizeof(*out->hists) + 1);
+	if (!out->floats || !out->hists)
+		return eval_oom(ev, err);
+	for (size_t i = 0; i < s->n; i++)
+		if (s->t[i] > from && s->t[i] <= to)
+			out->floats[out->n_floats++] = (struct promql_point){ s->t[i], s->v[i] };
+	for (size_t i = 0; i < s->nh; i++) {
+		if (s->ht[i] <= from || s->ht[i] > to)
+			continue;
+		struct promql_hpoint *p = &out->hists[out->n_hists++];
+		p->t = s->ht[i];
+		int rc = eval_hist_copy(s->h[i], ev->arena, &p->h, err);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/* Raw samples of an instant query whose expression is a range vector. */
+static int collect_matrix(struct collect *c, const struct promql_expr *e, struct err *err)
+{
+	struct eval *ev = c->ev;
+	struct matrix *m;
+	struct samples s;
+	int rc = plan_matrix(ev, e, &m, err);
+	if (rc)
+		return rc;
+	if (m->win.anchored || m->win.smoothed)
+		return err_set(err, ERR_UNIMPLEMENTED,
+			       "anchored and smoothed range vectors as the result of a query");
+	int64_t to = window_ref(&m->win, &ev->grid, 0), from = to - m->win.range_ms;
+	while ((rc = matrix_next(m, &s, err)) == 1) {
+		struct promql_rseries *out = collect_push(c);
+		if (!out)
+			return eval_oom(ev, err);
+		struct node strip = { .ev = ev };
+		struct labels l = s.labels;
+		if (s.drop_name && (rc = node_strip(&strip, l, &l, err)))
+			return rc;
+		rc = labels_copy(l, ev->arena, &out->labels, err);
+		if (!rc)
+			rc = copy_samples(ev, &s, from, to, out, err);
+		if (rc)
+			return rc;
+		if (out->n_floats + out->n_hists == 0)
+			c->n--;
+	}
+	return rc;
+}
+
+static int cmp_series(const void *a, const void *b)
+{
+	return labels_cmp(((const struct promql_rseries *)a)->labels,
+			  ((const struct promql_rseries *)b)->labels);
+}
+
+static int run(struct eval *ev, const struct promql_query *q, struct promql_result *ret,
+	       struct err *err)
+{
+	struct collect c = { .ev = ev };
+	struct node *root;
+	bool range = q->step_ms > 0;
+	enum promql_value_type type = promql_expr_type(q->expr);
+	int rc = plan_check(ev, q->expr, range, err);
+	if (rc)
+		return rc;
+	ret->type = range ? PROMQL_TYPE_MATRIX : type;
+	if (type == PROMQL_TYPE_STRING) {
+		ret->string = promql_expr_unparen(q->expr)->string;
+		return 0;
+	}
+	if (type == PROMQL_TYPE_MATRIX) {
+		rc = collect_matrix(&c, q->expr, err);
+	} else {
+		rc = plan_vector(ev, q->expr, &root, err);
+		rc = rc ? rc : collect_vector(&c, root, err);
+	}
+	if (rc)
+		return rc;
+	if (ret->type == PROMQL_TYPE_SCALAR) {
+		CHECK(c.n == 1 && c.p[0].n_floats == 1);
+		ret->scalar = c.p[0].floats[0];
+		return 0;
+	}
+	if (ret->type == PROMQL_TYPE_MATRIX && c.n)
+		qsort(c.p, c.n, sizeof(*c.p), cmp_series);
+	ret->series = c.p;
+	ret->n_series = c.n;
+	return 0;
+}
+
+static void close_nodes(struct eval *ev)
+{
+	for (struct node *n = ev->first; n; n = n->next) {
+		if (n->ops->close)
+			n->ops->close(n);
+		arena_fini(&n->tmp);
+	}
+}
+
+int promql_exec(const struct promql_query *q, const struct promql_opts *opts,
+		const struct promql_source *src, struct arena *a, struct promql_result *ret,
+		struct err *err)
+{
+	struct err own = ERR_NONE;
+	struct eval ev = { .src = src, .opts = with_defaults(opts), .text = q->text, .arena = a };
+	err = err ? err : &own;
+	*ret = (struct promql_result){ .type = PROMQL_TYPE_NONE };
+	int rc = make_grid(q, &ev.grid, err);
+	if (rc)
+		return rc;
+	ev.notes = notes_new(a);
+	if (!ev.notes)
+		return eval_oom(&ev, err);
+	rc = run(&ev, q, ret, err);
+	close_nodes(&ev);
+	if (!rc)
+		rc = eval_checkpoint(&ev, err);
+	if (!rc)
+		rc = notes_render(&ev, ret, err);
+	ret->samples_total = ev.total;
+	ret->samples_peak = ev.peak;
+	return rc;
+}

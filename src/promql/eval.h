@@ -1,0 +1,267 @@
+/*
+ * promql/eval.h - inside of the engine: rows, nodes, the state of one query.
+ *
+ * A query becomes a tree of nodes. A node hands out rows, one series with the
+ * values of all steps each; the consumer may change values and histogram
+ * pointers of a row it got, and everything in it is valid until the next pull
+ * from the same node. Rows of one node have distinct label sets and at least
+ * one value. A scalar is a node with exactly one row, all steps present.
+ *
+ * In a row's float column a missing value has the bits of the staleness
+ * marker, which no computation produces. Histograms are always in float form
+ * and never written through.
+ *
+ * Memory that lives as long as the query comes from eval.arena; what a node
+ * makes per row lies in an arena of its own that it rewinds at each pull.
+ */
+#ifndef PROMQL_EVAL_H
+#define PROMQL_EVAL_H
+
+#include "base/assert.h"
+#include "base/hmap.h"
+#include "base/strbuf.h"
+#include "promql/engine.h"
+#include "promql/functions.h"
+
+/* The names that an operation drops together with the metric's name. */
+#define LABEL_TYPE STR("__type__")
+#define LABEL_UNIT STR("__unit__")
+
+struct node;
+struct notes;
+
+/* Evaluation times start, start+step, ... : n of them, all <= end. */
+struct grid {
+	int64_t start, end, step; /* step 0 where n <= 1 came from an instant query */
+	uint32_t n;
+};
+
+/* Time of step i. */
+static inline int64_t grid_t(const struct grid *g, uint32_t i)
+{
+	return g->start + (int64_t)i * g->step;
+}
+
+/* State of one query. */
+struct eval {
+	const struct promql_source *src;
+	struct promql_opts opts; /* defaults filled in */
+	struct str text;
+	struct arena *arena;
+	struct notes *notes;
+	struct grid grid;       /* of the query itself */
+	uint64_t held, peak, total; /* samples */
+	uint64_t unreported;    /* samples computed since the last checkpoint */
+	struct node *first;     /* all nodes, for closing */
+};
+
+/* One series with a value per step. */
+struct row {
+	struct labels labels;
+	bool drop_name;              /* delayed removal: the name goes at the end of the query */
+	double *v;                   /* grid.n; missing ones have the staleness bits */
+	const struct histogram **h;  /* grid.n, NULL where missing; or NULL for none at all */
+};
+
+/* What a kind of node does. */
+struct node_ops {
+	int (*next)(struct node *n, struct row *ret, struct err *err); /* 1, 0 at the end, or an error */
+	void (*close)(struct node *n); /* may be NULL; called once at the end of the query */
+};
+
+/* The head of every node. */
+struct node {
+	const struct node_ops *ops;
+	struct eval *ev;
+	const struct promql_expr *expr; /* what it evaluates, for positions */
+	struct grid grid;
+	struct node *next;   /* eval.first list */
+	struct arena tmp;    /* of the current row */
+	double *v;           /* grid.n, for the node's own rows */
+	const struct histogram **h; /* grid.n once used, see node_hists */
+	bool h_dirty;
+	bool unique; /* rows stay distinct without metadata labels */
+	struct label *lbuf; /* for changed label sets */
+	size_t lbuf_cap;
+};
+
+/* ---- values ---- */
+
+/* The missing value. */
+static inline double absent(void)
+{
+	return double_of_bits(STALE_NAN_BITS);
+}
+
+/* Whether a value of a row is missing. */
+static inline bool is_absent(double v)
+{
+	return value_is_stale(v);
+}
+
+/* The NaN that PromQL makes itself. */
+static inline double normal_nan(void)
+{
+	return double_of_bits(NORMAL_NAN_BITS);
+}
+
+/* Fills n values with "missing". */
+void row_fill_absent(double *v, uint32_t n);
+
+/* Whether no step has a value. */
+bool row_is_empty(const struct row *r, uint32_t n);
+
+/* Number of samples in the row, histograms by their size as Prometheus counts it. */
+uint64_t row_samples(const struct row *r, uint32_t n);
+
+/* Samples that one histogram counts as. */
+uint64_t hist_samples(const struct histogram *h);
+
+/* ---- nodes ---- */
+
+/*
+ * Allocates a node of `size` bytes (struct node first), zeroed, and its
+ * column v. NULL when the arena is full; *err is set then.
+ */
+void *node_new(struct eval *ev, size_t size, const struct node_ops *ops,
+	       const struct promql_expr *expr, struct grid grid, struct err *err);
+
+/* The next row of a node. */
+static inline int node_next(struct node *n, struct row *ret, struct err *err)
+{
+	return n->ops->next(n, ret, err);
+}
+
+/*
+ * The node's histogram column, all NULL; for the row being made. NULL over
+ * budget. Taken again for each row.
+ */
+const struct histogram **node_hists(struct node *n);
+
+/* Frees what the node made for its last row: first thing in next() of a node that uses tmp. */
+static inline void node_rewind(struct node *n)
+{
+	if (n->tmp.bytes)
+		arena_fini(&n->tmp);
+}
+
+/* Room for `n` labels in the node's own buffer; NULL over budget. */
+struct label *node_labels(struct node *n, size_t count);
+
+/* `l` without __name__, __type__ and __unit__; a view of `l` or in the node's buffer. */
+int node_strip(struct node *n, struct labels l, struct labels *ret, struct err *err);
+
+/* Drops the name of a row now, or marks it under delayed removal. */
+int node_drop_name(struct node *n, struct row *r, struct err *err);
+
+/* The values of a scalar node, copied to eval.arena: one per step. */
+int node_scalar(struct node *n, const double **ret, struct err *err);
+
+/* ---- accounting and errors ---- */
+
+/* Notes `n` samples computed; runs the checkpoint every few thousand. */
+int eval_work(struct eval *ev, uint64_t n, struct err *err);
+
+/* Runs the checkpoint now. */
+int eval_checkpoint(struct eval *ev, struct err *err);
+
+/* Holds `n` more samples in memory; RESOURCE_EXHAUSTED past max_samples. */
+int eval_hold(struct eval *ev, uint64_t n, struct err *err);
+
+/* Gives back samples held. */
+static inline void eval_release(struct eval *ev, uint64_t n)
+{
+	ev->held -= n;
+}
+
+/* RESOURCE_EXHAUSTED for the query's arena. */
+int eval_oom(struct eval *ev, struct err *err);
+
+/* ---- notes (warnings and infos) ---- */
+
+/* Adds "PromQL warning: <text>" at `pos`, unless it is there already. */
+void eval_warn(struct eval *ev, struct promql_pos pos, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* Adds "PromQL info: <text>" at `pos`, unless it is there already. */
+void eval_info(struct eval *ev, struct promql_pos pos, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* Notes a histogram_quantile forced to be monotonic; rendered with the merged details at the end. */
+void eval_forced(struct eval *ev, struct promql_pos pos, struct str name, int64_t t, double min,
+		 double max, double diff);
+
+/* Notes samples whose start time overlaps the sample before, at `n` steps of one series. */
+void eval_overlap(struct eval *ev, struct promql_pos pos, struct str name, uint64_t n);
+
+/* An empty list of notes in the arena; NULL when it is full. */
+struct notes *notes_new(struct arena *a);
+
+/* Renders the notes into the result. RESOURCE_EXHAUSTED when the arena is full. */
+int notes_render(struct eval *ev, struct promql_result *ret, struct err *err);
+
+/* Go's %q of `s`, in the arena; "" when that is full. */
+const char *eval_quoted(struct eval *ev, struct str s);
+
+/* Go's %g / %v of a float, into buf of at least 32 bytes. Returns buf. */
+char *fmt_g(double v, char *buf);
+
+/* `{a="b"}` as the error texts print label sets, in the arena; "" when that is full. */
+const char *eval_labels_text(struct eval *ev, struct labels l);
+
+/* ---- tables: rows kept ---- */
+
+/* A kept row. */
+struct trow {
+	struct labels labels; /* copy */
+	uint64_t hash;        /* of labels, keyed */
+	bool drop_name;
+	double *v;
+	const struct histogram **h;
+	uint64_t samples;
+	struct trow *alias; /* scratch of whoever owns the table */
+	uint32_t tag;       /* likewise */
+};
+
+/* Rows kept, in order of arrival, with an index by label set. */
+struct table {
+	struct eval *ev;
+	struct arena arena;
+	uint32_t n_steps;
+	struct trow **p;
+	size_t n, cap;
+	struct hmap index;
+	uint64_t samples;
+};
+
+/* Prepares an empty table; fini frees all. */
+void table_init(struct table *t, struct eval *ev, uint32_t n_steps);
+
+/* Frees the rows and gives the samples back. Safe on a zeroed table. */
+void table_fini(struct table *t);
+
+/* Keeps a deep copy of a row. Does not look for an equal label set. */
+int table_add(struct table *t, const struct row *r, struct trow **ret, struct err *err);
+
+/*
+ * Keeps a row, or merges it into the one with equal labels. Two values at one
+ * step are FAILED_PRECONDITION: "vector cannot contain metrics with the same
+ * labelset". A merged row keeps its name (drop_name) unless both drop it.
+ */
+int table_merge(struct table *t, const struct row *r, struct err *err);
+
+/* The row with these labels, or NULL. */
+struct trow *table_find(const struct table *t, struct labels l);
+
+/* Pulls and keeps all rows of a node. */
+int table_fill(struct table *t, struct node *n, struct err *err);
+
+/* A kept row as a row; values may be changed. */
+static inline struct row trow_row(const struct trow *t)
+{
+	return (struct row){ t->labels, t->drop_name, t->v, t->h };
+}
+
+/* A deep copy of a histogram. */
+int eval_hist_copy(const struct histogram *src, struct arena *a, const struct histogram **ret,
+		   struct err *err);
+
+#endif

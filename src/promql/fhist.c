@@ -1,0 +1,534 @@
+/* Native histograms: unpacking, addition, scaling. */
+#include "promql/fhist.h"
+
+#include "base/assert.h"
+#include "base/compiler.h"
+#include "promql/exponential_bounds.h"
+#include "promql/kahan.h"
+
+#include <float.h>
+#include <math.h>
+
+double fhist_bound(int32_t idx, int32_t schema)
+{
+	if (schema < 0) {
+		int64_t e = (int64_t)idx * (1LL << -schema);
+		if (e == 1024)
+			return DBL_MAX;
+		return ldexp(1, e > 5000 ? 5000 : e < -5000 ? -5000 : (int)e);
+	}
+	int32_t per_octave = 1 << schema;
+	double f = exponential_bounds8[(uint32_t)(idx & (per_octave - 1)) << (8 - schema)];
+	int e = (idx >> schema) + 1;
+	if (f == 0.5 && e == 1025)
+		return DBL_MAX;
+	return ldexp(f, e);
+}
+
+static int side_reserve(struct fh_side *s, uint32_t n, struct arena *a, struct err *err)
+{
+	s->cap = n;
+	s->idx = arena_alloc(a, (size_t)n * sizeof(*s->idx) + 1);
+	s->count = arena_alloc(a, (size_t)n * sizeof(*s->count) + 1);
+	s->comp = arena_array(a, n, sizeof(*s->comp));
+	return s->idx && s->count && s->comp ? 0 : arena_err(a, err);
+}
+
+static int side_load(struct fh_side *s, const struct hist_span *spans, uint32_t n_spans,
+		     const double *counts, uint32_t n, struct arena *a, struct err *err)
+{
+	int rc = side_reserve(s, n, a, err);
+	if (rc)
+		return rc;
+	int32_t idx = 0;
+	s->n = 0;
+	for (uint32_t i = 0; i < n_spans; i++) {
+		idx += spans[i].offset;
+		for (uint32_t j = 0; j < spans[i].length && s->n < n; j++) {
+			s->idx[s->n] = idx++;
+			s->count[s->n] = counts[s->n];
+			s->n++;
+		}
+	}
+	return 0;
+}
+
+int fh_load(struct fh *f, const struct histogram *h, struct arena *a, struct err *err)
+{
+	CHECK(h->is_float);
+	*f = (struct fh){ .schema = h->schema, .hint = h->hint, .zero_threshold = h->zero_threshold,
+			  .zero_count = h->zero_count_f, .count = h->count_f, .sum = h->sum,
+			  .bounds = h->bounds, .n_bounds = h->n_bounds };
+	int rc = side_load(&f->pos, h->pos_spans, h->n_pos_spans, h->pos_counts, h->n_pos, a, err);
+	return rc ? rc : side_load(&f->neg, h->neg_spans, h->n_neg_spans, h->neg_counts, h->n_neg, a, err);
+}
+
+static int side_store(const struct fh_side *s, struct arena *a, const struct hist_span **ret_spans,
+		      uint32_t *ret_n_spans, const double **ret_counts, uint32_t *ret_n,
+		      struct err *err)
+{
+	struct hist_span *spans = arena_array(a, s->n, sizeof(*spans));
+	double *counts = arena_alloc(a, s->n * sizeof(*counts) + 1);
+	uint32_t n = 0, n_spans = 0;
+	int32_t next = 0;
+	if ((s->n && !spans) || !counts)
+		return arena_err(a, err);
+	for (uint32_t i = 0; i < s->n; i++) {
+		if (s->count[i] == 0)
+			continue;
+		if (n_spans == 0 || s->idx[i] != next)
+			spans[n_spans++] = (struct hist_span){ s->idx[i] - next, 0 };
+		spans[n_spans - 1].length++;
+		next = s->idx[i] + 1;
+		counts[n++] = s->count[i];
+	}
+	*ret_spans = spans;
+	*ret_n_spans = n_spans;
+	*ret_counts = counts;
+	*ret_n = n;
+	return 0;
+}
+
+int fh_store(const struct fh *f, struct arena *a, const struct histogram **ret, struct err *err)
+{
+	struct histogram *h = arena_zalloc(a, sizeof(*h));
+	if (!h)
+		return arena_err(a, err);
+	h->is_float = true;
+	h->hint = f->hint;
+	h->schema = f->schema;
+	h->zero_threshold = f->zero_threshold;
+	h->zero_count_f = f->zero_count;
+	h->count_f = f->count;
+	h->sum = f->sum;
+	h->bounds = f->bounds;
+	h->n_bounds = f->n_bounds;
+	*ret = h;
+	int rc = side_store(&f->pos, a, &h->pos_spans, &h->n_pos_spans, &h->pos_counts, &h->n_pos, err);
+	if (rc)
+		return rc;
+	return side_store(&f->neg, a, &h->neg_spans, &h->n_neg_spans, &h->neg_counts, &h->n_neg, err);
+}
+
+/* ---- zero bucket ---- */
+
+/*
+ * Adds the buckets of one side that begin below the threshold. True if the
+ * threshold had to grow past a populated bucket that it would split.
+ */
+static bool side_below(const struct fh_side *s, int32_t schema, double *threshold, double *count)
+{
+	for (uint32_t i = 0; i < s->n; i++) {
+		double upper = fhist_bound(s->idx[i], schema);
+		if (fhist_bound(s->idx[i] - 1, schema) >= *threshold)
+			return false;
+		*count += s->count[i];
+		if (upper > *threshold) {
+			if (s->count[i] == 0)
+				return false;
+			*threshold = upper;
+			return true;
+		}
+	}
+	return false;
+}
+
+double fh_zero_count_for(const struct fh *f, double *threshold)
+{
+	double count;
+	if (*threshold == f->zero_threshold)
+		return f->zero_count;
+	do {
+		count = f->zero_count;
+		side_below(&f->pos, f->schema, threshold, &count);
+	} while (side_below(&f->neg, f->schema, threshold, &count));
+	return count;
+}
+
+/* Removes the buckets that begin inside the zero bucket. */
+static void side_trim_zero(struct fh_side *s, double threshold, int32_t schema)
+{
+	uint32_t k = 0;
+	while (k < s->n && fhist_bound(s->idx[k] - 1, schema) < threshold)
+		k++;
+	s->idx += k;
+	s->count += k;
+	s->comp += k;
+	s->n -= k;
+	s->cap -= k;
+}
+
+/* Makes the thresholds equal; f's zero bucket grows in place, the other's count is returned. */
+static double reconcile_zero(struct fh *f, const struct fh *b)
+{
+	double count = b->zero_count, threshold = b->zero_threshold;
+	while (threshold != f->zero_threshold) {
+		if (f->zero_threshold > threshold) {
+			threshold = f->zero_threshold;
+			count = fh_zero_count_for(b, &threshold);
+		}
+		if (threshold > f->zero_threshold) {
+			double t = threshold;
+			f->zero_count = fh_zero_count_for(f, &t);
+			f->zero_threshold = t;
+			side_trim_zero(&f->pos, t, f->schema);
+			side_trim_zero(&f->neg, t, f->schema);
+		}
+	}
+	return count;
+}
+
+/* ---- resolution and bounds ---- */
+
+static int32_t reduced_index(int32_t idx, int32_t by)
+{
+	return ((idx - 1) >> by) + 1;
+}
+
+static void side_reduce(struct fh_side *s, int32_t by)
+{
+	uint32_t k = 0;
+	for (uint32_t i = 0; i < s->n; i++) {
+		int32_t idx = reduced_index(s->idx[i], by);
+		if (k && s->idx[k - 1] == idx) {
+			s->count[k - 1] += s->count[i];
+			s->comp[k - 1] += s->comp[i];
+			continue;
+		}
+		s->idx[k] = idx;
+		s->count[k] = s->count[i];
+		s->comp[k++] = s->comp[i];
+	}
+	s->n = k;
+}
+
+void fh_reduce(struct fh *f, int32_t schema)
+{
+	if (schema >= f->schema || f->schema == HIST_SCHEMA_CUSTOM)
+		return;
+	side_reduce(&f->pos, f->schema - schema);
+	side_reduce(&f->neg, f->schema - schema);
+	f->schema = schema;
+}
+
+/* Moves custom buckets to the first bound of `bounds` that is not below their own. */
+static void rebound(struct fh *f, const double *bounds, uint32_t n)
+{
+	uint32_t k = 0, at = 0;
+	for (uint32_t i = 0; i < f->pos.n; i++) {
+		uint32_t idx = (uint32_t)f->pos.idx[i];
+		if (f->pos.count[i] == 0 && f->pos.comp[i] == 0)
+			continue;
+		if (idx >= f->n_bounds)
+			at = n;
+		while (at < n && bounds[at] < f->bounds[idx])
+			at++;
+		if (k && f->pos.idx[k - 1] == (int32_t)at) {
+			f->pos.count[k - 1] += f->pos.count[i];
+			f->pos.comp[k - 1] += f->pos.comp[i];
+			continue;
+		}
+		f->pos.idx[k] = (int32_t)at;
+		f->pos.count[k] = f->pos.count[i];
+		f->pos.comp[k++] = f->pos.comp[i];
+	}
+	f->pos.n = k;
+	f->bounds = bounds;
+	f->n_bounds = n;
+}
+
+static bool same_bounds(const struct fh *a, const struct fh *b)
+{
+	return a->n_bounds == b->n_bounds &&
+	       (a->n_bounds == 0 || a->bounds == b->bounds ||
+		memcmp(a->bounds, b->bounds, a->n_bounds * sizeof(*a->bounds)) == 0);
+}
+
+/* Bounds that both have. */
+static double *intersect(const struct fh *a, const struct fh *b, struct arena *ar, uint32_t *ret_n)
+{
+	double *p = arena_alloc(ar, MIN(a->n_bounds, b->n_bounds) * sizeof(*p) + 1);
+	uint32_t n = 0;
+	for (uint32_t i = 0, j = 0; p && i < a->n_bounds && j < b->n_bounds;) {
+		if (a->bounds[i] == b->bounds[j]) {
+			p[n++] = a->bounds[i++];
+			j++;
+		} else if (a->bounds[i] < b->bounds[j]) {
+			i++;
+		} else {
+			j++;
+		}
+	}
+	*ret_n = n;
+	return p;
+}
+
+/* ---- addition ---- */
+
+static void add_to(double *s, double *c, double x, bool kahan)
+{
+	if (!kahan) {
+		*s += x;
+		return;
+	}
+	struct kahan k = { *s, *c };
+	kahan_add(&k, x);
+	*s = k.s;
+	*c = k.c;
+}
+
+/* Adds the buckets of b; those at or below the zero bucket are in it already. */
+static int side_add(struct fh_side *s, const struct fh_side *b, bool subtract, bool kahan,
+		    double threshold, int32_t schema, struct arena *a, struct err *err)
+{
+	struct fh_side out;
+	uint32_t i = 0, j = 0;
+	if (schema != HIST_SCHEMA_CUSTOM)
+		while (j < b->n && fhist_bound(b->idx[j], schema) <= threshold)
+			j++;
+	int rc = side_reserve(&out, s->n + b->n, a, err);
+	if (rc)
+		return rc;
+	out.n = 0;
+	while (i < s->n || j < b->n) {
+		bool from_b = i >= s->n || (j < b->n && b->idx[j] < s->idx[i]);
+		bool both = !from_b && j < b->n && b->idx[j] == s->idx[i];
+		uint32_t k = out.n++;
+		out.idx[k] = from_b ? b->idx[j] : s->idx[i];
+		out.count[k] = from_b ? 0 : s->count[i];
+		out.comp[k] = from_b ? 0 : s->comp[i];
+		if (from_b)
+			out.count[k] = subtract ? -b->count[j] : b->count[j];
+		else if (both)
+			add_to(&out.count[k], &out.comp[k], subtract ? -b->count[j] : b->count[j], kahan);
+		i += !from_b;
+		j += from_b || both;
+	}
+	*s = out;
+	return 0;
+}
+
+/* The hint of a sum; true where reset met not_reset. */
+static bool adjust_hint(struct fh *f, const struct fh *b)
+{
+	if (f->hint == b->hint)
+		return false;
+	if (f->hint == HIST_HINT_GAUGE || b->hint == HIST_HINT_GAUGE) {
+		f->hint = HIST_HINT_GAUGE;
+		return false;
+	}
+	bool collision = f->hint != HIST_HINT_UNKNOWN && b->hint != HIST_HINT_UNKNOWN;
+	f->hint = HIST_HINT_UNKNOWN;
+	return collision;
+}
+
+static int add_custom(struct fh *f, struct fh *b, bool subtract, bool kahan, struct arena *a,
+		      struct fhist_flags *flags, struct err *err)
+{
+	if (!same_bounds(f, b)) {
+		uint32_t n;
+		double *bounds = intersect(f, b, a, &n);
+		if (!bounds)
+			return arena_err(a, err);
+		flags->reconciled = true;
+		rebound(f, bounds, n);
+		rebound(b, bounds, n);
+	}
+	return side_add(&f->pos, &b->pos, subtract, kahan, 0, f->schema, a, err);
+}
+
+/* A copy of b whose buckets may be changed. */
+static int fh_clone(struct fh *d, const struct fh *b, struct arena *a, struct err *err)
+{
+	*d = *b;
+	const struct fh_side *from[] = { &b->pos, &b->neg };
+	struct fh_side *to[] = { &d->pos, &d->neg };
+	for (int i = 0; i < 2; i++) {
+		int rc = side_reserve(to[i], from[i]->n, a, err);
+		if (rc)
+			return rc;
+		if (from[i]->n == 0)
+			continue;
+		memcpy(to[i]->idx, from[i]->idx, from[i]->n * sizeof(*from[i]->idx));
+		memcpy(to[i]->count, from[i]->count, from[i]->n * sizeof(double));
+		memcpy(to[i]->comp, from[i]->comp, from[i]->n * sizeof(double));
+	}
+	return 0;
+}
+
+int fh_add(struct fh *f, const struct fh *b_in, bool subtract, bool kahan, struct arena *a,
+	   struct fhist_flags *flags, struct err *err)
+{
+	struct fh copy;
+	if ((f->schema == HIST_SCHEMA_CUSTOM) != (b_in->schema == HIST_SCHEMA_CUSTOM)) {
+		flags->mixed = true;
+		return 0;
+	}
+	int rc = fh_clone(&copy, b_in, a, err);
+	if (rc)
+		return rc;
+	struct fh *b = &copy;
+	double sign = subtract ? -1 : 1;
+	flags->collision |= adjust_hint(f, b);
+	bool custom = f->schema == HIST_SCHEMA_CUSTOM;
+	if (!custom)
+		add_to(&f->zero_count, &f->zero_comp, sign * reconcile_zero(f, b), kahan);
+	add_to(&f->count, &f->count_comp, sign * b->count, kahan);
+	add_to(&f->sum, &f->sum_comp, sign * b->sum, kahan);
+	if (custom)
+		return add_custom(f, b, subtract, kahan, a, flags, err);
+	fh_reduce(f, b->schema);
+	fh_reduce(b, f->schema);
+	rc = side_add(&f->pos, &b->pos, subtract, kahan, f->zero_threshold, f->schema, a, err);
+	return rc ? rc :
+		    side_add(&f->neg, &b->neg, subtract, kahan, f->zero_threshold, f->schema, a, err);
+}
+
+static void side_settle(struct fh_side *s)
+{
+	for (uint32_t i = 0; i < s->n; i++) {
+		s->count[i] += s->comp[i];
+		s->comp[i] = 0;
+	}
+}
+
+void fh_settle(struct fh *f)
+{
+	f->zero_count += f->zero_comp;
+	f->count += f->count_comp;
+	f->sum += f->sum_comp;
+	f->zero_comp = f->count_comp = f->sum_comp = 0;
+	side_settle(&f->pos);
+	side_settle(&f->neg);
+}
+
+int fhist_add(const struct histogram *a, const struct histogram *b, bool subtract, struct arena *ar,
+	      const struct histogram **ret, struct fhist_flags *flags, struct err *err)
+{
+	struct fh x, y;
+	int rc = fh_load(&x, a, ar, err);
+	if (!rc)
+		rc = fh_load(&y, b, ar, err);
+	if (!rc)
+		rc = fh_add(&x, &y, subtract, false, ar, flags, err);
+	*ret = NULL;
+	if (rc || flags->mixed)
+		return rc;
+	if (subtract)
+		x.hint = HIST_HINT_GAUGE;
+	return fh_store(&x, ar, ret, err);
+}
+
+/* ---- scaling ---- */
+
+static double scaled(double v, double factor, bool divide)
+{
+	return divide ? v / factor : v * factor;
+}
+
+int fhist_scale(const struct histogram *h, double factor, bool divide, struct arena *a,
+		const struct histogram **ret, struct err *err)
+{
+	struct fh f;
+	int rc = fh_load(&f, h, a, err);
+	if (rc)
+		return rc;
+	f.zero_count = scaled(f.zero_count, factor, divide);
+	f.count = scaled(f.count, factor, divide);
+	f.sum = scaled(f.sum, factor, divide);
+	if (factor < 0)
+		f.hint = HIST_HINT_GAUGE;
+	if (divide && factor == 0)
+		f.pos.n = f.neg.n = 0;
+	for (uint32_t i = 0; i < f.pos.n; i++)
+		f.pos.count[i] = scaled(f.pos.count[i], factor, divide);
+	for (uint32_t i = 0; i < f.neg.n; i++)
+		f.neg.count[i] = scaled(f.neg.count[i], factor, divide);
+	return fh_store(&f, a, ret, err);
+}
+
+int fhist_interpolate(const struct histogram *h1, int64_t t1, const struct histogram *h2, int64_t t2,
+		      int64_t t, bool counter, struct arena *a, const struct histogram **ret,
+		      struct err *err)
+{
+	struct fhist_flags flags = { 0 };
+	*ret = t == t1 ? h1 : h2;
+	if (t == t1 || t == t2)
+		return 0;
+	double fraction = (double)(t - t1) / (double)(t2 - t1);
+	if (counter && fhist_detect_reset(h2, h1))
+		return fhist_scale(h2, fraction, false, a, ret, err);
+	int rc = fhist_add(h2, h1, true, a, ret, &flags, err);
+	if (!rc && *ret)
+		rc = fhist_scale(*ret, fraction, false, a, ret, err);
+	if (!rc && *ret)
+		rc = fhist_add(*ret, h1, false, a, ret, &flags, err);
+	return rc;
+}
+
+/* ---- accumulator ---- */
+
+struct fhist_acc {
+	struct fh f;
+	struct arena *a;
+	bool reset, not_reset; /* hints seen */
+	struct fhist_flags flags;
+};
+
+int fhist_acc_add(struct fhist_acc **acc, const struct histogram *h, struct arena *a,
+		  struct err *err)
+{
+	struct fhist_acc *s = *acc;
+	if (s && s->flags.mixed)
+		return 0;
+	if (!s) {
+		*acc = s = arena_zalloc(a, sizeof(*s));
+		if (!s)
+			return arena_err(a, err);
+		s->a = a;
+		s->reset = h->hint == HIST_HINT_RESET;
+		s->not_reset = h->hint == HIST_HINT_NOT_RESET;
+		return fh_load(&s->f, h, a, err);
+	}
+	struct fh b;
+	s->reset |= h->hint == HIST_HINT_RESET;
+	s->not_reset |= h->hint == HIST_HINT_NOT_RESET;
+	int rc = fh_load(&b, h, a, err);
+	return rc ? rc : fh_add(&s->f, &b, false, true, a, &s->flags, err);
+}
+
+bool fhist_acc_mixed(const struct fhist_acc *acc)
+{
+	return acc->flags.mixed;
+}
+
+static void side_divide(struct fh_side *s, double d)
+{
+	for (uint32_t i = 0; i < s->n; i++) {
+		s->count[i] /= d;
+		s->comp[i] /= d;
+	}
+}
+
+int fhist_acc_get(struct fhist_acc *s, double divisor, struct arena *a, const struct histogram **ret,
+		  struct fhist_flags *flags, struct err *err)
+{
+	*ret = NULL;
+	*flags = s->flags;
+	flags->collision = s->reset && s->not_reset;
+	if (s->flags.mixed)
+		return 0;
+	struct fh *f = &s->f;
+	if (divisor != 1) {
+		f->count /= divisor;
+		f->count_comp /= divisor;
+		f->sum /= divisor;
+		f->sum_comp /= divisor;
+		f->zero_count /= divisor;
+		f->zero_comp /= divisor;
+		side_divide(&f->pos, divisor);
+		side_divide(&f->neg, divisor);
+	}
+	fh_settle(f);
+	return fh_store(f, a, ret, err);
+}

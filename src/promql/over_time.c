@@ -1,0 +1,446 @@
+/* The *_over_time functions. Source: promql/functions.go. */
+#include "promql/over_time.h"
+
+#include "promql/kahan.h"
+#include "promql/rollup.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* ---- sum and avg ---- */
+
+/* Exponent of the lowest bit set in a finite non-zero number. */
+static int lowest_bit(double x)
+{
+	uint64_t u = double_bits(x);
+	int e = (int)(u >> 52 & 0x7ff);
+	uint64_t m = u & ((1ULL << 52) - 1);
+	if (e == 0)
+		e = 1;
+	else
+		m |= 1ULL << 52;
+	return e - 1075 + __builtin_ctzll(m);
+}
+
+/*
+ * Fills prefix[0..n] with running sums if no sum of any run of the samples
+ * can ever be rounded: all are multiples of 2^k and add up to less than
+ * 2^(k+53). Then the order of addition does not matter and compensation is
+ * zero, so a difference of two prefixes has the bits of Prometheus' sum.
+ */
+static bool exact_prefix(const double *v, size_t n, double *prefix)
+{
+	int low = 2000;
+	double total = 0;
+	prefix[0] = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (!isfinite(v[i]))
+			return false;
+		if (v[i] != 0)
+			low = MIN(low, lowest_bit(v[i]));
+		total += fabs(v[i]);
+		prefix[i + 1] = prefix[i] + v[i];
+	}
+	return low == 2000 || total < ldexp(1, low + 53);
+}
+
+/* Whether consecutive windows share most of their samples. */
+static bool windows_overlap(const struct rollup *r)
+{
+	return r->n.grid.n > 1 && r->m->win.range_ms >= 4 * r->n.grid.step;
+}
+
+static double sum_window(const double *v, size_t n)
+{
+	struct kahan k = { 0, 0 };
+	for (size_t i = 0; i < n; i++)
+		kahan_add(&k, v[i]);
+	return kahan_sum(k);
+}
+
+static double avg_window(const double *v, size_t n)
+{
+	struct kahan_mean m = { .n = 0 };
+	for (size_t i = 0; i < n; i++)
+		kahan_mean_add(&m, v[i]);
+	return kahan_mean_get(&m);
+}
+
+static int sum_or_avg(struct rollup *r, const struct samples *s, struct row *out, bool avg,
+		      struct err *err)
+{
+	double *prefix = NULL;
+	if (s->n && windows_overlap(r)) {
+		prefix = rollup_buf(r, 0, s->n + 1, sizeof(*prefix));
+		if (!prefix)
+			return eval_oom(r->n.ev, err);
+		if (!exact_prefix(s->v, s->n, prefix))
+			prefix = NULL;
+	}
+	struct slide w = slide_begin(r, s);
+	uint64_t work = 0;
+	bool mixed = false;
+	int rc = s->nh ? rollup_hists(r, out, err) : 0;
+	while (!rc && slide_next(&w)) {
+		size_t n = slide_n(&w), nh = slide_nh(&w);
+		if (n && nh)
+			mixed = true;
+		else if (nh)
+			rc = rollup_hist_sum(r, s, w.hlo, w.hhi, avg, &out->h[w.i], err);
+		else if (n && prefix)
+			out->v[w.i] = (prefix[w.hi] - prefix[w.lo]) / (avg ? (double)n : 1);
+		else if (n)
+			out->v[w.i] = avg ? avg_window(s->v + w.lo, n) : sum_window(s->v + w.lo, n);
+		if (!prefix && (work += n + nh) > 100000) {
+			rc = rc ? rc : eval_work(r->n.ev, work, err);
+			work = 0;
+		}
+	}
+	if (mixed)
+		rollup_warn_mixed(r, s);
+	return rc;
+}
+
+int rollup_sum(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
+{
+	return sum_or_avg(r, s, out, false, err);
+}
+
+int rollup_avg(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
+{
+	return sum_or_avg(r, s, out, true, err);
+}
+
+/* ---- counts, first and last ---- */
+
+int rollup_count(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
+{
+	(void)err;
+	for (struct slide w = slide_begin(r, s); slide_next(&w);)
+		if (slide_n(&w) + slide_nh(&w))
+			out->v[w.i] = (double)(slide_n(&w) + slide_nh(&w));
+	return 0;
+}
+
+int rollup_present(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
+{
+	(void)err;
+	for (struct slide w = slide_begin(r, s); slide_next(&w);)
+		if (slide_n(&w) + slide_nh(&w))
+			out->v[w.i] = 1;
+	return 0;
+}
+
+int rollup_last(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
+{
+	if (s->nh && rollup_hists(r, out, err))
+		return -err->code;
+	for (struct slide w = slide_begin(r, s); slide_next(&w);) {
+		if (slide_nh(&w) && (!slide_n(&w) || s->ht[w.hhi - 1] >= s->t[w.hi - 1]))
+			out->h[w.i] = s->h[w.hhi - 1];
+		else if (slide_n(&w))
+			out->v[w.i] = s->v[w.hi - 1];
+	}
+	return 0;
+}
+
+int rollup_first(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
+{
+	if (s->nh && rollup_hists(r, out, err))
+		return -err->code;
+	for (struct slide w = slide_begin(r, s); slide_next(&w);) {
+		if (slide_nh(&w) && (!slide_n(&w) || s->ht[w.hlo] <= s->t[w.lo]))
+			out->h[w.i] = s->h[w.hlo];
+		else if (slide_n(&w))
+			out->v[w.i] = s->v[w.lo];
+	}
+	return 0;
+}
+
+int rollup_ts_first(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
+{
+	(void)err;
+	for (struct slide w = slide_begin(r, s); slide_next(&w);) {
+		int64_t t = INT64_MAX;
+		if (slide_n(&w))
+			t = s->t[w.lo];
+		if (slide_nh(&w))
+			t = MIN(t, s->ht[w.hlo]);
+		if (t != INT64_MAX)
+			out->v[w.i] = (double)t / 1000;
+	}
+	return 0;
+}
+
+int rollup_ts_last(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
+{
+	(void)err;
+	for (struct slide w = slide_begin(r, s); slide_next(&w);) {
+		int64_t t = INT64_MIN;
+		if (slide_n(&w))
+			t = s->t[w.hi - 1];
+		if (slide_nh(&w))
+			t = MAX(t, s->ht[w.hhi - 1]);
+		if (t != INT64_MIN)
+			out->v[w.i] = (double)t / 1000;
+	}
+	return 0;
+}
+
+/* ---- min and max ---- */
+
+/* What goes on in a queue of candidates. */
+struct extreme {
+	bool max;   /* else min */
+	bool newer; /* among equals the newest, else the oldest */
+	bool time;  /* the result is the time of the extreme */
+};
+
+/* Whether a candidate is of no use once `v` is in the window. */
+static inline bool beaten(struct extreme x, double candidate, double v)
+{
+	if (candidate == v)
+		return x.newer;
+	return x.max ? candidate < v : candidate > v;
+}
+
+/* A queue of sample indexes whose values get worse: its head is the extreme of the window. */
+static int extreme(struct rollup *r, const struct samples *s, struct row *out, struct extreme x,
+		   struct err *err)
+{
+	uint32_t *q = rollup_buf(r, 0, s->n + 1, sizeof(*q));
+	if (!q)
+		return eval_oom(r->n.ev, err);
+	size_t head = 0, tail = 0, seen = 0;
+	bool mixed = false;
+	for (struct slide w = slide_begin(r, s); slide_next(&w);) {
+		for (; seen < w.hi; seen++) {
+			if (isnan(s->v[seen]))
+				continue;
+			while (tail > head && beaten(x, s->v[q[tail - 1]], s->v[seen]))
+				tail--;
+			q[tail++] = (uint32_t)seen;
+		}
+		while (head < tail && q[head] < w.lo)
+			head++;
+		if (!slide_n(&w))
+			continue;
+		size_t at = head < tail ? q[head] : w.hi - 1; /* all NaN: the last */
+		out->v[w.i] = x.time ? (double)s->t[at] / 1000 : s->v[at];
+		mixed |= slide_nh(&w) > 0;
+	}
+	if (mixed)
+		rollup_info_ignored(r, s);
+	return 0;
+}
+
+int rollup_min(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
+{
+	return extreme(r, s, out, (struct extreme){ .max = false }, err);
+}
+
+int rollup_max(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
+{
+	return extreme(r, s, out, (struct extreme){ .max = true }, err);
+}
+
+int rollup_ts_min(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
+{
+	return extreme(r, s, out, (struct extreme){ .newer = true, .time = true }, err);
+}
+
+int rollup_ts_max(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
+{
+	return extreme(r, s, out, (struct extreme){ .max = true, .newer = true, .time = true }, err);
+}
+
+/* ---- functions of one window's floats ---- */
+
+static double variance(const double *v, size_t n)
+{
+	struct kahan mean = { 0, 0 }, aux = { 0, 0 };
+	double count = 0;
+	for (size_t i = 0; i < n; i++) {
+		count++;
+		double delta = v[i] - (mean.s + mean.c);
+		kahan_add(&mean, delta / count);
+		kahan_add(&aux, delta * (v[i] - (mean.s + mean.c)));
+	}
+	return (aux.s + aux.c) / count;
+}
+
+static int spread(struct rollup *r, const struct samples *s, struct row *out, bool root,
+		  struct err *err)
+{
+	bool mixed = false;
+	uint64_t work = 0;
+	for (struct slide w = slide_begin(r, s); slide_next(&w);) {
+		size_t n = slide_n(&w);
+		if (!n)
+			continue;
+		double x = variance(s->v + w.lo, n);
+		out->v[w.i] = root ? sqrt(x) : x;
+		mixed |= slide_nh(&w) > 0;
+		if ((work += n) > 100000) {
+			int rc = eval_work(r->n.ev, work, err);
+			if (rc)
+				return rc;
+			work = 0;
+		}
+	}
+	if (mixed)
+		rollup_info_ignored(r, s);
+	return 0;
+}
+
+int rollup_stddev(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
+{
+	return spread(r, s, out, true, err);
+}
+
+int rollup_stdvar(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
+{
+	return spread(r, s, out, false, err);
+}
+
+/* ---- quantiles ---- */
+
+/* NaN first, then ascending. */
+static int cmp_values(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	if (isnan(x) || isnan(y))
+		return isnan(y) - isnan(x);
+	return (x > y) - (x < y);
+}
+
+double quantile_sorted(double q, const double *v, size_t n)
+{
+	if (n == 0 || isnan(q))
+		return normal_nan();
+	if (q < 0)
+		return -INFINITY;
+	if (q > 1)
+		return INFINITY;
+	double rank = q * ((double)n - 1);
+	size_t lo = (size_t)fmax(0, floor(rank));
+	size_t hi = MIN(n - 1, lo + 1);
+	double weight = rank - floor(rank);
+	return v[lo] * (1 - weight) + v[hi] * weight;
+}
+
+void values_sort(double *v, size_t n)
+{
+	qsort(v, n, sizeof(*v), cmp_values);
+}
+
+double promql_quantile(double q, double *v, size_t n)
+{
+	values_sort(v, n);
+	return quantile_sorted(q, v, n);
+}
+
+/* Index of the first value in the sorted v that does not come before x. */
+static size_t lower_bound(const double *v, size_t n, double x)
+{
+	size_t lo = 0, hi = n;
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		if (cmp_values(&v[mid], &x) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* The values of a window in order, kept up as it slides. */
+struct sorted {
+	double *v;
+	size_t n, lo, hi;
+};
+
+static void sorted_slide(struct sorted *o, const double *v, size_t lo, size_t hi)
+{
+	size_t moved = (lo - o->lo) + (hi - o->hi);
+	if (lo >= o->hi || moved > 16 + (hi - lo) / 8) {
+		o->n = hi - lo;
+		if (o->n)
+			memcpy(o->v, v + lo, o->n * sizeof(*v));
+		values_sort(o->v, o->n);
+		o->lo = lo;
+		o->hi = hi;
+		return;
+	}
+	for (; o->lo < lo; o->lo++) {
+		size_t at = lower_bound(o->v, o->n, v[o->lo]);
+		memmove(o->v + at, o->v + at + 1, (o->n - at - 1) * sizeof(*v));
+		o->n--;
+	}
+	for (; o->hi < hi; o->hi++) {
+		size_t at = lower_bound(o->v, o->n, v[o->hi]);
+		memmove(o->v + at + 1, o->v + at, (o->n - at) * sizeof(*v));
+		o->v[at] = v[o->hi];
+		o->n++;
+	}
+}
+
+void warn_quantile(struct eval *ev, struct promql_pos pos, double q)
+{
+	char buf[32];
+	if (isnan(q) || q < 0 || q > 1)
+		eval_warn(ev, pos, "quantile value should be between 0 and 1, got %s", fmt_g(q, buf));
+}
+
+int rollup_quantile(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
+{
+	struct sorted o = { .v = rollup_buf(r, 0, s->n + 1, sizeof(double)) };
+	if (!o.v)
+		return eval_oom(r->n.ev, err);
+	bool mixed = false;
+	for (struct slide w = slide_begin(r, s); slide_next(&w);) {
+		if (!slide_n(&w))
+			continue;
+		double q = r->param[0][w.i];
+		warn_quantile(r->n.ev, r->arg0_pos, q);
+		sorted_slide(&o, s->v, w.lo, w.hi);
+		out->v[w.i] = quantile_sorted(q, o.v, o.n);
+		mixed |= slide_nh(&w) > 0;
+		int rc = eval_work(r->n.ev, 1 + o.n / 16, err);
+		if (rc)
+			return rc;
+	}
+	if (mixed)
+		rollup_info_ignored(r, s);
+	return 0;
+}
+
+int rollup_mad(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
+{
+	struct sorted o = { .v = rollup_buf(r, 0, s->n + 1, sizeof(double)) };
+	double *dist = rollup_buf(r, 1, s->n + 1, sizeof(*dist));
+	if (!o.v || !dist)
+		return eval_oom(r->n.ev, err);
+	bool mixed = false;
+	for (struct slide w = slide_begin(r, s); slide_next(&w);) {
+		size_t n = slide_n(&w);
+		if (!n)
+			continue;
+		mixed |= slide_nh(&w) > 0;
+		sorted_slide(&o, s->v, w.lo, w.hi);
+		if (isnan(o.v[0])) {
+			out->v[w.i] = normal_nan();
+			continue;
+		}
+		double median = quantile_sorted(0.5, o.v, n);
+		for (size_t i = 0; i < n; i++)
+			dist[i] = fabs(s->v[w.lo + i] - median);
+		out->v[w.i] = promql_quantile(0.5, dist, n);
+		int rc = eval_work(r->n.ev, n, err);
+		if (rc)
+			return rc;
+	}
+	if (mixed)
+		rollup_info_ignored(r, s);
+	return 0;
+}

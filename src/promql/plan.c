@@ -1,0 +1,442 @@
+#include "promql/plan.h"
+
+#include "promql/vector.h"
+
+/* Where in the query a part stands. */
+struct place {
+	struct grid grid;
+	struct str func; /* innermost function or aggregation around, up to a binary operator */
+	const struct promql_aggregate *agg; /* right above, else NULL */
+};
+
+static int plan(struct eval *ev, const struct promql_expr *e, struct place p, struct node **ret,
+		struct err *err);
+
+/* ---- what does not depend on the time ---- */
+
+static bool has_at(const struct promql_shift *s)
+{
+	return s->has_at || s->at_preproc != PROMQL_AT_NONE;
+}
+
+static bool is_invariant(const struct promql_expr *e)
+{
+	switch (e->kind) {
+	case PROMQL_NUMBER:
+	case PROMQL_STRING:
+		return true;
+	case PROMQL_SELECTOR:
+		return has_at(&e->selector.shift) || e->selector.is_info_arg;
+	case PROMQL_SUBQUERY:
+		return has_at(&e->subquery.shift);
+	case PROMQL_CALL:
+		if (e->call.func->at_modifier_unsafe)
+			return false;
+		break;
+	default:
+		break;
+	}
+	struct promql_expr **child;
+	for (size_t i = 0; (child = promql_expr_child((struct promql_expr *)e, i)); i++)
+		if (!is_invariant(*child))
+			return false;
+	return true;
+}
+
+/* A part of an expression; evaluated once where it can be. */
+static int plan_part(struct eval *ev, const struct promql_expr *e, struct place p,
+		     struct node **ret, struct err *err)
+{
+	const struct promql_expr *inner = promql_expr_unparen((struct promql_expr *)e);
+	if (p.grid.n <= 1 || inner->kind == PROMQL_NUMBER || !is_invariant(e))
+		return plan(ev, e, p, ret, err);
+	struct grid g = p.grid;
+	p.grid.n = 1;
+	p.grid.end = p.grid.start;
+	int rc = plan(ev, e, p, ret, err);
+	return rc ? rc : repeat_new(ev, *ret, g, ret, err);
+}
+
+/* Makes a node's rows distinct after names were dropped, where that is not known. */
+static int distinct(struct eval *ev, struct node **n, struct err *err)
+{
+	if (ev->opts.delayed_name_removal || (*n)->unique)
+		return 0;
+	return merge_new(ev, *n, n, err);
+}
+
+/* ---- selectors ---- */
+
+static int resolve_shift(struct eval *ev, const struct promql_shift *s, struct shift *ret,
+			 struct err *err)
+{
+	*ret = (struct shift){ .has_at = has_at(s), .at_ms = s->at_ms };
+	if (s->at_preproc == PROMQL_AT_START)
+		ret->at_ms = ev->grid.start;
+	else if (s->at_preproc == PROMQL_AT_END)
+		ret->at_ms = ev->grid.end;
+	return plan_duration(ev, s->offset_ns, s->offset_expr, false, &ret->offset_ms, err);
+}
+
+static struct promql_hints hints_of(struct place p)
+{
+	struct promql_hints h = { .func = p.func, .step_ms = p.grid.step };
+	if (p.agg) {
+		h.grouping = p.agg->grouping.v;
+		h.n_grouping = p.agg->grouping.n;
+		h.by = !p.agg->without;
+	}
+	return h;
+}
+
+static int plan_selector(struct eval *ev, const struct promql_expr *e, struct place p, enum pick pick,
+			 struct node **ret, struct err *err)
+{
+	struct shift s;
+	struct promql_hints h = hints_of(p);
+	int rc = resolve_shift(ev, &e->selector.shift, &s, err);
+	return rc ? rc : selector_new(ev, e, p.grid, s, pick, &h, ret, err);
+}
+
+/* Go's Duration.Seconds(). */
+static double go_seconds(int64_t ms, int64_t ns)
+{
+	if (ns == 0)
+		ns = ms * 1000000;
+	return (double)(ns / 1000000000) + (double)(ns % 1000000000) / 1e9;
+}
+
+static int plan_range_selector(struct eval *ev, const struct promql_expr *e, struct place p,
+			       const struct promql_func *func, struct matrix **ret, struct err *err)
+{
+	const struct promql_selector *sel = &e->matrix.selector->selector;
+	struct shift s;
+	struct window w = { .anchored = sel->anchored, .smoothed = sel->smoothed };
+	int rc = plan_duration(ev, e->matrix.range_ns, e->matrix.range_expr, true, &w.range_ms, err);
+	if (!rc)
+		rc = resolve_shift(ev, &sel->shift, &s, err);
+	if (rc)
+		return rc;
+	w.range_s = go_seconds(w.range_ms, e->matrix.range_expr ? 0 : e->matrix.range_ns);
+	w.offset_ms = s.offset_ms;
+	w.has_at = s.has_at;
+	w.at_ms = s.at_ms;
+	if (func && func->x_function)
+		w.back_ms = ev->opts.x_lookback_ms;
+	if (sel->anchored || sel->smoothed)
+		w.back_ms = ev->opts.lookback_ms;
+	if (sel->smoothed)
+		w.ahead_ms = ev->opts.lookback_ms;
+	struct promql_hints h = hints_of(p);
+	return matrix_selector_new(ev, e, p.grid, w, &h, ret, err);
+}
+
+/* The steps of a subquery: multiples of its step, all that its windows can see. */
+static int subquery_grid(const struct grid *g, const struct window *w, int64_t step, struct grid *ret,
+			 struct err *err)
+{
+	int64_t first = w->has_at ? w->at_ms : g->start;
+	int64_t last = w->has_at || g->n == 0 ? first : grid_t(g, g->n - 1);
+	int64_t from = first - w->offset_ms - w->range_ms;
+	int64_t start = step * (from / step);
+	if (start <= from)
+		start += step;
+	int64_t end = last - w->offset_ms;
+	int64_t n = start > end || g->n == 0 ? 0 : (end - start) / step + 1;
+	if (n > PROMQL_MAX_STEPS)
+		return err_set(err, ERR_RESOURCE_EXHAUSTED, "subquery has %lld steps, %d at most",
+			       (long long)n, PROMQL_MAX_STEPS);
+	*ret = (struct grid){ start, end, step, (uint32_t)n };
+	return 0;
+}
+
+static int plan_subquery(struct eval *ev, const struct promql_expr *e, struct place p,
+			 struct matrix **ret, struct err *err)
+{
+	const struct promql_subquery *q = &e->subquery;
+	struct shift s;
+	struct window w = { 0 };
+	struct node *inner;
+	struct place in = { .func = p.func };
+	int64_t step;
+	int rc = plan_duration(ev, q->range_ns, q->range_expr, true, &w.range_ms, err);
+	if (!rc)
+		rc = plan_duration(ev, q->step_ns, q->step_expr, true, &step, err);
+	if (!rc)
+		rc = resolve_shift(ev, &q->shift, &s, err);
+	if (rc)
+		return rc;
+	if (step == 0)
+		step = ev->opts.eval_interval_ms;
+	w.range_s = go_seconds(w.range_ms, q->range_expr ? 0 : q->range_ns);
+	w.offset_ms = s.offset_ms;
+	w.has_at = s.has_at;
+	w.at_ms = s.at_ms;
+	rc = subquery_grid(&p.grid, &w, step, &in.grid, err);
+	if (!rc)
+		rc = plan_part(ev, q->expr, in, &inner, err);
+	return rc ? rc : matrix_subquery_new(ev, e, w, inner, ret, err);
+}
+
+static int plan_range(struct eval *ev, const struct promql_expr *e, struct place p,
+		      const struct promql_func *func, struct matrix **ret, struct err *err)
+{
+	e = promql_expr_unparen((struct promql_expr *)e);
+	if (e->kind == PROMQL_MATRIX)
+		return plan_range_selector(ev, e, p, func, ret, err);
+	CHECK(e->kind == PROMQL_SUBQUERY);
+	if (func && func->x_function)
+		return err_set(err, ERR_UNIMPLEMENTED, "%s() of a subquery", func->name);
+	return plan_subquery(ev, e, p, ret, err);
+}
+
+/* ---- calls ---- */
+
+/* Scalar arguments of a call, in order. */
+struct params {
+	struct node *p[12];
+	size_t n;
+};
+
+static int plan_params(struct eval *ev, const struct promql_call *c, struct place p,
+		       struct params *ret, struct err *err)
+{
+	ret->n = 0;
+	for (size_t i = 0; i < c->n_args; i++) {
+		if (promql_expr_type(c->args[i]) != PROMQL_TYPE_SCALAR)
+			continue;
+		CHECK(ret->n < ARRAY_LEN(ret->p));
+		int rc = plan_part(ev, c->args[i], p, &ret->p[ret->n++], err);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static const struct promql_expr *arg_of_type(const struct promql_call *c, enum promql_value_type t)
+{
+	for (size_t i = 0; i < c->n_args; i++)
+		if (promql_expr_type(c->args[i]) == t)
+			return promql_expr_unparen(c->args[i]);
+	return NULL;
+}
+
+static int check_extended(const struct promql_func *f, const struct matrix *m, struct err *err)
+{
+	if (m->win.anchored && !f->anchored_ok)
+		return err_set(err, ERR_FAILED_PRECONDITION,
+			       "anchored modifier can only be used with: changes, delta, increase, rate, "
+			       "resets - not with %s",
+			       f->name);
+	if (m->win.smoothed && !f->smoothed_ok)
+		return err_set(err, ERR_FAILED_PRECONDITION,
+			       "smoothed modifier can only be used with: delta, increase, rate - not with "
+			       "%s",
+			       f->name);
+	return 0;
+}
+
+static int plan_rollup(struct eval *ev, const struct promql_expr *e, struct place p,
+		       const struct params *params, struct node **ret, struct err *err)
+{
+	const struct promql_func *f = e->call.func;
+	struct matrix *m;
+	int rc = plan_range(ev, arg_of_type(&e->call, PROMQL_TYPE_MATRIX), p, f, &m, err);
+	if (!rc)
+		rc = check_extended(f, m, err);
+	if (rc)
+		return rc;
+	if (f->fn == PROMQL_FN_ABSENT_OVER_TIME)
+		return absent_over_time_new(ev, e, p.grid, m, ret, err);
+	rc = rollup_new(ev, e, p.grid, m, params->p, params->n, ret, err);
+	if (rc || f->fn == PROMQL_FN_LAST_OVER_TIME || f->fn == PROMQL_FN_FIRST_OVER_TIME)
+		return rc;
+	return distinct(ev, ret, err);
+}
+
+static int plan_scalar_call(struct eval *ev, const struct promql_expr *e, struct place p,
+			    const struct params *params, struct node **ret, struct err *err)
+{
+	double v;
+	switch (e->call.func->fn) {
+	case PROMQL_FN_PI:
+		v = 3.141592653589793;
+		break;
+	case PROMQL_FN_START:
+		v = (double)ev->grid.start / 1000;
+		break;
+	case PROMQL_FN_END:
+		v = (double)ev->grid.end / 1000;
+		break;
+	case PROMQL_FN_RANGE:
+		v = (double)(ev->grid.end - ev->grid.start) / 1000;
+		break;
+	case PROMQL_FN_STEP:
+		v = (double)ev->grid.step / 1000;
+		break;
+	case PROMQL_FN_TIME:
+		return time_new(ev, e, p.grid, ret, err);
+	case PROMQL_FN_MIN_OF:
+		return scalar_binary_new(ev, e, PROMQL_OP_MIN_OF, params->p[0], params->p[1], ret, err);
+	case PROMQL_FN_MAX_OF:
+		return scalar_binary_new(ev, e, PROMQL_OP_MAX_OF, params->p[0], params->p[1], ret, err);
+	default:
+		return err_set(err, ERR_UNIMPLEMENTED, "function %s()", e->call.func->name);
+	}
+	return number_new(ev, e, p.grid, v, ret, err);
+}
+
+/* Functions of an instant vector that is planned already. */
+static int plan_vector_call(struct eval *ev, const struct promql_expr *e, struct node *child,
+			    const struct params *params, struct node **ret, struct err *err)
+{
+	switch (e->call.func->fn) {
+	case PROMQL_FN_SCALAR:
+		return scalar_new(ev, e, child, ret, err);
+	case PROMQL_FN_ABSENT:
+		return absent_new(ev, e, child, ret, err);
+	case PROMQL_FN_LABEL_REPLACE:
+	case PROMQL_FN_LABEL_JOIN:
+		return label_fn_new(ev, e, child, ret, err);
+	case PROMQL_FN_SORT:
+	case PROMQL_FN_SORT_DESC:
+	case PROMQL_FN_SORT_BY_LABEL:
+	case PROMQL_FN_SORT_BY_LABEL_DESC:
+		return sort_new(ev, e, child, ret, err);
+	case PROMQL_FN_HISTOGRAM_QUANTILE:
+	case PROMQL_FN_HISTOGRAM_QUANTILES:
+	case PROMQL_FN_HISTOGRAM_FRACTION:
+		return hquantile_new(ev, e, child, params->p, params->n, ret, err);
+	default:
+		break;
+	}
+	if (!vecfn_has(e->call.func->fn))
+		return err_set(err, ERR_UNIMPLEMENTED, "function %s()", e->call.func->name);
+	int rc = vecfn_new(ev, e, child, params->p, params->n, ret, err);
+	return rc ? rc : distinct(ev, ret, err);
+}
+
+static int plan_time_of_selector(struct eval *ev, const struct promql_expr *sel, struct place p,
+				 bool start, struct node **ret, struct err *err)
+{
+	int rc = plan_selector(ev, sel, p, start ? PICK_START_TIMESTAMP : PICK_TIMESTAMP, ret, err);
+	return rc ? rc : distinct(ev, ret, err);
+}
+
+static int plan_call(struct eval *ev, const struct promql_expr *e, struct place p, struct node **ret,
+		     struct err *err)
+{
+	const struct promql_call *c = &e->call;
+	enum promql_fn fn = c->func->fn;
+	struct params params;
+	struct node *child;
+	p.func = str_c(c->func->name);
+	p.agg = NULL;
+	int rc = plan_params(ev, c, p, &params, err);
+	if (rc)
+		return rc;
+	if (arg_of_type(c, PROMQL_TYPE_MATRIX))
+		return plan_rollup(ev, e, p, &params, ret, err);
+	const struct promql_expr *arg = arg_of_type(c, PROMQL_TYPE_VECTOR);
+	if (arg && arg->kind == PROMQL_SELECTOR &&
+	    (fn == PROMQL_FN_TIMESTAMP || fn == PROMQL_FN_START_TIMESTAMP))
+		return plan_time_of_selector(ev, arg, p, fn == PROMQL_FN_START_TIMESTAMP, ret, err);
+	if (fn == PROMQL_FN_VECTOR)
+		return vector_new(ev, e, params.p[0], ret, err);
+	if (arg)
+		rc = plan_part(ev, arg, p, &child, err);
+	else if (c->func->ret == PROMQL_TYPE_SCALAR)
+		return plan_scalar_call(ev, e, p, &params, ret, err);
+	else if (!(rc = time_new(ev, e, p.grid, &child, err))) /* date functions without argument */
+		rc = vector_new(ev, e, child, &child, err);
+	return rc ? rc : plan_vector_call(ev, e, child, &params, ret, err);
+}
+
+/* ---- the rest ---- */
+
+static int plan_aggregate(struct eval *ev, const struct promql_expr *e, struct place p,
+			  struct node **ret, struct err *err)
+{
+	struct node *child, *param = NULL;
+	struct place in = p;
+	int rc = 0;
+	in.func = str_c(promql_agg_name(e->agg.op));
+	in.agg = NULL;
+	if (e->agg.param && promql_expr_type(e->agg.param) == PROMQL_TYPE_SCALAR)
+		rc = plan_part(ev, e->agg.param, in, &param, err);
+	in.agg = &e->agg;
+	if (!rc)
+		rc = plan_part(ev, promql_expr_unparen(e->agg.expr), in, &child, err);
+	return rc ? rc : aggregate_new(ev, e, child, param, ret, err);
+}
+
+static int plan_binary(struct eval *ev, const struct promql_expr *e, struct place p,
+		       struct node **ret, struct err *err)
+{
+	const struct promql_binary *b = &e->binary;
+	bool ls = promql_expr_type(b->lhs) == PROMQL_TYPE_SCALAR;
+	bool rs = promql_expr_type(b->rhs) == PROMQL_TYPE_SCALAR;
+	struct node *lhs, *rhs;
+	p.func = (struct str){ NULL, 0 };
+	p.agg = NULL;
+	int rc = plan_part(ev, b->lhs, p, &lhs, err);
+	if (!rc)
+		rc = plan_part(ev, b->rhs, p, &rhs, err);
+	if (rc)
+		return rc;
+	if (ls && rs)
+		return scalar_binary_new(ev, e, b->op, lhs, rhs, ret, err);
+	if (!ls && !rs)
+		return promql_op_is_set(b->op) ? setop_new(ev, e, lhs, rhs, ret, err) :
+						 match_new(ev, e, lhs, rhs, ret, err);
+	rc = vector_scalar_new(ev, e, ls ? rhs : lhs, ls ? lhs : rhs, ls, ret, err);
+	bool named = promql_op_is_comparison(b->op) && !b->return_bool;
+	return rc || named ? rc : distinct(ev, ret, err);
+}
+
+static int plan_unary(struct eval *ev, const struct promql_expr *e, struct place p,
+		      struct node **ret, struct err *err)
+{
+	bool scalar = promql_expr_type(e) == PROMQL_TYPE_SCALAR;
+	int rc = plan_part(ev, e->unary.expr, p, ret, err);
+	if (rc || e->unary.op == PROMQL_OP_ADD)
+		return rc;
+	rc = negate_new(ev, e, *ret, scalar, ret, err);
+	return rc || scalar ? rc : distinct(ev, ret, err);
+}
+
+static int plan(struct eval *ev, const struct promql_expr *e, struct place p, struct node **ret,
+		struct err *err)
+{
+	switch (e->kind) {
+	case PROMQL_NUMBER:
+		return number_new(ev, e, p.grid, e->number.val, ret, err);
+	case PROMQL_SELECTOR:
+		return plan_selector(ev, e, p, PICK_VALUE, ret, err);
+	case PROMQL_CALL:
+		return plan_call(ev, e, p, ret, err);
+	case PROMQL_AGGREGATE:
+		return plan_aggregate(ev, e, p, ret, err);
+	case PROMQL_BINARY:
+		return plan_binary(ev, e, p, ret, err);
+	case PROMQL_UNARY:
+		return plan_unary(ev, e, p, ret, err);
+	case PROMQL_PAREN:
+		return plan(ev, e->paren, p, ret, err);
+	default:
+		return err_set(err, ERR_UNIMPLEMENTED, "a %s in this place",
+			       promql_type_doc(promql_expr_type(e)));
+	}
+}
+
+int plan_vector(struct eval *ev, const struct promql_expr *e, struct node **ret, struct err *err)
+{
+	struct place p = { .grid = ev->grid };
+	return plan_part(ev, e, p, ret, err);
+}
+
+int plan_matrix(struct eval *ev, const struct promql_expr *e, struct matrix **ret, struct err *err)
+{
+	struct place p = { .grid = ev->grid };
+	return plan_range(ev, e, p, NULL, ret, err);
+}

@@ -1,0 +1,194 @@
+/*
+ * promql/rollup.h - functions over range vectors: one series in, one row out.
+ *
+ * A rollup function sees all samples of a series at once and slides a window
+ * over them, step by step; both ends only move forward, so that a function
+ * costs O(samples + steps) where its window can be kept up incrementally.
+ */
+#ifndef PROMQL_ROLLUP_H
+#define PROMQL_ROLLUP_H
+
+#include "promql/eval.h"
+
+/* Raw samples of one series, floats and histograms, without staleness markers. */
+struct samples {
+	struct labels labels;
+	bool drop_name;
+	size_t n;
+	const int64_t *t;
+	const double *v;
+	const int64_t *st; /* NULL unless start timestamps are in use */
+	size_t nh;
+	const int64_t *ht;
+	const struct histogram *const *h; /* float form */
+	const int64_t *hst;
+};
+
+/* Which samples a step sees: (ref - range, ref] with ref = time - offset, or at_ms - offset. */
+struct window {
+	int64_t range_ms, offset_ms;
+	double range_s; /* as Go's Duration.Seconds() */
+	bool has_at;
+	int64_t at_ms;
+	bool anchored, smoothed;
+	int64_t back_ms, ahead_ms; /* how much wider the samples must be fetched */
+};
+
+/* Where the time of step i lies in the data of a window. */
+static inline int64_t window_ref(const struct window *w, const struct grid *g, uint32_t i)
+{
+	return (w->has_at ? w->at_ms : grid_t(g, i)) - w->offset_ms;
+}
+
+/* A source of raw series: a matrix selector or a subquery. */
+struct matrix;
+
+/* What a kind of matrix does. */
+struct matrix_ops {
+	int (*next)(struct matrix *m, struct samples *ret, struct err *err);
+};
+
+/* The head of every matrix. Samples of a series are valid until the next pull. */
+struct matrix {
+	const struct matrix_ops *ops;
+	const struct promql_expr *expr;
+	struct window win;
+	bool unique; /* as node.unique */
+	const struct promql_selector *selector; /* of a selector, else NULL */
+};
+
+/* The next series: 1, 0 at the end, or an error. */
+static inline int matrix_next(struct matrix *m, struct samples *ret, struct err *err)
+{
+	return m->ops->next(m, ret, err);
+}
+
+struct rollup;
+
+/*
+ * Computes the values of all steps of one series. out->v is all missing on
+ * entry; out->h is NULL until rollup_hists() sets it.
+ */
+typedef int rollup_fn(struct rollup *r, const struct samples *s, struct row *out, struct err *err);
+
+/* A call of a range function. */
+struct rollup {
+	struct node n;
+	struct matrix *m;
+	rollup_fn *fn;
+	enum promql_fn id;
+	const double *param[2]; /* scalar arguments, a value per step */
+	struct node *param_node[2];
+	bool started;
+	bool keep_name;
+	bool counter, per_second; /* of the rate family */
+	struct promql_pos pos;    /* of the range argument */
+	struct promql_pos arg0_pos; /* of the first argument */
+	struct promql_pos args_pos; /* of the whole argument list */
+	/* work space kept from series to series */
+	void *buf[3];
+	size_t buf_cap[3];
+};
+
+/* The function's evaluator, or NULL if `fn` is not a function of ranges. */
+rollup_fn *rollup_find(enum promql_fn fn);
+
+/* Makes out->h, all NULL. */
+int rollup_hists(struct rollup *r, struct row *out, struct err *err);
+
+/* Work space `which` with room for n elements of `size` bytes, kept between calls. NULL over budget. */
+void *rollup_buf(struct rollup *r, unsigned which, size_t n, size_t size);
+
+/* "mix of histograms and floats" for the series. */
+void rollup_warn_mixed(struct rollup *r, const struct samples *s);
+
+/* "ignored histograms in a range containing both" for the series. */
+void rollup_info_ignored(struct rollup *r, const struct samples *s);
+
+/* The name of the series as annotations show it, quoted. */
+const char *rollup_name(struct rollup *r, const struct samples *s);
+
+/* A window that slides over a series. */
+struct slide {
+	const struct samples *s;
+	const struct rollup *r;
+	uint32_t i;      /* the step */
+	size_t lo, hi;   /* floats s->t[lo..hi) are in the window */
+	size_t hlo, hhi; /* histograms */
+	int64_t ref;     /* its right end; the left end is ref - range */
+};
+
+/* Begins before the first step. */
+static inline struct slide slide_begin(const struct rollup *r, const struct samples *s)
+{
+	return (struct slide){ .s = s, .r = r, .i = UINT32_MAX };
+}
+
+/* Moves to the next step; false after the last. */
+static inline bool slide_next(struct slide *w)
+{
+	const struct samples *s = w->s;
+	if (++w->i >= w->r->n.grid.n)
+		return false;
+	int64_t ref = window_ref(&w->r->m->win, &w->r->n.grid, w->i);
+	int64_t from = ref - w->r->m->win.range_ms;
+	w->ref = ref;
+	while (w->hi < s->n && s->t[w->hi] <= ref)
+		w->hi++;
+	while (w->lo < w->hi && s->t[w->lo] <= from)
+		w->lo++;
+	while (w->hhi < s->nh && s->ht[w->hhi] <= ref)
+		w->hhi++;
+	while (w->hlo < w->hhi && s->ht[w->hlo] <= from)
+		w->hlo++;
+	return true;
+}
+
+/* Number of floats in the window. */
+static inline size_t slide_n(const struct slide *w)
+{
+	return w->hi - w->lo;
+}
+
+/* Number of histograms in the window. */
+static inline size_t slide_nh(const struct slide *w)
+{
+	return w->hhi - w->hlo;
+}
+
+/* rate.c: rate, increase, delta, irate, idelta, changes, resets. */
+rollup_fn rollup_rate, rollup_irate, rollup_changes, rollup_resets;
+
+/* rate_ext.c: rate, increase, delta of anchored and smoothed ranges. */
+rollup_fn rollup_rate_ext;
+
+/* over_time.c: what takes floats and histograms alike or one window at a time. */
+rollup_fn rollup_sum, rollup_avg, rollup_count, rollup_present, rollup_last, rollup_first,
+	rollup_min, rollup_max, rollup_ts_min, rollup_ts_max, rollup_ts_first, rollup_ts_last,
+	rollup_stddev, rollup_stdvar, rollup_mad, rollup_quantile;
+
+/* regress.c */
+rollup_fn rollup_deriv, rollup_predict_linear, rollup_double_exponential_smoothing;
+
+/* rate_hist.c: histograms of the rate family in window [lo, hi); *ret NULL for no result. */
+int rollup_hist_rate(struct rollup *r, const struct samples *s, size_t lo, size_t hi, int64_t ref,
+		     const struct histogram **ret, struct err *err);
+
+/* rate_hist.c: irate and idelta of two histograms. */
+int rollup_hist_irate(struct rollup *r, const struct samples *s, size_t prev, size_t cur,
+		      const struct histogram **ret, struct err *err);
+
+/* xrate.c: Thanos' xrate, xincrease, xdelta. */
+rollup_fn rollup_xrate;
+
+/* Whether the sample's start time says that the counter began anew after the sample before. */
+static inline bool st_reset(int64_t prev_st, int64_t prev_t, int64_t st, int64_t t)
+{
+	if (st == 0 || st >= t || st < prev_t)
+		return false;
+	if (st > prev_t)
+		return true;
+	return prev_st <= prev_t && prev_st != 0 && prev_st != prev_t;
+}
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * promql/selector.h - nodes that read from the owner's source, and subqueries.
+ */
+#ifndef PROMQL_SELECTOR_H
+#define PROMQL_SELECTOR_H
+
+#include "promql/rollup.h"
+
+/* An open set of series at the source. Opened at the first pull. */
+struct feed {
+	struct eval *ev;
+	struct matcher **matchers;
+	size_t n_matchers;
+	struct promql_hints hints;
+	void *set;
+	bool opened, ended;
+	uint64_t held; /* samples of the current series */
+	/* columns of the current series without staleness markers, see feed_samples */
+	struct arena cols;
+	bool name_fixed; /* the matchers allow one metric name only */
+};
+
+/* The shift of a selector with everything known. */
+struct shift {
+	int64_t offset_ms;
+	bool has_at;
+	int64_t at_ms;
+};
+
+/* Compiles the matchers of a selector. `extra` may add more (NULL-terminated list, may be NULL). */
+int feed_init(struct feed *f, struct eval *ev, const struct promql_selector *sel, struct err *err);
+
+/* Sets the range of samples needed so that each step of `g` sees (ref - back, ref + ahead]. */
+void feed_range(struct feed *f, const struct grid *g, struct shift s, int64_t back_ms,
+		int64_t ahead_ms);
+
+/* The next series as the source gives it: 1, 0, or an error. */
+int feed_next(struct feed *f, struct promql_series *ret, struct err *err);
+
+/*
+ * The next series with floats and float histograms, staleness markers left
+ * out. Valid until the next pull.
+ */
+int feed_samples(struct feed *f, struct samples *ret, struct err *err);
+
+/* Closes the set at the source. Safe at any time. */
+void feed_close(struct feed *f);
+
+/* What an instant selector hands out. */
+enum pick {
+	PICK_VALUE,
+	PICK_TIMESTAMP,       /* timestamp(selector): the sample's time in seconds */
+	PICK_START_TIMESTAMP, /* start_timestamp(selector) */
+};
+
+/* An instant vector selector over `g`. */
+int selector_new(struct eval *ev, const struct promql_expr *e, struct grid g, struct shift s,
+		 enum pick pick, const struct promql_hints *hints, struct node **ret,
+		 struct err *err);
+
+/* A range selector. `w` has range, offset and @. */
+int matrix_selector_new(struct eval *ev, const struct promql_expr *e, struct grid g,
+			struct window w, const struct promql_hints *hints, struct matrix **ret,
+			struct err *err);
+
+/* A subquery: rows of `inner` (over its own grid) as raw samples. */
+int matrix_subquery_new(struct eval *ev, const struct promql_expr *e, struct window w,
+			struct node *inner, struct matrix **ret, struct err *err);
+
+/* A call of a range function on `m`; `params` (n_params) are its scalar arguments. */
+int rollup_new(struct eval *ev, const struct promql_expr *call, struct grid g, struct matrix *m,
+	       struct node *const *params, size_t n_params, struct node **ret, struct err *err);
+
+/* absent_over_time on `m`. */
+int absent_over_time_new(struct eval *ev, const struct promql_expr *call, struct grid g,
+			 struct matrix *m, struct node **ret, struct err *err);
+
+/* Labels of absent(): those that equality matchers of `sel` (may be NULL) fix. In the query's arena. */
+int absent_labels(struct eval *ev, const struct promql_selector *sel, struct labels *ret,
+		  struct err *err);
+
+#endif

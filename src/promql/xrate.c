@@ -1,0 +1,65 @@
+/* xrate, xincrease, xdelta: ranges with the sample before them, no extrapolation. Source: promql-engine. */
+#include "promql/rate.h"
+
+#include <math.h>
+
+static double counter_correction(const double *v, size_t n)
+{
+	double last = 0, corr = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (v[i] < last)
+			corr += last;
+		last = v[i];
+	}
+	return corr;
+}
+
+static bool all_equal(const double *v, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		if (v[i] != v[0])
+			return false;
+	return true;
+}
+
+/* The value of a window of n >= 1 samples. */
+static double x_value(const struct rollup *r, const int64_t *t, const double *v, size_t n, int64_t ref,
+		      int64_t appeared)
+{
+	int64_t range = r->m->win.range_ms, from = ref - range;
+	bool increase = r->counter && !r->per_second;
+	size_t first = 0;
+	if (increase && all_equal(v, n) && ref <= appeared + range)
+		return v[0];
+	double sampled = (double)(t[n - 1] - t[0]);
+	double avg = sampled / (double)(n - 1);
+	if (!increase && (double)(t[0] - from) < 0 && (double)(from - t[0]) > avg) {
+		if (n < 3)
+			return 0;
+		first = 1;
+		sampled = (double)(t[n - 1] - t[1]);
+		avg = sampled / (double)(n - 2);
+	}
+	double result = v[n - 1] - v[first];
+	if (r->counter)
+		result += counter_correction(v + first, n - first);
+	if (!increase && t[first] <= from && (double)(ref - t[n - 1]) < avg)
+		result *= (double)(range / 1000) / (sampled / 1000);
+	return r->per_second ? result / (double)(range / 1000) : result;
+}
+
+int rollup_xrate(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
+{
+	if (s->nh)
+		return err_set(err, ERR_FAILED_PRECONDITION,
+			       "native histograms are not supported in extended range functions");
+	for (struct slide w = slide_begin(r, s); slide_next(&w);) {
+		int64_t from = w.ref - r->m->win.range_ms;
+		size_t lo = w.lo;
+		if (lo > 0 && s->t[lo - 1] >= from - (r->n.ev->opts.x_lookback_ms - 1))
+			lo--;
+		if (lo < w.hi)
+			out->v[w.i] = x_value(r, s->t + lo, s->v + lo, w.hi - lo, w.ref, s->t[0]);
+	}
+	return 0;
+}

@@ -1,0 +1,199 @@
+/* Series in memory as a source for the engine, and results as text. */
+#ifndef TESTS_PROMQL_RIG_H
+#define TESTS_PROMQL_RIG_H
+
+#include "base/arena.h"
+#include "base/mem.h"
+#include "base/strbuf.h"
+#include "base/vec.h"
+#include "labels/matcher.h"
+#include "promql/engine.h"
+#include "promql/fhist.h"
+#include "promql/parser.h"
+#include "promql/series_desc.h"
+#include "text/float.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct rig_series {
+	struct labels labels;
+	int64_t *t, *ht;
+	double *v;
+	struct histogram *h;
+	size_t n, nh;
+};
+
+/* Series, and counts of what the engine did with them. */
+struct rig {
+	struct arena a;
+	VEC(struct rig_series) series;
+	int open_sets;
+	uint64_t checkpoints;
+	uint64_t fail_checkpoint; /* that many succeed, then cancel; 0: never */
+};
+
+struct rig_set {
+	struct matcher *const *m;
+	size_t n, at;
+	int64_t mint, maxt;
+};
+
+static inline int rig_select(void *arg, struct matcher *const *m, size_t n,
+			     const struct promql_hints *h, void **ret, struct err *err)
+{
+	struct rig *r = arg;
+	struct rig_set *s = xcalloc(1, sizeof(*s));
+	(void)err;
+	*s = (struct rig_set){ m, n, 0, h->mint_ms, h->maxt_ms };
+	r->open_sets++;
+	*ret = s;
+	return 0;
+}
+
+static inline size_t rig_from(const int64_t *t, size_t n, int64_t mint)
+{
+	size_t i = 0;
+	while (i < n && t[i] < mint)
+		i++;
+	return i;
+}
+
+static inline int rig_next(void *arg, void *set, struct promql_series *ret, struct err *err)
+{
+	struct rig *r = arg;
+	struct rig_set *s = set;
+	(void)err;
+	while (s->at < r->series.n) {
+		const struct rig_series *x = &r->series.p[s->at++];
+		if (!matchers_match(s->m, s->n, x->labels))
+			continue;
+		size_t lo = rig_from(x->t, x->n, s->mint), hi = rig_from(x->t, x->n, s->maxt + 1);
+		size_t hlo = rig_from(x->ht, x->nh, s->mint), hhi = rig_from(x->ht, x->nh, s->maxt + 1);
+		if (lo == hi && hlo == hhi)
+			continue;
+		*ret = (struct promql_series){ .labels = x->labels, .n_floats = hi - lo, .t = x->t + lo,
+					       .v = x->v + lo, .n_hists = hhi - hlo, .ht = x->ht + hlo,
+					       .h = x->h + hlo };
+		return 1;
+	}
+	return 0;
+}
+
+static inline void rig_close(void *arg, void *set)
+{
+	((struct rig *)arg)->open_sets--;
+	free(set);
+}
+
+static inline int rig_checkpoint(void *arg, uint64_t n, struct err *err)
+{
+	struct rig *r = arg;
+	(void)n;
+	if (++r->checkpoints == r->fail_checkpoint)
+		return err_set(err, ERR_CANCELLED, "cancelled");
+	return 0;
+}
+
+static inline struct promql_source rig_source(struct rig *r)
+{
+	return (struct promql_source){ r, rig_select, rig_next, rig_close, rig_checkpoint };
+}
+
+/* Adds a series written as in test scripts, one value per `step` ms from 0. Aborts on a mistake. */
+static inline void rig_load(struct rig *r, int64_t step, const char *line)
+{
+	struct promql_series_desc d;
+	struct err err = ERR_NONE;
+	if (promql_parse_series(str_c(line), &r->a, &d, &err)) {
+		fprintf(stderr, "%s: %s\n", line, err.msg);
+		abort();
+	}
+	struct rig_series *s = vec_push(&r->series);
+	*s = (struct rig_series){ .labels = d.labels };
+	s->t = arena_array(&r->a, d.n_values + 1, sizeof(*s->t));
+	s->v = arena_array(&r->a, d.n_values + 1, sizeof(*s->v));
+	s->ht = arena_array(&r->a, d.n_values + 1, sizeof(*s->ht));
+	s->h = arena_array(&r->a, d.n_values + 1, sizeof(*s->h));
+	for (size_t i = 0; i < d.n_values; i++) {
+		if (d.values[i].omitted)
+			continue;
+		if (d.values[i].h) {
+			s->ht[s->nh] = (int64_t)i * step;
+			s->h[s->nh++] = *d.values[i].h;
+		} else {
+			s->t[s->n] = (int64_t)i * step;
+			s->v[s->n++] = d.values[i].v;
+		}
+	}
+}
+
+static inline void rig_init(struct rig *r)
+{
+	memset(r, 0, sizeof(*r));
+	arena_init(&r->a, NULL);
+}
+
+static inline void rig_fini(struct rig *r)
+{
+	vec_fini(&r->series);
+	arena_fini(&r->a);
+}
+
+/* Appends a result: `{labels} v@t ...` per series, separated by "; ", then notes. */
+static inline void rig_print(const struct promql_result *res, struct strbuf *b)
+{
+	if (res->type == PROMQL_TYPE_SCALAR)
+		text_float_add(b, res->scalar.v, TEXT_FLOAT_G);
+	if (res->type == PROMQL_TYPE_STRING)
+		strbuf_add_str(b, res->string);
+	for (size_t i = 0; i < res->n_series; i++) {
+		const struct promql_rseries *s = &res->series[i];
+		if (i)
+			strbuf_add_c(b, "; ");
+		labels_print_series(s->labels, b);
+		for (size_t k = 0; k < s->n_floats; k++) {
+			strbuf_add_ch(b, ' ');
+			text_float_add(b, s->floats[k].v, TEXT_FLOAT_G);
+			if (res->type == PROMQL_TYPE_MATRIX)
+				strbuf_printf(b, "@%lld", (long long)s->floats[k].t / 1000);
+		}
+		for (size_t k = 0; k < s->n_hists; k++) {
+			strbuf_add_ch(b, ' ');
+			fhist_print(s->hists[k].h, b);
+			if (res->type == PROMQL_TYPE_MATRIX)
+				strbuf_printf(b, "@%lld", (long long)s->hists[k].t / 1000);
+		}
+	}
+	for (size_t i = 0; i < res->n_notes; i++)
+		strbuf_printf(b, " [%s]", res->notes[i].full);
+}
+
+/* Runs a query; the text is the result or "error: ...". Times in ms. Free it. */
+static inline char *rig_run(struct rig *r, const char *text, const struct promql_opts *opts,
+			    int64_t start, int64_t end, int64_t step)
+{
+	struct err err = ERR_NONE;
+	struct arena a;
+	struct strbuf b = { 0 };
+	struct promql_expr *e;
+	struct promql_result res;
+	struct promql_parse_opts all = PROMQL_PARSE_ALL;
+	struct promql_source src = rig_source(r);
+	arena_init(&a, NULL);
+	int rc = promql_parse(str_c(text), &all, &a, &e, NULL, &err);
+	if (!rc) {
+		struct promql_query q = { e, str_c(text), start, end, step };
+		rc = promql_exec(&q, opts, &src, &a, &res, &err);
+	}
+	strbuf_add_c(&b, "");
+	if (rc)
+		strbuf_printf(&b, "error: %s", err.msg);
+	else
+		rig_print(&res, &b);
+	strbuf_add(&b, "", 0);
+	arena_fini(&a);
+	return b.p ? strbuf_steal(&b) : xstrdup("");
+}
+
+#endif

@@ -1,0 +1,185 @@
+#include "unit/unit.h"
+
+#include "rig.h"
+
+struct query_case {
+	const char *expr;
+	const char *want;
+};
+
+static void load(struct rig *r)
+{
+	rig_init(r);
+	rig_load(r, 10000, "http_total{job=\"a\",i=\"0\"} 0+10x60");
+	rig_load(r, 10000, "http_total{job=\"a\",i=\"1\"} 0+20x60");
+	rig_load(r, 10000, "http_total{job=\"b\",i=\"0\"} 0+30x60");
+	rig_load(r, 10000, "http_total{job=\"b\",i=\"1\"} 0+40x30 0+40x29");
+	rig_load(r, 10000, "up{job=\"a\"} 1x60");
+	rig_load(r, 10000, "up{job=\"b\"} 1x29 stale _x30");
+	rig_load(r, 10000, "lat_bucket{le=\"1\"} 0+1x60");
+	rig_load(r, 10000, "lat_bucket{le=\"2\"} 0+3x60");
+	rig_load(r, 10000, "lat_bucket{le=\"+Inf\"} 0+4x60");
+	rig_load(r, 10000, "gauge 5 -1 3 NaN 7 2 2 9");
+	rig_load(r, 10000, "nh {{schema:0 sum:1 count:4 buckets:[1 2 1]}}+{{schema:0 sum:1 count:4 buckets:[1 2 1]}}x60");
+}
+
+static void run(const struct query_case *cases, size_t n, int64_t start, int64_t end, int64_t step)
+{
+	struct rig r;
+	load(&r);
+	for (size_t i = 0; i < n; i++) {
+		char *got = rig_run(&r, cases[i].expr, NULL, start, end, step);
+		if (strcmp(got, cases[i].want) != 0)
+			fail_msg("%s\n  gives %s\n  not   %s", cases[i].expr, got, cases[i].want);
+		free(got);
+		assert_int_equal(r.open_sets, 0);
+	}
+	rig_fini(&r);
+}
+
+#define RUN(cases, start, end, step) run(cases, ARRAY_LEN(cases), start, end, step)
+
+static void test_instant_queries(void **state)
+{
+	static const struct query_case cases[] = {
+		{ "1 + 2 * 3", "7" },
+		{ "-2 ^ 2", "-4" },
+		{ "\"text\"", "text" },
+		{ "time()", "300" },
+		{ "up", "up{job=\"a\"} 1" },
+		{ "up offset 1m", "up{job=\"a\"} 1; up{job=\"b\"} 1" },
+		{ "up @ 60", "up{job=\"a\"} 1; up{job=\"b\"} 1" },
+		{ "http_total{job=\"a\"} > 300", "http_total{i=\"1\", job=\"a\"} 600" },
+		{ "http_total{job=\"a\"} > bool 300", "{i=\"0\", job=\"a\"} 0; {i=\"1\", job=\"a\"} 1" },
+		{ "300 < http_total{job=\"a\"}", "http_total{i=\"1\", job=\"a\"} 600" },
+		{ "rate(http_total{job=\"a\"}[1m])", "{i=\"0\", job=\"a\"} 1; {i=\"1\", job=\"a\"} 2" },
+		{ "sum by (job) (http_total)", "{job=\"a\"} 900; {job=\"b\"} 2100" },
+		{ "sum without (i) (http_total)", "{job=\"a\"} 900; {job=\"b\"} 2100" },
+		{ "sum(http_total)", "{} 3000" },
+		{ "avg(http_total)", "{} 750" },
+		{ "count(http_total)", "{} 4" },
+		{ "min(http_total)", "{} 300" },
+		{ "max(http_total)", "{} 1200" },
+		{ "group(http_total)", "{} 1" },
+		{ "stddev(http_total{job=\"a\"})", "{} 150" },
+		{ "stdvar(http_total{job=\"a\"})", "{} 22500" },
+		{ "quantile(0.5, http_total)", "{} 750" },
+		{ "topk(2, http_total)",
+		  "http_total{i=\"1\", job=\"b\"} 1200; http_total{i=\"0\", job=\"b\"} 900" },
+		{ "bottomk(1, http_total)", "http_total{i=\"0\", job=\"a\"} 300" },
+		{ "limitk(1, http_total)", "http_total{i=\"0\", job=\"a\"} 300" },
+		{ "count_values(\"v\", up offset 1m)", "{v=\"1\"} 2" },
+		{ "sort_desc(http_total{job=\"a\"})",
+		  "http_total{i=\"1\", job=\"a\"} 600; http_total{i=\"0\", job=\"a\"} 300" },
+		{ "up and on(job) http_total", "up{job=\"a\"} 1" },
+		{ "http_total{i=\"0\"} unless on(job) up", "http_total{i=\"0\", job=\"b\"} 900" },
+		{ "up or http_total{i=\"0\"}",
+		  "up{job=\"a\"} 1; http_total{i=\"0\", job=\"a\"} 300; http_total{i=\"0\", job=\"b\"} 900" },
+		{ "http_total{i=\"1\"} / ignoring(i) http_total{i=\"0\"}",
+		  "{job=\"a\"} 2; {job=\"b\"} 1.3333333333333333" },
+		{ "http_total * on(job) group_left up", "{i=\"0\", job=\"a\"} 300; {i=\"1\", job=\"a\"} 600" },
+		{ "up * on(job) group_right http_total", "{i=\"0\", job=\"a\"} 300; {i=\"1\", job=\"a\"} 600" },
+		{ "up * on(job) http_total",
+		  "error: found duplicate series for the match group {job=\"a\"} on the right hand-side of "
+		  "the operation: [{__name__=\"http_total\", i=\"1\", job=\"a\"}, {__name__=\"http_total\", "
+		  "i=\"0\", job=\"a\"}];many-to-many matching not allowed: matching labels must be unique on "
+		  "one side" },
+		{ "http_total * on(job) up",
+		  "error: multiple matches for labels: many-to-one matching must be explicit "
+		  "(group_left/group_right)" },
+		{ "histogram_quantile(0.5, lat_bucket)", "{} 1.5" },
+		{ "histogram_quantile(0.5, nh)", "{} 1.4142135623730951" },
+		{ "histogram_count(nh)", "{} 124" },
+		{ "label_replace(up, \"x\", \"${1}y\", \"job\", \"(.*)\")", "up{job=\"a\", x=\"ay\"} 1" },
+		{ "label_join(up, \"x\", \"-\", \"job\", \"job\")", "up{job=\"a\", x=\"a-a\"} 1" },
+		{ "absent(nothing{a=\"b\"})", "{a=\"b\"} 1" },
+		{ "absent(up)", "" },
+		{ "scalar(up)", "1" },
+		{ "vector(3)", "{} 3" },
+		{ "timestamp(up)", "{job=\"a\"} 300" },
+		{ "clamp(http_total{job=\"a\"}, 400, 500)", "{i=\"0\", job=\"a\"} 400; {i=\"1\", job=\"a\"} 500" },
+		{ "round(vector(2.5))", "{} 3" },
+		{ "year()", "{} 1970" },
+		{ "days_in_month(vector(1582934400))", "{} 29" },
+		{ "sum_over_time(up[1m])", "{job=\"a\"} 6; {job=\"b\"} 5" },
+		{ "max_over_time(gauge[10m])", "{} 9" },
+		{ "min_over_time(gauge[10m])", "{} -1" },
+		{ "changes(gauge[10m])", "{} 6" },
+		{ "resets(http_total{i=\"1\",job=\"b\"}[10m] @ 600)", "{i=\"1\", job=\"b\"} 1" },
+		{ "quantile_over_time(0.5, http_total{i=\"0\",job=\"a\"}[1m])", "{i=\"0\", job=\"a\"} 275" },
+		{ "max_over_time(rate(http_total{job=\"a\"}[1m])[2m:30s])",
+		  "{i=\"0\", job=\"a\"} 1; {i=\"1\", job=\"a\"} 2" },
+		{ "deriv(http_total{job=\"a\",i=\"0\"}[1m])", "{i=\"0\", job=\"a\"} 1" },
+		{ "predict_linear(http_total{job=\"a\",i=\"0\"}[1m], 10)", "{i=\"0\", job=\"a\"} 310" },
+		{ "up[20s]", "up{job=\"a\"} 1@290 1@300; up{job=\"b\"} 1@290" },
+		{ "topk(NaN, up)", "error: Parameter value is NaN" },
+	};
+	(void)state;
+	RUN(cases, 300000, 300000, 0);
+}
+
+static void test_range_queries(void **state)
+{
+	static const struct query_case cases[] = {
+		{ "1", "{} 1@0 1@30 1@60" },
+		{ "up{job=\"a\"} * 2", "{job=\"a\"} 2@0 2@30 2@60" },
+		{ "gauge", "gauge 5@0 NaN@30 2@60" },
+		{ "gauge > 2", "gauge 5@0" },
+		{ "http_total{job=\"a\"} @ 10", "http_total{i=\"0\", job=\"a\"} 10@0 10@30 10@60; "
+						"http_total{i=\"1\", job=\"a\"} 20@0 20@30 20@60" },
+		{ "sum(rate(http_total[30s])) by (job)", "{job=\"a\"} 3@30 3@60; {job=\"b\"} 7@30 7@60" },
+		{ "scalar(gauge)", "{} 5@0 NaN@30 2@60" },
+		{ "sum_over_time(gauge[20s])", "{} 5@0 NaN@30 4@60" },
+		{ "count_over_time(gauge[25s:10s])", "{} 1@0 3@30 3@60" },
+		{ "topk(1, http_total)",
+		  "http_total{i=\"0\", job=\"a\"} 0@0; http_total{i=\"1\", job=\"b\"} 120@30 240@60" },
+		{ "up[1m]", "error: invalid expression type \"range vector\" for range query, must be Scalar "
+			    "or instant Vector" },
+		{ "rate(gauge[30s])",
+		  "{} NaN@30 0.1@60 [PromQL info: metric might not be a counter, name does not end in "
+		  "_total/_sum/_count/_bucket: \"gauge\" (1:6)]" },
+	};
+	(void)state;
+	RUN(cases, 0, 60000, 30000);
+}
+
+static void test_cancel_stops_and_closes(void **state)
+{
+	struct rig r;
+	(void)state;
+	load(&r);
+	r.fail_checkpoint = 1;
+	char *got = rig_run(&r, "sum(rate(http_total[1m]))", NULL, 0, 600000, 1);
+	assert_string_equal(got, "error: cancelled");
+	assert_int_equal(r.open_sets, 0);
+	free(got);
+	rig_fini(&r);
+}
+
+static void test_too_many_samples(void **state)
+{
+	struct promql_opts opts = { .max_samples = 100 };
+	struct rig r;
+	(void)state;
+	load(&r);
+	char *got = rig_run(&r, "http_total", &opts, 0, 600000, 10000);
+	assert_string_equal(got, "error: query processing would load too many samples into memory in "
+				 "query execution");
+	free(got);
+	/* An aggregation holds one series and its groups only. */
+	got = rig_run(&r, "sum(http_total)", &opts, 0, 10000, 10000);
+	assert_string_equal(got, "{} 0@0 100@10");
+	free(got);
+	rig_fini(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_instant_queries),
+		cmocka_unit_test(test_range_queries),
+		cmocka_unit_test(test_cancel_stops_and_closes),
+		cmocka_unit_test(test_too_many_samples),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
