@@ -24,6 +24,7 @@ struct grpc_server_opts grpc_server_opts_default(void)
 		.keepalive_ms = 2 * 60 * 1000,
 		.keepalive_timeout_ms = 20 * 1000,
 		.keepalive_min_ms = 10 * 1000,
+		.setup_timeout_ms = 10 * 1000,
 		.stall_timeout_ms = 60 * 1000,
 	};
 }
@@ -39,6 +40,7 @@ static struct h2_opts h2_opts_of(const struct grpc_server_opts *o)
 	h.keepalive_idle = true;
 	h.max_age_ms = o->max_connection_age_ms;
 	h.max_grace_ms = o->max_connection_grace_ms;
+	h.setup_ms = o->setup_timeout_ms;
 	h.stall_ms = o->stall_timeout_ms;
 	return h;
 }
