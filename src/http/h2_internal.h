@@ -57,6 +57,7 @@ struct h2_stream {
 	struct h2_seg *first, *last;
 	size_t queued;
 	uint64_t sent, received;           /* payload bytes so far */
+	uint64_t consumed;                 /* of those received, bytes whose window was given back */
 	uint64_t sent_mark, received_mark; /* as of the last look of the stall timer */
 	size_t queued_mark;
 	int64_t mark_ms;

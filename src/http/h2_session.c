@@ -344,7 +344,8 @@ static bool stream_stalls(struct h2_stream *st, int64_t now)
 		return false;
 	uint64_t out = st->sent - st->sent_mark, in = st->received - st->received_mark;
 	bool out_bad = st->queued > 0 && out < MIN((size_t)STALL_OUT_BYTES, st->queued_mark);
-	bool in_bad = s->server && !st->ended && !st->idle_ok && in < STALL_IN_BYTES;
+	/* Bytes that the owner holds back are not the peer's slowness. */
+	bool in_bad = s->server && !st->ended && !st->idle_ok && st->consumed == st->received && in < STALL_IN_BYTES;
 	st->mark_ms = now;
 	st->sent_mark = st->sent;
 	st->received_mark = st->received;

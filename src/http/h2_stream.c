@@ -305,6 +305,7 @@ void h2_stream_consume(struct h2_stream *st, size_t n)
 	struct h2_session *s = st->s;
 	if (!s->ng || n == 0 || st->reset)
 		return;
+	st->consumed += n;
 	nghttp2_session_consume_stream(s->ng, st->id, n);
 	h2_session_flush_later(s);
 }

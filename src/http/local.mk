@@ -6,6 +6,7 @@ src_http_libhttp_a_SOURCES = \
 	src/http/h2.h src/http/h2_internal.h \
 	src/http/h2_guard.c src/http/h2_guard.h \
 	src/http/h2_ng.c \
+	src/http/h2_server.c src/http/h2_server.h \
 	src/http/h2_session.c \
 	src/http/h2_stream.c \
 	src/http/http.c src/http/http.h \

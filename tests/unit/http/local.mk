@@ -1,4 +1,4 @@
-HTTP_TESTS = tests/unit/http/test_common tests/unit/http/test_h2_guard tests/unit/http/test_http tests/unit/http/test_http1 \
+HTTP_TESTS = tests/unit/http/test_common tests/unit/http/test_h2_guard tests/unit/http/test_h2_server tests/unit/http/test_http tests/unit/http/test_http1 \
 	tests/unit/http/test_router tests/unit/http/test_server
 check_PROGRAMS += $(HTTP_TESTS)
 tests_unit_http_test_h2_guard_LDADD = $(HTTP_LIBS) $(CMOCKA_LIBS)
@@ -10,3 +10,4 @@ tests_unit_http_test_server_SOURCES = tests/unit/http/test_server.c tests/unit/h
 tests_unit_http_test_server_LDADD = $(HTTP_LIBS) $(CMOCKA_LIBS)
 tests_unit_http_test_common_SOURCES = tests/unit/http/test_common.c tests/unit/http/peer.h
 tests_unit_http_test_common_LDADD = $(HTTP_LIBS) $(CMOCKA_LIBS)
+tests_unit_http_test_h2_server_LDADD = $(HTTP_LIBS) $(CMOCKA_LIBS)
