@@ -256,8 +256,8 @@ int hist_decode(struct chunk c, int64_t mint, int64_t maxt, struct arena *a,
 	int r = walk_init(&w, c, a, err);
 	if (r < 0)
 		return r;
-	/* A sample takes at least 5 bits: a header that promises more than the chunk can hold is not believed. */
-	uint64_t most = MIN((uint64_t)w.n, bitr_left(&w.r) / 5 + 1);
+	/* A sample takes at least 4 bits (time, count, zero count, sum): a header that promises more than the chunk can hold is not believed. */
+	uint64_t most = MIN((uint64_t)w.n, bitr_left(&w.r) / 4 + 1);
 	ret->t = arena_array(a, most, sizeof(*ret->t));
 	ret->h = arena_array(a, most, sizeof(*ret->h));
 	if (w.has_st)

@@ -404,6 +404,31 @@ static void test_any_gauges_come_back(void **state)
 	}
 }
 
+/* Four bits a sample: the least there is. */
+static void test_long_runs_of_equal_histograms_come_back(void **state)
+{
+	(void)state;
+	for (int is_float = 0; is_float < 2; is_float++) {
+		struct arena a;
+		struct chunk_cols cols;
+		struct err e;
+		struct histogram h = { .is_float = is_float, .sum = 2 };
+		if (is_float)
+			h.count_f = 1;
+		else
+			h.count = 1;
+		arena_init(&a, NULL);
+		struct hist_app *app = hist_app_new(is_float);
+		for (int i = 0; i < 1000; i++)
+			assert_int_equal(hist_app_append(app, i * 1000, &h), HIST_APPENDED);
+		struct chunk c = { is_float ? CHUNK_FLOAT_HIST : CHUNK_HIST, hist_app_bytes(app) };
+		assert_int_equal(chunk_decode(c, &a, &cols, &e), 0);
+		assert_int_equal(cols.n, 1000);
+		hist_app_free(app);
+		arena_fini(&a);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -417,6 +442,7 @@ int main(void)
 		cmocka_unit_test(test_header_after_a_cut_depends_on_the_histogram_before),
 		cmocka_unit_test(test_stale_marker_ends_a_chunk),
 		cmocka_unit_test(test_any_gauges_come_back),
+		cmocka_unit_test(test_long_runs_of_equal_histograms_come_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
