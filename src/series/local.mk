@@ -4,6 +4,8 @@ src_series_libseries_a_SOURCES = \
 	src/series/merge.c src/series/merge.h \
 	src/series/samples.c src/series/samples.h \
 	src/series/series.c src/series/series.h \
+	src/series/shard.c src/series/shard.h \
+	src/series/wire_frame.c src/series/wire_request.c src/series/wire_series.h \
 	src/series/wire_hist.c src/series/wire_hist.h \
 	src/series/wire_write.c src/series/wire_write.h
 
