@@ -52,4 +52,24 @@ tests_fuzz_fuzz_wal_SOURCES = tests/fuzz/fuzz_wal.c tests/fuzz/record_walk.h $(F
 tests_fuzz_fuzz_wal_LDADD = $(TSDB_LIBS)
 tests_fuzz_fuzz_wal_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_matcher
+tests_fuzz_fuzz_matcher_SOURCES = tests/fuzz/fuzz_matcher.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_matcher_LDADD = $(LABELS_LIBS)
+tests_fuzz_fuzz_matcher_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_relabel
+tests_fuzz_fuzz_relabel_SOURCES = tests/fuzz/fuzz_relabel.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_relabel_LDADD = $(LABELS_LIBS)
+tests_fuzz_fuzz_relabel_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_store
+tests_fuzz_fuzz_store_SOURCES = tests/fuzz/fuzz_store.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_store_LDADD = $(SERIES_LIBS)
+tests_fuzz_fuzz_store_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_write
+tests_fuzz_fuzz_write_SOURCES = tests/fuzz/fuzz_write.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_write_LDADD = $(SERIES_LIBS)
+tests_fuzz_fuzz_write_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
 check_PROGRAMS += $(FUZZ_TARGETS)
