@@ -1,7 +1,20 @@
 noinst_LIBRARIES += src/tsdb/libtsdb.a
 src_tsdb_libtsdb_a_SOURCES = \
+	src/tsdb/block.c src/tsdb/block.h \
+	src/tsdb/block_writer.c src/tsdb/block_writer.h \
+	src/tsdb/chunks_reader.c src/tsdb/chunks_reader.h \
+	src/tsdb/chunks_writer.c src/tsdb/chunks_writer.h \
+	src/tsdb/filemap.c src/tsdb/filemap.h \
 	src/tsdb/head.h \
+	src/tsdb/index_parts.c src/tsdb/index_parts.h \
+	src/tsdb/index_reader.c src/tsdb/index_reader.h \
+	src/tsdb/index_writer.c src/tsdb/index_writer.h \
+	src/tsdb/meta.c src/tsdb/meta.h \
+	src/tsdb/outfile.c src/tsdb/outfile.h \
+	src/tsdb/postings.c src/tsdb/postings.h \
 	src/tsdb/record.c src/tsdb/record.h \
+	src/tsdb/select.c src/tsdb/select.h \
+	src/tsdb/tombstones.c src/tsdb/tombstones.h \
 	src/tsdb/wal.h src/tsdb/wal_dir.c src/tsdb/wal_format.h src/tsdb/wal_reader.c src/tsdb/wal_writer.c
 
-TSDB_LIBS = src/tsdb/libtsdb.a $(CHUNK_LIBS) $(LABELS_LIBS) $(CODEC_LIBS)
+TSDB_LIBS = src/tsdb/libtsdb.a $(CHUNK_LIBS) $(LABELS_LIBS) $(METRICS_LIBS) $(TEXT_LIBS) $(CODEC_LIBS) -lpthread

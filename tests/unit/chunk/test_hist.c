@@ -2,70 +2,10 @@
 
 #include "unit/chunk/vectors.h"
 
-/* --- histograms of the vectors ------------------------------------------------ */
-
-static struct hist_span *spans_of(json_t *j, struct arena *a, uint32_t *ret_n)
-{
-	*ret_n = (uint32_t)json_array_size(j);
-	struct hist_span *s = arena_array(a, *ret_n + 1, sizeof(*s));
-	for (uint32_t i = 0; i < *ret_n; i++) {
-		json_t *e = json_array_get(j, i);
-		s[i].offset = (int32_t)json_integer_value(json_object_get(e, "Offset"));
-		s[i].length = (uint32_t)json_integer_value(json_object_get(e, "Length"));
-	}
-	return s;
-}
-
-static int64_t *buckets_of(json_t *j, bool is_float, struct arena *a, uint32_t *ret_n)
-{
-	*ret_n = (uint32_t)json_array_size(j);
-	int64_t *b = arena_array(a, *ret_n + 1, sizeof(*b));
-	for (uint32_t i = 0; i < *ret_n; i++) {
-		json_t *e = json_array_get(j, i);
-		b[i] = is_float ? (int64_t)hex_bits(e) : strtoll(json_string_value(e), NULL, 10);
-	}
-	return b;
-}
-
-static double *bounds_of(json_t *j, struct arena *a, uint32_t *ret_n)
-{
-	*ret_n = (uint32_t)json_array_size(j);
-	double *b = arena_array(a, *ret_n + 1, sizeof(*b));
-	for (uint32_t i = 0; i < *ret_n; i++)
-		b[i] = json_number_value(json_array_get(j, i));
-	return b;
-}
-
-static uint64_t count_of(json_t *j, bool is_float)
-{
-	return is_float ? hex_bits(j) : strtoull(json_string_value(j), NULL, 10);
-}
-
-static uint8_t hint_of(json_t *j)
-{
-	const char *const names[] = { "unknown", "reset", "not_reset", "gauge" };
-	for (uint8_t i = 0; i < 4; i++)
-		if (strcmp(json_string_value(j), names[i]) == 0)
-			return i;
-	fail_msg("hint %s", json_string_value(j));
-	return 0;
-}
-
 static struct histogram hist_at(const struct vector *v, size_t i, bool is_float, struct arena *a)
 {
-	json_t *j = json_object_get(json_array_get(v->samples, i), "h");
-	struct histogram h = { .is_float = is_float };
-	h.hint = hint_of(json_object_get(j, "hint"));
-	h.schema = (int32_t)json_integer_value(json_object_get(j, "schema"));
-	h.zero_threshold = json_number_value(json_object_get(j, "zt"));
-	h.sum = double_of_bits(hex_bits(json_object_get(j, "sum")));
-	h.count = count_of(json_object_get(j, "count"), is_float);
-	h.zero_count = count_of(json_object_get(j, "zc"), is_float);
-	h.pos_spans = spans_of(json_object_get(j, "ps"), a, &h.n_pos_spans);
-	h.neg_spans = spans_of(json_object_get(j, "ns"), a, &h.n_neg_spans);
-	h.pos_deltas = buckets_of(json_object_get(j, "pb"), is_float, a, &h.n_pos);
-	h.neg_deltas = buckets_of(json_object_get(j, "nb"), is_float, a, &h.n_neg);
-	h.bounds = bounds_of(json_object_get(j, "cv"), a, &h.n_bounds);
+	struct histogram h = hist_of_json(json_object_get(json_array_get(v->samples, i), "h"), a);
+	assert_int_equal(h.is_float, is_float);
 	return h;
 }
 

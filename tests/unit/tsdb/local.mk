@@ -1,10 +1,30 @@
-TSDB_TESTS = tests/unit/tsdb/test_record tests/unit/tsdb/test_wal
+TSDB_TESTS = \
+	tests/unit/tsdb/test_block \
+	tests/unit/tsdb/test_chunks \
+	tests/unit/tsdb/test_index \
+	tests/unit/tsdb/test_meta \
+	tests/unit/tsdb/test_postings \
+	tests/unit/tsdb/test_record \
+	tests/unit/tsdb/test_select \
+	tests/unit/tsdb/test_tombstones \
+	tests/unit/tsdb/test_wal
 check_PROGRAMS += $(TSDB_TESTS)
-TSDB_TEST_LIBS = $(TSDB_LIBS) $(JANSSON_LIBS) $(OPENSSL_LIBS) $(CMOCKA_LIBS)
+TSDB_TEST_LIBS = $(TSDB_LIBS) $(JANSSON_LIBS) $(OPENSSL_LIBS) $(ZLIB_LIBS) $(CMOCKA_LIBS)
+tests_unit_tsdb_test_block_LDADD = $(TSDB_TEST_LIBS)
+tests_unit_tsdb_test_chunks_LDADD = $(TSDB_TEST_LIBS)
+tests_unit_tsdb_test_index_LDADD = $(TSDB_TEST_LIBS)
+tests_unit_tsdb_test_meta_LDADD = $(TSDB_TEST_LIBS)
+tests_unit_tsdb_test_postings_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_record_LDADD = $(TSDB_TEST_LIBS)
+tests_unit_tsdb_test_select_LDADD = $(TSDB_TEST_LIBS)
+tests_unit_tsdb_test_tombstones_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_wal_LDADD = $(TSDB_TEST_LIBS)
 EXTRA_DIST += tests/unit/tsdb/tsdb_test.h \
 	tests/golden/tsdb/records.json \
 	tests/golden/tsdb/wal_fragments_none tests/golden/tsdb/wal_fragments_none.expected.json \
 	tests/golden/tsdb/wal_fragments_snappy tests/golden/tsdb/wal_fragments_snappy.expected.json \
 	tests/golden/tsdb/wal_fragments_zstd tests/golden/tsdb/wal_fragments_zstd.expected.json
+
+EXTRA_DIST += tests/unit/tsdb/golden.h \
+	tests/golden/tsdb/db_default tests/golden/tsdb/db_default.expected.json.gz \
+	tests/golden/tsdb/db_st tests/golden/tsdb/db_st.expected.json.gz tests/golden/tsdb/thanos
