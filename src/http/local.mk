@@ -1,6 +1,7 @@
 noinst_LIBRARIES += src/http/libhttp.a
 src_http_libhttp_a_SOURCES = \
-	src/http/client.h \
+	src/http/client.c src/http/client.h src/http/client_internal.h \
+	src/http/client_setup.c \
 	src/http/common.c src/http/common.h \
 	src/http/encode.c \
 	src/http/h2.h src/http/h2_internal.h \

@@ -299,6 +299,16 @@ static void co_wait_over(struct http_server *s)
 			return;
 }
 
+/* Lets connections that were given up get rid of their last bytes. */
+static void co_wait_lingering(struct http_server *s)
+{
+	struct err err;
+	int64_t until = reactor_now_ms(s->cfg.reactor) + s->cfg.limits.linger_ms + 100;
+	while (s->conn_stats.open_now > 0 && reactor_now_ms(s->cfg.reactor) < until)
+		if (co_sleep_ms(5, &err))
+			return;
+}
+
 void co_http_server_stop(struct http_server *s, int64_t grace_ms)
 {
 	for (size_t i = 0; i < s->n_listeners; i++)
@@ -311,6 +321,7 @@ void co_http_server_stop(struct http_server *s, int64_t grace_ms)
 	for_sessions(s, true);
 	fiber_mask();
 	co_wait_over(s);
+	co_wait_lingering(s);
 	fiber_unmask();
 }
 
