@@ -1,0 +1,114 @@
+/*
+ * query/fanout.h - one Store API out of many: upstream's pkg/store/proxy.go.
+ *
+ * A call goes to the stores whose time range, external labels and address
+ * fit. Where one fails, the partial response strategy decides: WARN goes on
+ * without it and notes a warning with the store's name in it, ABORT fails the call.
+ *
+ * Series are pulled: each store's stream is read as its series are needed, so what
+ * waits is in gRPC's flow-control windows, and a store that sends nothing for
+ * the response timeout is given up without the others being touched. Peers
+ * are not trusted: series out of order, malformed frames and labels are errors of
+ * that peer.
+ */
+#ifndef QUERY_FANOUT_H
+#define QUERY_FANOUT_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "labels/labels.h"
+#include "labels/matcher.h"
+#include "series/series.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct endpoints;
+struct fanout;
+struct label_request;
+struct label_response;
+struct metrics_registry;
+struct relabel_rules;
+struct series_request;
+
+/* How a fan-out behaves. Borrowed, except where said; the owner keeps it. */
+struct fanout_config {
+	struct labels selector_labels;      /* what this querier says it covers (--selector-label) */
+	const struct relabel_rules *selector; /* chooses stores by external labels; NULL: all */
+	int64_t response_timeout_ms;        /* longest wait for a frame of one store; 0: none */
+	int64_t limit_series, limit_samples; /* of one Series call (--store.limits.*); 0: none */
+};
+
+/* Makes a fan-out over `set`. `reg` may be NULL. */
+struct fanout *fanout_new(struct endpoints *set, const struct fanout_config *cfg, struct metrics_registry *reg);
+
+/* Frees it; no call may be under way. NULL is fine. */
+void fanout_free(struct fanout *f);
+
+/* The label sets that Info announces: those of the stores, each with the selector labels put on. In `a`. */
+int fanout_label_sets(struct fanout *f, struct arena *a, struct labels **ret, size_t *ret_n, struct err *err);
+
+/* The time range of all stores: INT64_MIN..INT64_MAX without any. */
+void fanout_time_range(struct fanout *f, int64_t *ret_mint, int64_t *ret_maxt);
+
+/* One set of matchers on __address__: a storeMatch[]. */
+struct fanout_match {
+	struct matcher *const *p;
+	size_t n;
+};
+
+/* What does not lie in the request itself. Zero-initialised is the default. Borrowed for the call's duration. */
+struct fanout_scope {
+	const struct fanout_match *store_match; /* stores must pass one of them; none: all pass */
+	size_t n_store_match;
+	struct str tenant;                      /* sent on as metadata thanos-tenant; empty: not sent */
+};
+
+/* Warnings of a request, distinct, in the order noted. Texts lie in the arena. Zero `texts` is empty. */
+struct fanout_warnings {
+	struct arena *a;
+	struct str *texts;
+	size_t n, cap;
+};
+
+/* Adds a warning unless it is there already. Past the arena's budget it is dropped. */
+void fanout_warn(struct fanout_warnings *w, struct str text);
+
+/* Figures of a stream. */
+struct fanout_stats {
+	uint64_t series, chunks, samples, bytes;
+	uint64_t stores; /* asked */
+};
+
+/* A merged stream of series. */
+struct fanout_series;
+
+/*
+ * Begins a Series call; suspends until the streams are opened. `req`, `scope` and `w` stay borrowed until
+ * fanout_series_close. `budget` (may be NULL) holds what is buffered here. Replica labels are gone from the
+ * series, the shard is applied, the limit is respected; series come sorted, each once.
+ * INVALID_ARGUMENT without matchers ("no matchers specified (excluding selector labels)"); with ABORT, UNKNOWN "No StoreAPIs available"
+ * where there are none at all. No store that fits is an empty stream.
+ */
+int co_fanout_series(struct fanout *f, const struct series_request *req, const struct fanout_scope *scope,
+		     struct fanout_warnings *w, struct budget *budget, struct fanout_series **ret, struct err *err);
+
+/* The next series, valid until the next call: 1, 0 at the end, or an error. */
+int co_fanout_series_next(struct fanout_series *s, struct series *ret, struct err *err);
+
+/* Figures so far. */
+struct fanout_stats fanout_series_stats(const struct fanout_series *s);
+
+/* Ends the call, at its end or before. NULL is fine. Does not suspend. */
+void fanout_series_close(struct fanout_series *s);
+
+/* Label names: the union of the stores', sorted; replica labels removed by the stores. The response lies in `a`. */
+int co_fanout_label_names(struct fanout *f, const struct label_request *req, const struct fanout_scope *scope,
+			  struct arena *a, struct label_response *ret, struct err *err);
+
+/* Values of req->label: as co_fanout_label_names. INVALID_ARGUMENT without a label. */
+int co_fanout_label_values(struct fanout *f, const struct label_request *req, const struct fanout_scope *scope,
+			   struct arena *a, struct label_response *ret, struct err *err);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * query/source.h - samples for PromQL out of the fan-out: stores' chunks merged,
+ * decoded, and replicas made one (upstream: pkg/query/querier.go).
+ */
+#ifndef QUERY_SOURCE_H
+#define QUERY_SOURCE_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "promql/engine.h"
+#include "query/fanout.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct query;
+struct query_source;
+struct shard_info;
+
+/* How the selects of one request behave. Borrowed until the source is gone. */
+struct query_select_opts {
+	bool dedup;
+	const struct str *replica_labels; /* in force: of the request or, without any, of the configuration */
+	size_t n_replica_labels;
+	bool partial_response;     /* WARN, else ABORT */
+	bool skip_chunks;          /* labels only: series without samples */
+	int64_t max_resolution_ms; /* coarsest downsampling taken; 0: raw */
+	const struct shard_info *shard; /* NULL: none */
+	uint64_t limit;            /* most series of a select; 0: all */
+	struct fanout_scope scope;
+};
+
+/*
+ * Makes a source; it lies in `a` and goes with it. Its sets draw on a's budget. After an evaluation look at the warnings.
+ *
+ *	struct query_source *s = query_source_new(q, &opts, arena, err);
+ *	struct promql_source ps = query_source_promql(s);
+ *	rc = promql_exec(&query, &engine_opts, &ps, arena, &result, err);
+ */
+struct query_source *query_source_new(struct query *q, const struct query_select_opts *o, struct arena *a, struct err *err);
+
+/* The interface that the engine pulls from. Its functions suspend. Series come sorted by labels. */
+struct promql_source query_source_promql(struct query_source *s);
+
+/* Warnings of the stores so far; also to be added to. */
+struct fanout_warnings *query_source_warnings(struct query_source *s);
+
+/* Sums over all selects so far. */
+struct fanout_stats query_source_stats(const struct query_source *s);
+
+/*
+ * Counts the request into thanos_store_api_query_duration_seconds, by the sizes of what was
+ * selected. `tenant` is a C string. Once, after the evaluation; nothing where nothing was selected.
+ */
+void query_source_observe(struct query_source *s, double seconds, const char *tenant);
+
+#endif
