@@ -212,16 +212,15 @@ static int fold_hists(struct fold *f, struct agg_group *g, const struct row *r, 
 	}
 	if (!g->acc) {
 		g->acc = arena_array(&f->g.arena, n, sizeof(*g->acc));
-		g->n_hist = arena_array(&f->g.arena, n, sizeof(*g->n_hist));
-		if (!g->acc || !g->n_hist)
+		if (!g->acc)
 			return arena_err(&f->g.arena, err);
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		if (!r->h[i])
 			continue;
-		g->n_hist[i]++;
 		bool mixed_before = g->acc[i] && fhist_acc_mixed(g->acc[i]);
-		int rc = fhist_acc_add(&g->acc[i], r->h[i], &f->g.arena, err);
+		int rc = fhist_acc_add(&g->acc[i], r->h[i], f->g.op == PROMQL_AGG_AVG,
+				       &f->g.arena, err);
 		if (rc)
 			return rc;
 		if (!mixed_before && fhist_acc_mixed(g->acc[i]))
@@ -316,8 +315,7 @@ static int finish_hist(struct fold *f, struct agg_group *g, struct row *ret, uin
 		return 0;
 	}
 	struct fhist_flags flags = { 0 };
-	double divisor = f->g.op == PROMQL_AGG_AVG ? g->n_hist[i] : 1;
-	int rc = fhist_acc_get(g->acc[i], divisor, &f->g.n.tmp, &ret->h[i], &flags, err);
+	int rc = fhist_acc_get(g->acc[i], &f->g.n.tmp, &ret->h[i], &flags, err);
 	if (flags.collision)
 		eval_warn(ev, pos, "conflicting counter resets during histogram aggregation");
 	if (flags.reconciled)

@@ -15,7 +15,6 @@ struct agg_group {
 	bool drop_name;
 	double *a, *b, *c;      /* meaning depends on the operator */
 	struct fhist_acc **acc; /* of histograms, NULL until one comes */
-	uint32_t *n_hist;       /* number of histograms; with acc */
 };
 
 /* The head of every aggregation node. */

@@ -23,6 +23,8 @@ static int hist_hist(enum promql_op op, const struct histogram *a, const struct 
 		ret->fault = flags.mixed ? ELEM_LAYOUT : ELEM_OK;
 		ret->collision = flags.collision;
 		ret->reconciled = flags.reconciled;
+		if (!rc && ret->v.h && op == PROMQL_OP_SUB)
+			((struct histogram *)ret->v.h)->hint = HIST_HINT_GAUGE; /* made just now */
 		return rc;
 	case PROMQL_OP_EQL:
 	case PROMQL_OP_NEQ:

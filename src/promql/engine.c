@@ -2,6 +2,7 @@
 #include "promql/engine.h"
 
 #include "promql/plan.h"
+#include "promql/rate.h"
 
 #include <stdlib.h>
 
@@ -145,6 +146,29 @@ static int copy_samples(struct eval *ev, const struct samples *s, int64_t from, 
 	return 0;
 }
 
+/* As copy_samples of an anchored or smoothed range: with the values at its ends. */
+static int copy_extended(struct eval *ev, const struct window *win, const struct samples *s,
+			 int64_t from, int64_t to, struct promql_rseries *out, struct err *err)
+{
+	struct ext_window w = { .hi = s->n, .from = from, .to = to, .smoothed = win->smoothed };
+	if (s->nh)
+		return err_set(err, ERR_FAILED_PRECONDITION, "%s modifier is not supported with histograms",
+			       win->smoothed ? "smoothed" : "anchored");
+	double left, right;
+	if (s->n == 0 || !ext_window_find(&w, s->t))
+		return 0;
+	out->floats = arena_alloc(ev->arena, (s->n + 2) * sizeof(*out->floats));
+	if (!out->floats)
+		return eval_oom(ev, err);
+	ext_window_ends(&w, s->t, s->v, false, &left, &right);
+	out->floats[out->n_floats++] = (struct promql_point){ from, left };
+	for (size_t i = w.first; i <= w.last; i++)
+		if (s->t[i] > from && s->t[i] < to)
+			out->floats[out->n_floats++] = (struct promql_point){ s->t[i], s->v[i] };
+	out->floats[out->n_floats++] = (struct promql_point){ to, right };
+	return 0;
+}
+
 /* Raw samples of an instant query whose expression is a range vector. */
 static int collect_matrix(struct collect *c, const struct promql_expr *e, struct err *err)
 {
@@ -154,9 +178,7 @@ static int collect_matrix(struct collect *c, const struct promql_expr *e, struct
 	int rc = plan_matrix(ev, e, &m, err);
 	if (rc)
 		return rc;
-	if (m->win.anchored || m->win.smoothed)
-		return err_set(err, ERR_UNIMPLEMENTED,
-			       "anchored and smoothed range vectors as the result of a query");
+	bool extended = m->win.anchored || m->win.smoothed;
 	int64_t to = window_ref(&m->win, &ev->grid, 0), from = to - m->win.range_ms;
 	while ((rc = matrix_next(m, &s, err)) == 1) {
 		struct promql_rseries *out = collect_push(c);
@@ -168,7 +190,8 @@ static int collect_matrix(struct collect *c, const struct promql_expr *e, struct
 			return rc;
 		rc = labels_copy(l, ev->arena, &out->labels, err);
 		if (!rc)
-			rc = copy_samples(ev, &s, from, to, out, err);
+			rc = extended ? copy_extended(ev, &m->win, &s, from, to, out, err) :
+					copy_samples(ev, &s, from, to, out, err);
 		if (rc)
 			return rc;
 		if (out->n_floats + out->n_hists == 0)

@@ -1,6 +1,8 @@
 /* Series from the owner's source. */
 #include "promql/selector.h"
 
+#include "promql/fhist.h"
+
 static int compile(struct feed *f, const struct promql_selector *sel, struct err *err)
 {
 	static const enum matcher_type types[] = {
@@ -134,11 +136,25 @@ static int copy_hists(struct feed *f, const struct promql_series *in, struct sam
 		p[k] = &h[k];
 		k++;
 	}
+	if (f->stats)
+		feed_hints(h, k);
 	ret->nh = k;
 	ret->ht = t;
 	ret->h = p;
 	ret->hst = st;
 	return 0;
+}
+
+void feed_hints(struct histogram *h, size_t n)
+{
+	const struct histogram *prev = NULL;
+	for (size_t i = 0; i < n; i++) {
+		if (hist_is_stale(&h[i]))
+			continue;
+		if (prev && h[i].hint == HIST_HINT_UNKNOWN)
+			h[i].hint = fhist_detect_reset(&h[i], prev) ? HIST_HINT_RESET : HIST_HINT_NOT_RESET;
+		prev = &h[i];
+	}
 }
 
 int feed_samples(struct feed *f, struct samples *ret, struct err *err)

@@ -414,8 +414,6 @@ int fhist_add(const struct histogram *a, const struct histogram *b, bool subtrac
 	*ret = NULL;
 	if (rc || flags->mixed)
 		return rc;
-	if (subtract)
-		x.hint = HIST_HINT_GAUGE;
 	return fh_store(&x, ar, ret, err);
 }
 
@@ -469,32 +467,89 @@ int fhist_interpolate(const struct histogram *h1, int64_t t1, const struct histo
 /* ---- accumulator ---- */
 
 struct fhist_acc {
-	struct fh f;
-	struct arena *a;
+	struct fh f; /* the sum, or the mean when `incremental` */
+	double n;
+	bool mean, incremental;
 	bool reset, not_reset; /* hints seen */
 	struct fhist_flags flags;
 };
 
-int fhist_acc_add(struct fhist_acc **acc, const struct histogram *h, struct arena *a,
+/* Multiplies or divides all fields with what rounding lost. */
+static void fh_scale(struct fh *f, double x, bool divide)
+{
+	double *fields[] = { &f->count, &f->count_comp, &f->sum,
+			     &f->sum_comp, &f->zero_count, &f->zero_comp };
+	struct fh_side *sides[] = { &f->pos, &f->neg };
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+		*fields[i] = scaled(*fields[i], x, divide);
+	for (size_t k = 0; k < ARRAY_LEN(sides); k++)
+		for (uint32_t i = 0; i < sides[k]->n; i++) {
+			sides[k]->count[i] = scaled(sides[k]->count[i], x, divide);
+			sides[k]->comp[i] = scaled(sides[k]->comp[i], x, divide);
+		}
+}
+
+/* Whether any field is larger than `limit`. */
+static bool fh_exceeds(const struct fh *f, double limit)
+{
+	const struct fh_side *sides[] = { &f->pos, &f->neg };
+	if (fabs(f->count) > limit || fabs(f->sum) > limit || fabs(f->zero_count) > limit)
+		return true;
+	for (size_t k = 0; k < ARRAY_LEN(sides); k++)
+		for (uint32_t i = 0; i < sides[k]->n; i++)
+			if (fabs(sides[k]->count[i]) > limit)
+				return true;
+	return false;
+}
+
+/* Adds to a mean: a sum while that is finite, then incrementally. */
+static int mean_add(struct fhist_acc *s, struct fh *b, struct arena *a, struct err *err)
+{
+	int rc;
+	s->n++;
+	if (!s->incremental) {
+		struct fh sum;
+		bool near_limit = fh_exceeds(&s->f, DBL_MAX / 4) || fh_exceeds(b, DBL_MAX / 4);
+		if (!near_limit)
+			return fh_add(&s->f, b, false, true, a, &s->flags, err);
+		rc = fh_clone(&sum, &s->f, a, err);
+		if (!rc)
+			rc = fh_add(&sum, b, false, true, a, &s->flags, err);
+		if (rc || !fh_exceeds(&sum, DBL_MAX)) {
+			s->f = sum;
+			return rc;
+		}
+		s->incremental = true;
+		fh_scale(&s->f, s->n - 1, true);
+	}
+	fh_scale(&s->f, (s->n - 1) / s->n, false);
+	fh_scale(b, s->n, true);
+	return fh_add(&s->f, b, false, true, a, &s->flags, err);
+}
+
+int fhist_acc_add(struct fhist_acc **acc, const struct histogram *h, bool mean, struct arena *a,
 		  struct err *err)
 {
 	struct fhist_acc *s = *acc;
+	struct fh b;
 	if (s && s->flags.mixed)
 		return 0;
 	if (!s) {
 		*acc = s = arena_zalloc(a, sizeof(*s));
 		if (!s)
 			return arena_err(a, err);
-		s->a = a;
+		s->mean = mean;
+		s->n = 1;
 		s->reset = h->hint == HIST_HINT_RESET;
 		s->not_reset = h->hint == HIST_HINT_NOT_RESET;
 		return fh_load(&s->f, h, a, err);
 	}
-	struct fh b;
 	s->reset |= h->hint == HIST_HINT_RESET;
 	s->not_reset |= h->hint == HIST_HINT_NOT_RESET;
 	int rc = fh_load(&b, h, a, err);
-	return rc ? rc : fh_add(&s->f, &b, false, true, a, &s->flags, err);
+	if (rc || mean)
+		return rc ? rc : mean_add(s, &b, a, err);
+	return fh_add(&s->f, &b, false, true, a, &s->flags, err);
 }
 
 bool fhist_acc_mixed(const struct fhist_acc *acc)
@@ -502,15 +557,7 @@ bool fhist_acc_mixed(const struct fhist_acc *acc)
 	return acc->flags.mixed;
 }
 
-static void side_divide(struct fh_side *s, double d)
-{
-	for (uint32_t i = 0; i < s->n; i++) {
-		s->count[i] /= d;
-		s->comp[i] /= d;
-	}
-}
-
-int fhist_acc_get(struct fhist_acc *s, double divisor, struct arena *a, const struct histogram **ret,
+int fhist_acc_get(struct fhist_acc *s, struct arena *a, const struct histogram **ret,
 		  struct fhist_flags *flags, struct err *err)
 {
 	*ret = NULL;
@@ -518,17 +565,8 @@ int fhist_acc_get(struct fhist_acc *s, double divisor, struct arena *a, const st
 	flags->collision = s->reset && s->not_reset;
 	if (s->flags.mixed)
 		return 0;
-	struct fh *f = &s->f;
-	if (divisor != 1) {
-		f->count /= divisor;
-		f->count_comp /= divisor;
-		f->sum /= divisor;
-		f->sum_comp /= divisor;
-		f->zero_count /= divisor;
-		f->zero_comp /= divisor;
-		side_divide(&f->pos, divisor);
-		side_divide(&f->neg, divisor);
-	}
-	fh_settle(f);
-	return fh_store(f, a, ret, err);
+	if (s->mean && !s->incremental)
+		fh_scale(&s->f, s->n, true);
+	fh_settle(&s->f);
+	return fh_store(&s->f, a, ret, err);
 }

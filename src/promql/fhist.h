@@ -74,7 +74,7 @@ double fh_zero_count_for(const struct fh *f, double *threshold);
 /* Adds the compensations to what they belong to. */
 void fh_settle(struct fh *f);
 
-/* a + b or a - b, compacted; the difference is a gauge. *ret is NULL where flags->mixed. */
+/* a + b or a - b, compacted. *ret is NULL where flags->mixed. */
 int fhist_add(const struct histogram *a, const struct histogram *b, bool subtract, struct arena *ar,
 	      const struct histogram **ret, struct fhist_flags *flags, struct err *err);
 
@@ -128,15 +128,18 @@ static inline size_t fhist_buckets_max(const struct histogram *h)
 /* A sum of histograms. */
 struct fhist_acc;
 
-/* Adds `h` to *acc, which is made from the first one. Kinds that do not mix spoil it. */
-int fhist_acc_add(struct fhist_acc **acc, const struct histogram *h, struct arena *a,
+/*
+ * Adds `h` to *acc, which is made from the first one, for a sum or for a mean.
+ * Kinds that do not mix spoil it.
+ */
+int fhist_acc_add(struct fhist_acc **acc, const struct histogram *h, bool mean, struct arena *a,
 		  struct err *err);
 
 /* Whether exponential and custom buckets met. */
 bool fhist_acc_mixed(const struct fhist_acc *acc);
 
-/* The sum divided by `divisor`; *ret is NULL for a spoiled one. */
-int fhist_acc_get(struct fhist_acc *acc, double divisor, struct arena *a,
-		  const struct histogram **ret, struct fhist_flags *flags, struct err *err);
+/* The sum or mean; *ret is NULL for a spoiled one. */
+int fhist_acc_get(struct fhist_acc *acc, struct arena *a, const struct histogram **ret,
+		  struct fhist_flags *flags, struct err *err);
 
 #endif

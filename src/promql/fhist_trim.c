@@ -72,6 +72,8 @@ static struct kept trim_highest(const struct trim *t, double l, double count)
 {
 	if (t->upper)
 		return t->x == INFINITY ? (struct kept){ count, l } : (struct kept){ 0, 0 };
+	if (t->x == INFINITY)
+		return (struct kept){ 0, 0 };
 	return (struct kept){ count, t->x >= l ? t->x : l };
 }
 
@@ -88,13 +90,15 @@ static void trim_custom(struct trim *t, struct fh *f)
 	for (uint32_t i = 0; i < f->pos.n; i++) {
 		uint32_t idx = (uint32_t)f->pos.idx[i];
 		double count = f->pos.count[i];
-		struct kept k;
+		struct kept k = { 0, 0 };
 		if (count == 0)
 			continue;
-		if (idx == 0 && f->n_bounds)
+		if (f->n_bounds == 0) /* one bucket without bounds: all or nothing */
+			k.count = t->x == (t->upper ? INFINITY : -INFINITY) ? count : 0;
+		else if (idx == 0)
 			k = trim_lowest(t, f->bounds[0], count);
 		else if (idx >= f->n_bounds)
-			k = trim_highest(t, f->n_bounds ? f->bounds[f->n_bounds - 1] : -INFINITY, count);
+			k = trim_highest(t, f->bounds[f->n_bounds - 1], count);
 		else
 			k = trim_finite(t, true, f->bounds[idx - 1], f->bounds[idx], count);
 		apply(t, &f->pos.count[i], k);

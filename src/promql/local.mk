@@ -50,6 +50,7 @@ src_promql_libpromql_a_SOURCES += \
 	src/promql/rank.c \
 	src/promql/rate.c \
 	src/promql/rate.h \
+	src/promql/rate_ext.c \
 	src/promql/rate_hist.c \
 	src/promql/regress.c \
 	src/promql/rollup.c \

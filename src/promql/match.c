@@ -74,13 +74,16 @@ static int duplicate_error(struct match *m, struct err *err)
 	if (rc)
 		return rc;
 	struct eval *ev = m->n.ev;
+	const char *a = eval_labels_text(ev, m->dup.a->labels);
+	const char *b = eval_labels_text(ev, m->dup.b->labels);
+	bool in_order = strcmp(a, b) < 0;
 	return err_set(err, ERR_FAILED_PRECONDITION,
 		       "found duplicate series for the match group %s on the %s hand-side of the "
 		       "operation: [%s, %s];many-to-many matching not allowed: matching labels must "
 		       "be unique on one side",
 		       eval_labels_text(ev, group),
 		       m->mt->card == PROMQL_ONE_TO_MANY ? "left" : "right",
-		       eval_labels_text(ev, m->dup.a->labels), eval_labels_text(ev, m->dup.b->labels));
+		       in_order ? a : b, in_order ? b : a);
 }
 
 /*

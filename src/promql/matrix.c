@@ -29,8 +29,8 @@ static const struct node_ops matrix_node_ops = { NULL, matrix_selector_close };
 static const struct matrix_ops matrix_selector_ops = { matrix_selector_next };
 
 int matrix_selector_new(struct eval *ev, const struct promql_expr *e, struct grid g,
-			struct window w, const struct promql_hints *hints, struct matrix **ret,
-			struct err *err)
+			struct window w, bool counts_only, const struct promql_hints *hints,
+			struct matrix **ret, struct err *err)
 {
 	struct grid none = { 0 };
 	const struct promql_expr *sel = e->kind == PROMQL_MATRIX ? e->matrix.selector : e;
@@ -39,6 +39,7 @@ int matrix_selector_new(struct eval *ev, const struct promql_expr *e, struct gri
 		return -err->code;
 	struct shift shift = { w.offset_ms, w.has_at, w.at_ms };
 	s->feed.hints = *hints;
+	s->feed.stats = counts_only;
 	s->feed.hints.range_ms = w.range_ms;
 	feed_range(&s->feed, &g, shift, w.range_ms + w.back_ms, w.ahead_ms);
 	s->m = (struct matrix){ .ops = &matrix_selector_ops, .expr = e, .win = w,

@@ -69,7 +69,7 @@ const struct histogram **node_hists(struct node *n)
 
 struct label *node_labels(struct node *n, size_t count)
 {
-	if (n->lbuf_cap < count) {
+	if (n->lbuf_cap < count || !n->lbuf) {
 		size_t cap = count * 2 + 8;
 		n->lbuf = arena_array(n->ev->arena, cap, sizeof(*n->lbuf));
 		n->lbuf_cap = n->lbuf ? cap : 0;

@@ -7,6 +7,8 @@ struct place {
 	struct grid grid;
 	struct str func; /* innermost function or aggregation around, up to a binary operator */
 	const struct promql_aggregate *agg; /* right above, else NULL */
+	bool counts_only; /* inside histogram_count() or its like: buckets do not matter */
+	bool buckets_needed; /* further out something needs them after all */
 };
 
 static int plan(struct eval *ev, const struct promql_expr *e, struct place p, struct node **ret,
@@ -89,13 +91,18 @@ static struct promql_hints hints_of(struct place p)
 	return h;
 }
 
+static bool reads_counts(struct place p)
+{
+	return p.counts_only && !p.buckets_needed;
+}
+
 static int plan_selector(struct eval *ev, const struct promql_expr *e, struct place p, enum pick pick,
 			 struct node **ret, struct err *err)
 {
 	struct shift s;
 	struct promql_hints h = hints_of(p);
 	int rc = resolve_shift(ev, &e->selector.shift, &s, err);
-	return rc ? rc : selector_new(ev, e, p.grid, s, pick, &h, ret, err);
+	return rc ? rc : selector_new(ev, e, p.grid, s, pick, reads_counts(p), &h, ret, err);
 }
 
 /* Go's Duration.Seconds(). */
@@ -128,7 +135,7 @@ static int plan_range_selector(struct eval *ev, const struct promql_expr *e, str
 	if (sel->smoothed)
 		w.ahead_ms = ev->opts.lookback_ms;
 	struct promql_hints h = hints_of(p);
-	return matrix_selector_new(ev, e, p.grid, w, &h, ret, err);
+	return matrix_selector_new(ev, e, p.grid, w, reads_counts(p), &h, ret, err);
 }
 
 /* The steps of a subquery: multiples of its step, all that its windows can see. */
@@ -157,7 +164,7 @@ static int plan_subquery(struct eval *ev, const struct promql_expr *e, struct pl
 	struct shift s;
 	struct window w = { 0 };
 	struct node *inner;
-	struct place in = { .func = p.func };
+	struct place in = { .func = p.func, .buckets_needed = true };
 	int64_t step;
 	int rc = plan_duration(ev, q->range_ns, q->range_expr, true, &w.range_ms, err);
 	if (!rc)
@@ -332,6 +339,10 @@ static int plan_call(struct eval *ev, const struct promql_expr *e, struct place 
 	struct node *child;
 	p.func = str_c(c->func->name);
 	p.agg = NULL;
+	p.counts_only |= fn == PROMQL_FN_HISTOGRAM_COUNT || fn == PROMQL_FN_HISTOGRAM_SUM ||
+			 fn == PROMQL_FN_HISTOGRAM_AVG;
+	p.buckets_needed |= fn == PROMQL_FN_HISTOGRAM_QUANTILE || fn == PROMQL_FN_HISTOGRAM_QUANTILES ||
+			    fn == PROMQL_FN_HISTOGRAM_FRACTION;
 	int rc = plan_params(ev, c, p, &params, err);
 	if (rc)
 		return rc;
@@ -379,6 +390,7 @@ static int plan_binary(struct eval *ev, const struct promql_expr *e, struct plac
 	struct node *lhs, *rhs;
 	p.func = (struct str){ NULL, 0 };
 	p.agg = NULL;
+	p.buckets_needed |= b->op == PROMQL_OP_TRIM_UPPER || b->op == PROMQL_OP_TRIM_LOWER;
 	int rc = plan_part(ev, b->lhs, p, &lhs, err);
 	if (!rc)
 		rc = plan_part(ev, b->rhs, p, &rhs, err);

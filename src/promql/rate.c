@@ -151,7 +151,7 @@ static void warn_overlap(struct rollup *r, const struct samples *s)
 int rollup_rate(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
 {
 	if (r->m->win.anchored || r->m->win.smoothed)
-		return err_set(err, ERR_UNIMPLEMENTED, "anchored and smoothed ranges");
+		return rollup_rate_ext(r, s, out, err);
 	size_t n_resets = 0;
 	uint32_t *resets = NULL;
 	if (r->counter && s->n) {

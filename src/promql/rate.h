@@ -25,6 +25,21 @@ bool rate_from_start(const struct rollup *r, int64_t ref, int64_t st, int64_t t)
 /* Info "metric might not be a counter" about a series with a float result. */
 void rate_judge_name(struct rollup *r, const struct samples *s);
 
+/* A window of an anchored or smoothed range over one kind of samples. */
+struct ext_window {
+	size_t lo, hi;      /* all samples that were fetched for it: [lo, hi) */
+	size_t first, last; /* those at or around its ends */
+	int64_t from, to;
+	bool smoothed;
+};
+
+/* Finds the ends of a window; false where it has no value. `t` are the times of the samples. */
+bool ext_window_find(struct ext_window *w, const int64_t *t);
+
+/* Values at the ends of a window of floats, interpolated where it is smoothed. */
+void ext_window_ends(const struct ext_window *w, const int64_t *t, const double *v, bool counter,
+		     double *ret_left, double *ret_right);
+
 /*
  * The two kinds of samples of a series in one order of time. `at` counts
  * both; begins with { .s = s }.

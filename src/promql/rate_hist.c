@@ -218,9 +218,9 @@ int rollup_hist_sum(struct rollup *r, const struct samples *s, size_t lo, size_t
 	struct fhist_flags flags;
 	int rc = 0;
 	for (size_t i = lo; i < hi && !rc; i++)
-		rc = fhist_acc_add(&acc, s->h[i], &r->n.tmp, err);
+		rc = fhist_acc_add(&acc, s->h[i], avg, &r->n.tmp, err);
 	if (!rc)
-		rc = fhist_acc_get(acc, avg ? (double)(hi - lo) : 1, &r->n.tmp, ret, &flags, err);
+		rc = fhist_acc_get(acc, &r->n.tmp, ret, &flags, err);
 	if (rc)
 		return rc;
 	if (flags.mixed)

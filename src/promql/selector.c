@@ -54,6 +54,11 @@ static int pick_any(struct selector *s, const struct promql_series *in, struct r
 		return eval_oom(s->n.ev, err);
 	row->h = hists;
 	row_fill_absent(row->v, s->n.grid.n);
+	for (size_t i = 0; s->feed.stats && i < in->n_hists; i++)
+		if (hist_to_float(&made[i], &in->h[i], &s->n.tmp, err))
+			return -err->code;
+	if (s->feed.stats)
+		feed_hints(made, in->n_hists);
 	for (uint32_t i = 0; i < s->n.grid.n; i++) {
 		int64_t ref = selector_ref(s, i);
 		while (f < in->n_floats && in->t[f] <= ref)
@@ -203,13 +208,14 @@ static void selector_close(struct node *n)
 static const struct node_ops selector_ops = { selector_next, selector_close };
 
 int selector_new(struct eval *ev, const struct promql_expr *e, struct grid g, struct shift shift,
-		 enum pick pick, const struct promql_hints *hints, struct node **ret,
-		 struct err *err)
+		 enum pick pick, bool counts_only, const struct promql_hints *hints,
+		 struct node **ret, struct err *err)
 {
 	struct selector *s = node_new(ev, sizeof(*s), &selector_ops, e, g, err);
 	if (!s)
 		return -err->code;
 	s->feed.hints = *hints;
+	s->feed.stats = counts_only;
 	s->shift = shift;
 	s->pick = pick;
 	s->lookback = ev->opts.lookback_ms;

@@ -17,6 +17,7 @@ struct feed {
 	uint64_t held; /* samples of the current series */
 	/* columns of the current series without staleness markers, see feed_samples */
 	struct arena cols;
+	bool stats;      /* hints of histograms are worked out anew, see feed_hints */
 	bool name_fixed; /* the matchers allow one metric name only */
 };
 
@@ -43,6 +44,12 @@ int feed_next(struct feed *f, struct promql_series *ret, struct err *err);
  */
 int feed_samples(struct feed *f, struct samples *ret, struct err *err);
 
+/*
+ * Gives histograms of unknown hint the one that follows from the sample
+ * before, as upstream does where only counts and sums are read.
+ */
+void feed_hints(struct histogram *h, size_t n);
+
 /* Closes the set at the source. Safe at any time. */
 void feed_close(struct feed *f);
 
@@ -55,13 +62,13 @@ enum pick {
 
 /* An instant vector selector over `g`. */
 int selector_new(struct eval *ev, const struct promql_expr *e, struct grid g, struct shift s,
-		 enum pick pick, const struct promql_hints *hints, struct node **ret,
-		 struct err *err);
+		 enum pick pick, bool counts_only, const struct promql_hints *hints,
+		 struct node **ret, struct err *err);
 
 /* A range selector. `w` has range, offset and @. */
 int matrix_selector_new(struct eval *ev, const struct promql_expr *e, struct grid g,
-			struct window w, const struct promql_hints *hints, struct matrix **ret,
-			struct err *err);
+			struct window w, bool counts_only, const struct promql_hints *hints,
+			struct matrix **ret, struct err *err);
 
 /* A subquery: rows of `inner` (over its own grid) as raw samples. */
 int matrix_subquery_new(struct eval *ev, const struct promql_expr *e, struct window w,

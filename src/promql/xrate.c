@@ -33,7 +33,7 @@ static double x_value(const struct rollup *r, const int64_t *t, const double *v,
 		return v[0];
 	double sampled = (double)(t[n - 1] - t[0]);
 	double avg = sampled / (double)(n - 1);
-	if (!increase && (double)(t[0] - from) < 0 && (double)(from - t[0]) > avg) {
+	if (!increase && (double)(from - t[0]) > avg) {
 		if (n < 3)
 			return 0;
 		first = 1;
@@ -53,13 +53,26 @@ int rollup_xrate(struct rollup *r, const struct samples *s, struct row *out, str
 	if (s->nh)
 		return err_set(err, ERR_FAILED_PRECONDITION,
 			       "native histograms are not supported in extended range functions");
-	for (struct slide w = slide_begin(r, s); slide_next(&w);) {
-		int64_t from = w.ref - r->m->win.range_ms;
-		size_t lo = w.lo;
-		if (lo > 0 && s->t[lo - 1] >= from - (r->n.ev->opts.x_lookback_ms - 1))
-			lo--;
-		if (lo < w.hi)
-			out->v[w.i] = x_value(r, s->t + lo, s->v + lo, w.hi - lo, w.ref, s->t[0]);
+	int64_t *t = rollup_buf(r, 0, s->n + 1, sizeof(*t));
+	double *v = rollup_buf(r, 1, s->n + 1, sizeof(*v));
+	if (!t || !v)
+		return eval_oom(r->n.ev, err);
+	int64_t seen = INT64_MAX; /* the right end of the step before */
+	for (struct slide w = slide_begin(r, s); slide_next(&w); seen = w.ref) {
+		int64_t oldest = w.ref - r->m->win.range_ms - (r->n.ev->opts.x_lookback_ms - 1);
+		size_t before = w.lo, n = 0;
+		/* What lies between two windows is never looked at. */
+		while (before > 0 && s->t[before - 1] > seen)
+			before--;
+		if (before > 0 && s->t[before - 1] >= oldest) {
+			t[n] = s->t[before - 1];
+			v[n++] = s->v[before - 1];
+		}
+		memcpy(t + n, s->t + w.lo, slide_n(&w) * sizeof(*t));
+		memcpy(v + n, s->v + w.lo, slide_n(&w) * sizeof(*v));
+		n += slide_n(&w);
+		if (n)
+			out->v[w.i] = x_value(r, t, v, n, w.ref, s->t[0]);
 	}
 	return 0;
 }
