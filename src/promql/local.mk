@@ -1,6 +1,7 @@
 noinst_LIBRARIES += src/promql/libpromql.a
 src_promql_libpromql_a_SOURCES = \
 	src/promql/ast.c src/promql/ast.h \
+	src/promql/ast_json.c src/promql/ast_json.h \
 	src/promql/engine.h \
 	src/promql/functions.c src/promql/functions.h \
 	src/promql/lex.c src/promql/lex.h \

@@ -72,4 +72,9 @@ tests_fuzz_fuzz_write_SOURCES = tests/fuzz/fuzz_write.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_write_LDADD = $(SERIES_LIBS)
 tests_fuzz_fuzz_write_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_promql
+tests_fuzz_fuzz_promql_SOURCES = tests/fuzz/fuzz_promql.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_promql_LDADD = $(PROMQL_LIBS)
+tests_fuzz_fuzz_promql_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
 check_PROGRAMS += $(FUZZ_TARGETS)

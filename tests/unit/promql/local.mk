@@ -1,4 +1,5 @@
 PROMQL_TESTS = \
+	tests/unit/promql/test_ast_json \
 	tests/unit/promql/test_lex tests/unit/promql/test_literal \
 	tests/unit/promql/test_parser tests/unit/promql/test_printer \
 	tests/unit/promql/test_series_desc
@@ -14,3 +15,4 @@ tests_unit_promql_test_series_desc_LDADD = $(PROMQL_LIBS) $(JANSSON_LIBS) $(CMOC
 check_PROGRAMS += tests/unit/promql/test_engine
 EXTRA_DIST += tests/unit/promql/rig.h
 tests_unit_promql_test_engine_LDADD = $(PROMQL_LIBS) $(CMOCKA_LIBS)
+tests_unit_promql_test_ast_json_LDADD = $(PROMQL_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
