@@ -5,6 +5,10 @@
 #include "chunk/histogram.h"
 #include "codec/varint.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #define HEADER 2
 
 _Static_assert(sizeof(struct xor_app) == 64, "one cache line");
@@ -518,7 +522,10 @@ static uint32_t walk_all_bmi2(struct walk *w, uint32_t n, const uint8_t *end, st
 static bool have_bmi2(void)
 {
 #if defined(__x86_64__)
-	return __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("lzcnt");
+	/* clang before 15 does not know "lzcnt" here. */
+	unsigned a, b, c, d;
+	return __builtin_cpu_supports("bmi2") && __get_cpuid(0x80000001, &a, &b, &c, &d) &&
+	       (c & bit_LZCNT);
 #else
 	return false;
 #endif
