@@ -479,6 +479,8 @@ static bool read_plain(struct str expr, struct arena *a, struct seqs *ret)
 
 bool pattern_read(struct str expr, struct arena *a, struct pattern *ret)
 {
+	if (expr.n == 0)
+		expr = STR("");
 	struct reader r = { .p = expr.p, .end = expr.p + expr.n, .a = a };
 	struct seqs s;
 	if (!str_is_utf8(expr))
@@ -567,6 +569,8 @@ static bool fold_text(struct str s, char *buf)
 enum pat_result pattern_match(const struct pattern *p, struct str s)
 {
 	char buf[FOLD_MAX];
+	if (s.n == 0)
+		s = STR("");
 	if (p->n == 0)
 		return PAT_ASK;
 	if (p->fold) {

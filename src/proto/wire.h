@@ -58,7 +58,7 @@ struct wire_field {
 /* A walk over `msg`. */
 static inline struct wire wire_begin(struct str msg)
 {
-	const uint8_t *p = (const uint8_t *)msg.p;
+	const uint8_t *p = (const uint8_t *)(msg.n ? msg.p : "");
 	return (struct wire){ p, p + msg.n, NULL };
 }
 
