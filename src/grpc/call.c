@@ -547,27 +547,28 @@ static void send_head(struct grpc_call *c)
 	c->headers_sent = true;
 }
 
-/* Queues prefix and parts: neighbours that are copied go into one piece of memory. */
+/* Copied parts up to this size share a piece of memory with their neighbours. */
+#define GATHER_BYTES 4096
+
+/* Queues prefix and parts. */
 static void write_parts(struct h2_stream *st, const uint8_t *prefix, const struct grpc_part *parts, size_t n)
 {
-	size_t head = GRPC_PREFIX_BYTES;
-	for (size_t i = 0; i < n || head > 0;) {
-		size_t run = head, end = i;
-		for (; end < n && !parts[end].release; end++)
-			run += parts[end].n;
-		if (run > 0) {
-			uint8_t *p = h2_stream_write_space(st, run);
-			memcpy(p, prefix, head);
-			p += head;
-			for (; i < end; i++) {
-				if (parts[i].n > 0)
-					memcpy(p, parts[i].p, parts[i].n);
-				p += parts[i].n;
-			}
-		}
-		head = 0;
-		for (i = end; i < n && parts[i].release; i++)
+	size_t run = GRPC_PREFIX_BYTES, end = 0;
+	while (end < n && !parts[end].release && run + parts[end].n <= GATHER_BYTES)
+		run += parts[end++].n;
+	uint8_t *p = h2_stream_write_space(st, run);
+	memcpy(p, prefix, GRPC_PREFIX_BYTES);
+	p += GRPC_PREFIX_BYTES;
+	for (size_t i = 0; i < end; i++) {
+		if (parts[i].n > 0)
+			memcpy(p, parts[i].p, parts[i].n);
+		p += parts[i].n;
+	}
+	for (size_t i = end; i < n; i++) {
+		if (parts[i].release)
 			h2_stream_write_ref(st, parts[i].p, parts[i].n, parts[i].release, parts[i].arg);
+		else
+			h2_stream_write(st, parts[i].p, parts[i].n);
 	}
 }
 

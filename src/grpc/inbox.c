@@ -13,42 +13,73 @@ void grpc_inbox_init(struct grpc_inbox *in, struct budget *budget, uint64_t max_
 	*in = (struct grpc_inbox){ .budget = budget, .max_message = max_message };
 }
 
-static void drop_held(struct grpc_inbox *in)
+static void drop(struct grpc_inbox *in, uint8_t **p, size_t *cap)
 {
-	free(in->held);
-	budget_give(in->budget, in->held_cap);
-	in->held = NULL;
-	in->held_cap = 0;
+	free(*p);
+	budget_give(in->budget, *cap);
+	*p = NULL;
+	*cap = 0;
+}
+
+/* Keeps the larger of the buffers that nobody looks at any more. */
+static void keep_spare(struct grpc_inbox *in, uint8_t **p, size_t *cap)
+{
+	if (*cap > in->spare_cap) {
+		drop(in, &in->spare, &in->spare_cap);
+		in->spare = *p;
+		in->spare_cap = *cap;
+		*p = NULL;
+		*cap = 0;
+	} else {
+		drop(in, p, cap);
+	}
 }
 
 void grpc_inbox_fini(struct grpc_inbox *in)
 {
-	drop_held(in);
-	free(in->p);
-	budget_give(in->budget, in->cap);
+	drop(in, &in->held, &in->held_cap);
+	drop(in, &in->spare, &in->spare_cap);
+	drop(in, &in->p, &in->cap);
 	*in = (struct grpc_inbox){ .budget = in->budget, .max_message = in->max_message };
 }
 
-/* Moves the untaken bytes to a buffer with room for `n` more. */
-static int grow(struct grpc_inbox *in, size_t n, struct err *err)
+/* A buffer of at least `want` bytes: the spare one, or a new one. */
+static int take_buffer(struct grpc_inbox *in, size_t want, uint8_t **ret, size_t *ret_cap, struct err *err)
 {
-	size_t used = in->tail - in->head, want = used + n;
+	if (in->spare_cap >= want) {
+		*ret = in->spare;
+		*ret_cap = in->spare_cap;
+		in->spare = NULL;
+		in->spare_cap = 0;
+		return 0;
+	}
+	drop(in, &in->spare, &in->spare_cap);
 	size_t cap = START_BYTES;
 	while (cap < want)
 		cap += cap / 2;
 	if (!budget_take(in->budget, cap))
 		return budget_err(in->budget, err);
-	uint8_t *p = xmalloc(cap);
+	*ret = xmalloc(cap);
+	*ret_cap = cap;
+	return 0;
+}
+
+/* Moves the untaken bytes to a buffer with room for `n` more. */
+static int grow(struct grpc_inbox *in, size_t n, struct err *err)
+{
+	size_t used = in->tail - in->head, cap = 0;
+	uint8_t *p = NULL;
+	int rv = take_buffer(in, used + n, &p, &cap, err);
+	if (rv)
+		return rv;
 	if (used > 0)
 		memcpy(p, in->p + in->head, used);
 	if (in->viewed) {
-		drop_held(in);
 		in->held = in->p;
 		in->held_cap = in->cap;
 		in->viewed = false;
 	} else {
-		free(in->p);
-		budget_give(in->budget, in->cap);
+		drop(in, &in->p, &in->cap);
 	}
 	in->p = p;
 	in->cap = cap;
@@ -86,7 +117,7 @@ static uint32_t prefix_length(const uint8_t *p)
 /* Ends the view of the last message and, where all was taken, starts at the front again. */
 static void end_view(struct grpc_inbox *in)
 {
-	drop_held(in);
+	keep_spare(in, &in->held, &in->held_cap);
 	in->viewed = false;
 	if (in->head == in->tail)
 		in->head = in->tail = 0;

@@ -30,6 +30,8 @@ struct grpc_inbox {
 	size_t head, tail, cap;
 	uint8_t *held;    /* a replaced buffer into which the last message still points */
 	size_t held_cap;
+	uint8_t *spare;   /* a buffer that was `held`, for the next growth: large messages need two in turn */
+	size_t spare_cap;
 	bool viewed;      /* p holds the last message taken */
 	uint64_t owed;    /* bytes whose window was not given back */
 };

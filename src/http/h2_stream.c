@@ -11,6 +11,9 @@
 /* Least room of a copied segment, so that small writes share one. */
 #define SEG_ROOM 2048
 
+/* Longer copies are split: malloc takes such pieces from its heap again, not as fresh pages from the kernel. */
+#define SEG_MAX (32 * 1024)
+
 struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id, void *user)
 {
 	struct h2_stream *st = xcalloc(1, sizeof(*st));
@@ -168,8 +171,13 @@ void *h2_stream_write_space(struct h2_stream *st, size_t n)
 
 void h2_stream_write(struct h2_stream *st, const void *p, size_t n)
 {
-	if (n > 0 && !st->reset)
-		memcpy(h2_stream_write_space(st, n), p, n);
+	const char *from = p;
+	while (n > 0 && !st->reset) {
+		size_t k = MIN(n, (size_t)SEG_MAX);
+		memcpy(h2_stream_write_space(st, k), from, k);
+		from += k;
+		n -= k;
+	}
 }
 
 void h2_stream_write_ref(struct h2_stream *st, const void *p, size_t n, h2_release_fn *release, void *arg)

@@ -1,8 +1,9 @@
 # Measurements: built and run by `make bench`, never by `make check`.
-BENCHES = tests/bench/bench_chunk tests/bench/bench_wire
+BENCHES = tests/bench/bench_grpc tests/bench/bench_chunk tests/bench/bench_wire
 BENCHES += tests/bench/bench_text
 EXTRA_PROGRAMS += $(BENCHES) tests/bench/load_write
 
+tests_bench_bench_grpc_LDADD = $(GRPC_LIBS)
 tests_bench_bench_chunk_LDADD = $(CHUNK_LIBS)
 tests_bench_bench_wire_LDADD = $(SERIES_LIBS)
 
