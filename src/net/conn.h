@@ -79,7 +79,7 @@ struct conn_limits {
 /* How a connection is made. Zero-initialised is a plain one with default limits. */
 struct conn_options {
 	struct tls_ctx *tls;       /* borrowed; a reference is taken. NULL is plain */
-	const char *server_name;   /* client TLS: SNI and the name to verify; NULL verifies the chain only */
+	const char *server_name;   /* client TLS: SNI and the name to verify; NULL takes the address's host */
 	struct conn_limits limits;
 	struct conn_stats *stats;  /* borrowed; may be NULL */
 	struct dns_resolver *dns;  /* for co_conn_connect to names; NULL allows literal addresses only */

@@ -51,9 +51,9 @@ int co_dns_lookup_srv(struct dns_resolver *d, const char *name, struct dns_srv *
 /* --- provider: lists of addresses kept up to date ------------------------------------------ */
 
 /*
- * Upstream's prefixes (pkg/discovery/dns): "dns+host:port" A and AAAA, "dnsdualstack+host:port" both required
- * to be asked, "dnssrv+name" SRV then addresses, "dnssrvnoa+name" SRV targets as names. Anything else stands for itself.
- * A failing look-up keeps the name's last good result; an empty answer clears it.
+ * Upstream's prefixes (pkg/discovery/dns): "dns+host:port" and "dnsdualstack+host:port" A and AAAA, "dnssrv+name" SRV
+ * then addresses, "dnssrvnoa+name" SRV targets as names; a port in the name wins over the record's, a "scheme://" before
+ * the host stays before every result. Anything else stands for itself. A failing look-up keeps the name's last good result; an empty answer clears it.
  */
 struct dns_provider;
 
