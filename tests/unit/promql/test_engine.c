@@ -81,8 +81,8 @@ static void test_instant_queries(void **state)
 		{ "up * on(job) group_right http_total", "{i=\"0\", job=\"a\"} 300; {i=\"1\", job=\"a\"} 600" },
 		{ "up * on(job) http_total",
 		  "error: found duplicate series for the match group {job=\"a\"} on the right hand-side of "
-		  "the operation: [{__name__=\"http_total\", i=\"1\", job=\"a\"}, {__name__=\"http_total\", "
-		  "i=\"0\", job=\"a\"}];many-to-many matching not allowed: matching labels must be unique on "
+		  "the operation: [{__name__=\"http_total\", i=\"0\", job=\"a\"}, {__name__=\"http_total\", "
+		  "i=\"1\", job=\"a\"}];many-to-many matching not allowed: matching labels must be unique on "
 		  "one side" },
 		{ "http_total * on(job) up",
 		  "error: multiple matches for labels: many-to-one matching must be explicit "
