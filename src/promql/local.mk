@@ -34,6 +34,7 @@ src_promql_libpromql_a_SOURCES += \
 	src/promql/fhist_stats.c \
 	src/promql/fhist_trim.c \
 	src/promql/hquantile.c \
+	src/promql/info.c \
 	src/promql/kahan.h \
 	src/promql/label_fn.c \
 	src/promql/limit.c \

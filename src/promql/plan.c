@@ -293,6 +293,43 @@ static int plan_scalar_call(struct eval *ev, const struct promql_expr *e, struct
 	return number_new(ev, e, p.grid, v, ret, err);
 }
 
+/* The time of the first selector in `e`, with the offsets of the subqueries around it. */
+static int first_shift(struct eval *ev, const struct promql_expr *e, struct shift *s, bool *found,
+		       struct err *err)
+{
+	struct shift inner;
+	if (e->kind == PROMQL_SELECTOR) {
+		*found = true;
+		return resolve_shift(ev, &e->selector.shift, s, err);
+	}
+	struct promql_expr **child;
+	for (size_t i = 0; !*found && (child = promql_expr_child((struct promql_expr *)e, i)); i++) {
+		int rc = first_shift(ev, *child, s, found, err);
+		if (rc)
+			return rc;
+	}
+	if (!*found || e->kind != PROMQL_SUBQUERY)
+		return 0;
+	int rc = resolve_shift(ev, &e->subquery.shift, &inner, err);
+	if (s->has_at)
+		return rc;
+	s->offset_ms += inner.offset_ms;
+	s->has_at = inner.has_at;
+	s->at_ms = inner.at_ms;
+	return rc;
+}
+
+static int plan_info(struct eval *ev, const struct promql_expr *e, struct node *child,
+		     struct node **ret, struct err *err)
+{
+	struct info_args args = { .child = child };
+	bool found = false;
+	if (e->call.n_args > 1)
+		args.sel = &promql_expr_unparen(e->call.args[1])->selector;
+	int rc = first_shift(ev, e->call.args[0], &args.shift, &found, err);
+	return rc ? rc : info_new(ev, e, &args, ret, err);
+}
+
 /* Functions of an instant vector that is planned already. */
 static int plan_vector_call(struct eval *ev, const struct promql_expr *e, struct node *child,
 			    const struct params *params, struct node **ret, struct err *err)
@@ -314,6 +351,8 @@ static int plan_vector_call(struct eval *ev, const struct promql_expr *e, struct
 	case PROMQL_FN_HISTOGRAM_QUANTILES:
 	case PROMQL_FN_HISTOGRAM_FRACTION:
 		return hquantile_new(ev, e, child, params->p, params->n, ret, err);
+	case PROMQL_FN_INFO:
+		return plan_info(ev, e, child, ret, err);
 	default:
 		break;
 	}

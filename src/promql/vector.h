@@ -95,4 +95,15 @@ int setop_new(struct eval *ev, const struct promql_expr *e, struct node *lhs, st
 int aggregate_new(struct eval *ev, const struct promql_expr *e, struct node *child,
 		  struct node *param, struct node **ret, struct err *err);
 
+/* What info() works on. */
+struct info_args {
+	struct node *child;
+	const struct promql_selector *sel; /* the second argument, or NULL */
+	struct shift shift;                /* of the first selector below the first argument */
+};
+
+/* info.c: info(v, {sel}). */
+int info_new(struct eval *ev, const struct promql_expr *e, const struct info_args *args,
+	     struct node **ret, struct err *err);
+
 #endif
