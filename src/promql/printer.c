@@ -114,6 +114,25 @@ static void print_at(struct strbuf *b, const struct promql_shift *s)
 		strbuf_add_c(b, " @ end()");
 }
 
+static bool is_arithmetic(const struct promql_expr *e)
+{
+	return e->kind == PROMQL_DURATION && e->duration.lhs && e->duration.op <= PROMQL_OP_POW;
+}
+
+/*
+ * Whether arithmetic after `offset` has to be parenthesised: it can stand
+ * there as it is only if it begins with a parenthesis. (Two signs before a number let it in
+ * without; upstream prints those so that they read as something else.)
+ */
+static bool needs_parens(const struct promql_expr *e)
+{
+	if (!is_arithmetic(e) || e->duration.wrapped)
+		return false;
+	while (is_arithmetic(e) && !e->duration.wrapped)
+		e = e->duration.lhs;
+	return e->kind != PROMQL_DURATION || !e->duration.wrapped;
+}
+
 static void print_offset(struct strbuf *b, const struct promql_shift *s)
 {
 	if (!s->offset_expr && s->offset_ns == 0)
@@ -124,7 +143,12 @@ static void print_offset(struct strbuf *b, const struct promql_shift *s)
 		promql_duration_print(b, s->offset_ns == INT64_MIN ? INT64_MAX : -s->offset_ns);
 		return;
 	}
+	bool parens = s->offset_expr && needs_parens(s->offset_expr);
+	if (parens)
+		strbuf_add_ch(b, '(');
 	print_range(b, s->offset_ns, s->offset_expr);
+	if (parens)
+		strbuf_add_ch(b, ')');
 }
 
 /* --- selectors ----------------------------------------------------------------- */

@@ -145,6 +145,14 @@ static void test_numbers_and_durations(void **state)
 	assert_printed("a[0.0001]", "a[0s]");
 }
 
+static void test_offset_arithmetic_reads_back(void **state)
+{
+	(void)state;
+	assert_printed("a offset (5m) + 3", "a offset (5m) + 3");
+	assert_printed("a offset ++5 + 3", "a offset (5 + 3)");
+	assert_printed("a offset -+(5m) * 2", "a offset (-(5m) * 2)");
+}
+
 static void test_long_chain_prints_fast_and_whole(void **state)
 {
 	(void)state;
@@ -169,6 +177,7 @@ int main(void)
 		cmocka_unit_test(test_printing_is_a_fixpoint),
 		cmocka_unit_test(test_matchers_are_sorted_and_quoted),
 		cmocka_unit_test(test_numbers_and_durations),
+		cmocka_unit_test(test_offset_arithmetic_reads_back),
 		cmocka_unit_test(test_long_chain_prints_fast_and_whole),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
