@@ -113,8 +113,11 @@ static int add_resets(struct rollup *r, const struct samples *s, const struct ex
 	const struct histogram *prev = left;
 	size_t i = w->first + 1;
 	int rc = 0;
-	if (left != s->h[w->first] && i < w->last && fhist_detect_reset(s->h[i], s->h[w->first]))
+	if (left != s->h[w->first] && fhist_detect_reset(s->h[i], s->h[w->first])) {
+		if (i == w->last) /* both ends come after the reset */
+			return 0;
 		prev = s->h[i++];
+	}
 	for (; i < w->last && !rc; i++) {
 		if (fhist_detect_reset(s->h[i], prev))
 			rc = add_hist(r, f, prev, false, flags, err);
