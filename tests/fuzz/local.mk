@@ -77,4 +77,12 @@ tests_fuzz_fuzz_promql_SOURCES = tests/fuzz/fuzz_promql.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_promql_LDADD = $(PROMQL_LIBS)
 tests_fuzz_fuzz_promql_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_grpc_inbox tests/fuzz/fuzz_h2
+tests_fuzz_fuzz_grpc_inbox_SOURCES = tests/fuzz/fuzz_grpc_inbox.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_grpc_inbox_LDADD = $(GRPC_LIBS)
+tests_fuzz_fuzz_grpc_inbox_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_h2_SOURCES = tests/fuzz/fuzz_h2.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_h2_LDADD = $(GRPC_LIBS)
+tests_fuzz_fuzz_h2_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
 check_PROGRAMS += $(FUZZ_TARGETS)
