@@ -5,10 +5,6 @@
 #include "chunk/histogram.h"
 #include "codec/varint.h"
 
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
-
 #define HEADER 2
 
 _Static_assert(sizeof(struct xor_app) == 64, "one cache line");
@@ -28,20 +24,29 @@ void xor_app_set_buf(struct xor_app *a, uint8_t *buf, size_t cap)
 	a->cap = (uint32_t)cap;
 }
 
-/* As bitw_put, on the members of the appender. */
+/*
+ * Puts n (1..56) bits. The word with them is stored whole every time and
+ * overwritten by the next one from its first byte that is not full: no jumps.
+ */
 static ALWAYS_INLINE void put(struct xor_app *a, uint64_t v, unsigned n)
 {
-	uint64_t left = v << (64 - n);
-	unsigned held = a->acc_n, total = held + n;
-	uint64_t acc = a->acc | left >> held;
-	if (total >= 64) {
-		store_be64(a->buf + a->pos, acc);
-		a->pos += 8;
-		acc = held ? left << (64 - held) : 0;
-		total -= 64;
+	unsigned total = a->acc_n + n; /* 63 at most */
+	uint64_t acc = a->acc | v << (64 - n) >> a->acc_n;
+	store_be64(a->buf + a->pos, acc);
+	a->pos += total >> 3;
+	a->acc = acc << (total & 56);
+	a->acc_n = total & 7;
+}
+
+/* Puts n (1..64) bits. */
+static ALWAYS_INLINE void put_long(struct xor_app *a, uint64_t v, unsigned n)
+{
+	if (n > 32) {
+		put(a, v >> 32, n - 32);
+		put(a, v & UINT32_MAX, 32);
+	} else {
+		put(a, v, n);
 	}
-	a->acc = acc;
-	a->acc_n = (uint8_t)total;
 }
 
 static void put_uvarint(struct xor_app *a, uint64_t v)
@@ -51,49 +56,70 @@ static void put_uvarint(struct xor_app *a, uint64_t v)
 	put(a, v, 8);
 }
 
-/* The double delta of a time: the shortest of five forms. */
-static ALWAYS_INLINE void put_dod(struct xor_app *a, int64_t dod)
+/* Bits that wait to be put together with what follows. */
+struct code {
+	uint64_t v;
+	unsigned n; /* 24 at most */
+};
+
+/* The double delta of a time: the shortest of five forms; the longest is put at once. */
+static ALWAYS_INLINE struct code code_dod(struct xor_app *a, int64_t dod)
 {
 	if (dod == 0)
-		put(a, 0, 1);
-	else if (dod >= -8191 && dod <= 8192)
-		put(a, 2u << 14 | ((uint64_t)dod & 0x3fff), 16);
-	else if (dod >= -65535 && dod <= 65536)
-		put(a, 6u << 17 | ((uint64_t)dod & 0x1ffff), 20);
-	else if (dod >= -524287 && dod <= 524288)
-		put(a, 14u << 20 | ((uint64_t)dod & 0xfffff), 24);
-	else {
-		put(a, 15, 4);
-		put(a, (uint64_t)dod, 64);
-	}
+		return (struct code){ 0, 1 };
+	if (LIKELY(dod >= -8191 && dod <= 8192))
+		return (struct code){ 2u << 14 | ((uint64_t)dod & 0x3fff), 16 };
+	if (dod >= -65535 && dod <= 65536)
+		return (struct code){ 6u << 17 | ((uint64_t)dod & 0x1ffff), 20 };
+	if (dod >= -524287 && dod <= 524288)
+		return (struct code){ 14u << 20 | ((uint64_t)dod & 0xfffff), 24 };
+	put(a, 15, 4);
+	put_long(a, (uint64_t)dod, 64);
+	return (struct code){ 0, 0 };
 }
 
-/* '1', '0' or '1' + window, payload. `x` is not 0. */
-static ALWAYS_INLINE void put_xor(struct xor_app *a, uint64_t x)
+/* What waits, then the value: '0' same; '10' and payload; '11', window and payload. */
+static ALWAYS_INLINE void put_value(struct xor_app *a, struct code c, uint64_t x)
 {
-	unsigned lead = (unsigned)__builtin_clzll(x), trail = (unsigned)__builtin_ctzll(x);
+	if (x == 0) {
+		put(a, c.v << 1, c.n + 1);
+		return;
+	}
+	unsigned lead = (unsigned)__builtin_clzll(x), trail = (unsigned)__builtin_ctzll(x), sig;
 	lead = lead > 31 ? 31 : lead;
 	if (lead >= a->lead && trail >= a->trail) {
 		trail = a->trail;
-		unsigned sig = 64u - a->lead - trail;
-		if (LIKELY(sig <= 62)) {
-			put(a, 2ULL << sig | x >> trail, sig + 2);
-		} else {
-			put(a, 2, 2);
-			put(a, x >> trail, sig);
-		}
-		return;
-	}
-	unsigned sig = 64 - lead - trail;
-	uint64_t ctl = 3u << 11 | lead << 6 | (sig & 63);
-	if (LIKELY(sig <= 51)) {
-		put(a, ctl << sig | x >> trail, sig + 13);
+		sig = 64u - a->lead - trail;
+		c.v = c.v << 2 | 2;
+		c.n += 2;
 	} else {
-		put(a, ctl, 13);
-		put(a, x >> trail, sig);
+		sig = 64 - lead - trail;
+		c.v = c.v << 13 | 3u << 11 | lead << 6 | (sig & 63);
+		c.n += 13;
+		a->lead = (uint8_t)lead;
+		a->trail = (uint8_t)trail;
 	}
-	a->lead = (uint8_t)lead;
-	a->trail = (uint8_t)trail;
+	if (LIKELY(c.n + sig <= 56)) {
+		put(a, c.v << sig | x >> trail, c.n + sig);
+	} else {
+		put(a, c.v, c.n);
+		put_long(a, x >> trail, sig);
+	}
+}
+
+/* The first two samples have forms of their own. */
+static NO_INLINE void append_first(struct xor_app *a, int64_t t, uint64_t bits)
+{
+	if (a->n == 0) {
+		put_uvarint(a, (uint64_t)t << 1 ^ (uint64_t)(t >> 63));
+		put_long(a, bits, 64);
+		a->t_first = t;
+		a->delta = 0;
+	} else {
+		a->delta = (int64_t)((uint64_t)t - (uint64_t)a->t);
+		put_uvarint(a, (uint64_t)a->delta);
+		put_value(a, (struct code){ 0, 0 }, bits ^ a->v);
+	}
 }
 
 bool xor_append(struct xor_app *a, int64_t t, double v)
@@ -101,27 +127,15 @@ bool xor_append(struct xor_app *a, int64_t t, double v)
 	if (UNLIKELY(a->cap - a->pos < XOR_ROOM || a->n == XOR_SAMPLES_MAX))
 		return false;
 	uint64_t bits = double_bits(v);
-	int64_t delta = (int64_t)((uint64_t)t - (uint64_t)a->t);
 	if (LIKELY(a->n >= 2)) {
-		put_dod(a, (int64_t)((uint64_t)delta - (uint64_t)a->delta));
-	} else if (a->n == 1) {
-		put_uvarint(a, (uint64_t)delta);
+		int64_t delta = (int64_t)((uint64_t)t - (uint64_t)a->t);
+		struct code dod = code_dod(a, (int64_t)((uint64_t)delta - (uint64_t)a->delta));
+		put_value(a, dod, bits ^ a->v);
+		a->delta = delta;
 	} else {
-		put_uvarint(a, (uint64_t)t << 1 ^ (uint64_t)(t >> 63));
-		put(a, bits, 64);
-		a->t_first = a->t = t;
-		a->delta = 0;
-		a->v = bits;
-		a->n = 1;
-		return true;
+		append_first(a, t, bits);
 	}
-	uint64_t x = bits ^ a->v;
-	if (x == 0)
-		put(a, 0, 1);
-	else
-		put_xor(a, x);
 	a->t = t;
-	a->delta = delta;
 	a->v = bits;
 	a->n++;
 	return true;
@@ -512,7 +526,7 @@ static uint32_t walk_all_portable(struct walk *w, uint32_t n, const uint8_t *end
 }
 
 /* The same with shifts that do not touch the flags: a third faster. */
-TARGET("bmi,bmi2,lzcnt")
+TARGET("bmi,bmi2")
 static uint32_t walk_all_bmi2(struct walk *w, uint32_t n, const uint8_t *end, struct sink *s,
 			      bool ranged)
 {
@@ -522,10 +536,7 @@ static uint32_t walk_all_bmi2(struct walk *w, uint32_t n, const uint8_t *end, st
 static bool have_bmi2(void)
 {
 #if defined(__x86_64__)
-	/* clang before 15 does not know "lzcnt" here. */
-	unsigned a, b, c, d;
-	return __builtin_cpu_supports("bmi2") && __get_cpuid(0x80000001, &a, &b, &c, &d) &&
-	       (c & bit_LZCNT);
+	return __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
 #else
 	return false;
 #endif

@@ -1,7 +1,8 @@
 #include "tsdb/select.h"
 
-/* Values between two calls of the source's checkpoint. */
+/* Values, or references, between two calls of the source's checkpoint. */
 #define CHECKPOINT_EVERY 4096
+#define CHECKPOINT_REFS (1u << 20)
 
 /* How a matcher takes part. */
 enum role {
@@ -105,11 +106,19 @@ static int collect_walk(const struct postings_source *s, const struct task *t, s
 	if (r < 0)
 		return r;
 	struct str value;
-	for (size_t i = 1; (r = s->ops->next(s->src, &it, &value, err)) > 0; i++) {
-		if (i % CHECKPOINT_EVERY == 0 && s->ops->checkpoint)
-			r = s->ops->checkpoint(s->src, err);
-		if (r >= 0 && wanted(t, value))
+	size_t values = 0, kept = out->n;
+	while ((r = s->ops->next(s->src, &it, &value, err)) > 0) {
+		bool due = ++values % CHECKPOINT_EVERY == 0;
+		if (wanted(t, value))
 			r = s->ops->current(s->src, &it, out, err);
+		if (r >= 0 && out->n - kept > CHECKPOINT_REFS) {
+			/* Lists that repeat each other, which an honest index has not, must not add up. */
+			r = refs_sort(out, err);
+			kept = out->n;
+			due = true;
+		}
+		if (r >= 0 && due && s->ops->checkpoint)
+			r = s->ops->checkpoint(s->src, err);
 		if (r < 0)
 			return r;
 	}

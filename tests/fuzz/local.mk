@@ -44,6 +44,14 @@ tests_fuzz_fuzz_chunk_SOURCES = tests/fuzz/fuzz_chunk.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_chunk_LDADD = $(CHUNK_LIBS)
 tests_fuzz_fuzz_chunk_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_block_files tests/fuzz/fuzz_index
+tests_fuzz_fuzz_block_files_SOURCES = tests/fuzz/fuzz_block_files.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_block_files_LDADD = $(TSDB_LIBS)
+tests_fuzz_fuzz_block_files_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_index_SOURCES = tests/fuzz/fuzz_index.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_index_LDADD = $(TSDB_LIBS)
+tests_fuzz_fuzz_index_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
 FUZZ_TARGETS += tests/fuzz/fuzz_record tests/fuzz/fuzz_wal
 tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c tests/fuzz/record_walk.h $(FUZZ_MAIN)
 tests_fuzz_fuzz_record_LDADD = $(TSDB_LIBS)
