@@ -24,36 +24,37 @@ void xor_app_set_buf(struct xor_app *a, uint8_t *buf, size_t cap)
 	a->cap = (uint32_t)cap;
 }
 
+/* The end of the bit stream, in registers while a sample is put: a store to the buffer might change the appender. */
+struct tail {
+	uint8_t *p;
+	uint64_t acc;
+	unsigned n; /* bits in acc, 0..63 */
+};
+
 /*
- * Puts n (1..56) bits. The word with them is stored whole every time and
- * overwritten by the next one from its first byte that is not full: no jumps.
+ * Puts n (1..64) bits. The buffer is touched once per 64 bits only: with
+ * millions of open chunks that saves most of the cache misses of writing.
  */
-static ALWAYS_INLINE void put(struct xor_app *a, uint64_t v, unsigned n)
+static ALWAYS_INLINE void put(struct tail *w, uint64_t v, unsigned n)
 {
-	unsigned total = a->acc_n + n; /* 63 at most */
-	uint64_t acc = a->acc | v << (64 - n) >> a->acc_n;
-	store_be64(a->buf + a->pos, acc);
-	a->pos += total >> 3;
-	a->acc = acc << (total & 56);
-	a->acc_n = total & 7;
-}
-
-/* Puts n (1..64) bits. */
-static ALWAYS_INLINE void put_long(struct xor_app *a, uint64_t v, unsigned n)
-{
-	if (n > 32) {
-		put(a, v >> 32, n - 32);
-		put(a, v & UINT32_MAX, 32);
-	} else {
-		put(a, v, n);
+	uint64_t left = v << (64 - n);
+	unsigned total = w->n + n;
+	uint64_t acc = w->acc | left >> w->n;
+	if (total >= 64) {
+		store_be64(w->p, acc);
+		w->p += 8;
+		acc = w->n ? left << (64 - w->n) : 0;
+		total -= 64;
 	}
+	w->acc = acc;
+	w->n = total;
 }
 
-static void put_uvarint(struct xor_app *a, uint64_t v)
+static ALWAYS_INLINE void put_uvarint(struct tail *w, uint64_t v)
 {
 	for (; v >= 0x80; v >>= 7)
-		put(a, (v & 0x7f) | 0x80, 8);
-	put(a, v, 8);
+		put(w, (v & 0x7f) | 0x80, 8);
+	put(w, v, 8);
 }
 
 /* Bits that wait to be put together with what follows. */
@@ -63,7 +64,7 @@ struct code {
 };
 
 /* The double delta of a time: the shortest of five forms; the longest is put at once. */
-static ALWAYS_INLINE struct code code_dod(struct xor_app *a, int64_t dod)
+static ALWAYS_INLINE struct code code_dod(struct tail *w, int64_t dod)
 {
 	if (dod == 0)
 		return (struct code){ 0, 1 };
@@ -73,16 +74,16 @@ static ALWAYS_INLINE struct code code_dod(struct xor_app *a, int64_t dod)
 		return (struct code){ 6u << 17 | ((uint64_t)dod & 0x1ffff), 20 };
 	if (dod >= -524287 && dod <= 524288)
 		return (struct code){ 14u << 20 | ((uint64_t)dod & 0xfffff), 24 };
-	put(a, 15, 4);
-	put_long(a, (uint64_t)dod, 64);
+	put(w, 15, 4);
+	put(w, (uint64_t)dod, 64);
 	return (struct code){ 0, 0 };
 }
 
 /* What waits, then the value: '0' same; '10' and payload; '11', window and payload. */
-static ALWAYS_INLINE void put_value(struct xor_app *a, struct code c, uint64_t x)
+static ALWAYS_INLINE void put_value(struct xor_app *a, struct tail *w, struct code c, uint64_t x)
 {
 	if (x == 0) {
-		put(a, c.v << 1, c.n + 1);
+		put(w, c.v << 1, c.n + 1);
 		return;
 	}
 	unsigned lead = (unsigned)__builtin_clzll(x), trail = (unsigned)__builtin_ctzll(x), sig;
@@ -99,27 +100,28 @@ static ALWAYS_INLINE void put_value(struct xor_app *a, struct code c, uint64_t x
 		a->lead = (uint8_t)lead;
 		a->trail = (uint8_t)trail;
 	}
-	if (LIKELY(c.n + sig <= 56)) {
-		put(a, c.v << sig | x >> trail, c.n + sig);
+	if (LIKELY(c.n + sig <= 64)) {
+		put(w, c.v << sig | x >> trail, c.n + sig);
 	} else {
-		put(a, c.v, c.n);
-		put_long(a, x >> trail, sig);
+		put(w, c.v, c.n);
+		put(w, x >> trail, sig);
 	}
 }
 
 /* The first two samples have forms of their own. */
-static NO_INLINE void append_first(struct xor_app *a, int64_t t, uint64_t bits)
+static NO_INLINE struct tail put_first(struct xor_app *a, struct tail w, int64_t t, uint64_t bits)
 {
 	if (a->n == 0) {
-		put_uvarint(a, (uint64_t)t << 1 ^ (uint64_t)(t >> 63));
-		put_long(a, bits, 64);
+		put_uvarint(&w, (uint64_t)t << 1 ^ (uint64_t)(t >> 63));
+		put(&w, bits, 64);
 		a->t_first = t;
 		a->delta = 0;
 	} else {
 		a->delta = (int64_t)((uint64_t)t - (uint64_t)a->t);
-		put_uvarint(a, (uint64_t)a->delta);
-		put_value(a, (struct code){ 0, 0 }, bits ^ a->v);
+		put_uvarint(&w, (uint64_t)a->delta);
+		put_value(a, &w, (struct code){ 0, 0 }, bits ^ a->v);
 	}
+	return w;
 }
 
 bool xor_append(struct xor_app *a, int64_t t, double v)
@@ -127,14 +129,19 @@ bool xor_append(struct xor_app *a, int64_t t, double v)
 	if (UNLIKELY(a->cap - a->pos < XOR_ROOM || a->n == XOR_SAMPLES_MAX))
 		return false;
 	uint64_t bits = double_bits(v);
+	uint8_t *buf = a->buf;
+	struct tail w = { buf + a->pos, a->acc, a->acc_n };
 	if (LIKELY(a->n >= 2)) {
 		int64_t delta = (int64_t)((uint64_t)t - (uint64_t)a->t);
-		struct code dod = code_dod(a, (int64_t)((uint64_t)delta - (uint64_t)a->delta));
-		put_value(a, dod, bits ^ a->v);
+		struct code dod = code_dod(&w, (int64_t)((uint64_t)delta - (uint64_t)a->delta));
+		put_value(a, &w, dod, bits ^ a->v);
 		a->delta = delta;
 	} else {
-		append_first(a, t, bits);
+		w = put_first(a, w, t, bits);
 	}
+	a->pos = (uint32_t)(w.p - buf);
+	a->acc = w.acc;
+	a->acc_n = (uint8_t)w.n;
 	a->t = t;
 	a->v = bits;
 	a->n++;

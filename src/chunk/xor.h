@@ -35,7 +35,7 @@
  */
 struct xor_app {
 	uint8_t *buf;   /* the owner's memory */
-	uint64_t acc;   /* bits of the last byte, which is not full, left-aligned */
+	uint64_t acc;   /* bits not yet stored, left-aligned */
 	int64_t t_first; /* time of the first sample */
 	int64_t t;      /* time of the last sample */
 	int64_t delta;  /* t minus the time before */
@@ -43,7 +43,7 @@ struct xor_app {
 	uint32_t pos;   /* whole bytes stored */
 	uint32_t cap;   /* bytes of memory at buf */
 	uint16_t n;     /* samples */
-	uint8_t acc_n;  /* bits in acc, 0..7 */
+	uint8_t acc_n;  /* bits in acc, 0..63 */
 	uint8_t lead;   /* window of the last coded value; 255: none yet */
 	uint8_t trail;
 	uint8_t spare[3]; /* free for the owner */
