@@ -20,7 +20,9 @@ src_http_libhttp_a_SOURCES = \
 	src/http/resp.c \
 	src/http/router.c src/http/router.h \
 	src/http/server.c src/http/server.h \
-	src/http/transport.h
+	src/http/transport.h \
+	src/http/web_config.c src/http/web_config.h src/http/web_config_internal.h \
+	src/http/web_settings.c
 
 HTTP_LIBS = src/http/libhttp.a $(NET_LIBS) $(CODEC_LIBS) $(METRICS_LIBS) $(TEXT_LIBS) $(NGHTTP2_LIBS) \
 	$(CURL_LIBS) $(CRYPT_LIBS) $(BASE_LIBS)

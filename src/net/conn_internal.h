@@ -77,6 +77,7 @@ struct conn {
 	char peer_text[ADDR_TEXT_MAX];
 	char *subject;          /* NULL until asked */
 	struct ssl_st *ssl;     /* TLS only */
+	struct tls_ctx *tls;    /* a reference; its callbacks may come as long as `ssl` lives */
 	bool tls_client, tls_ready;
 	struct conn *other;     /* pairs only; NULL when it is gone */
 };

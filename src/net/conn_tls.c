@@ -52,6 +52,7 @@ int conn_tls_init(struct conn *c, struct tls_ctx *t, bool client, const char *se
 	c->ssl = tls_ctx_session(t, err);
 	if (!c->ssl)
 		return -err->code;
+	c->tls = tls_ctx_ref(t);
 	CHECK(SSL_set_fd(c->ssl, c->fd) == 1);
 	c->tls_client = client;
 	if (!client) {
@@ -179,6 +180,8 @@ static void tls_fini(struct conn *c)
 	if (c->ssl)
 		SSL_free(c->ssl);
 	c->ssl = NULL;
+	tls_ctx_unref(c->tls);
+	c->tls = NULL;
 }
 
 const struct conn_ops conn_tls_ops = { tls_open, tls_read, tls_write, tls_shutdown, tls_fini, NULL };

@@ -5,9 +5,11 @@
 #include "base/sys.h"
 #include "net/tls_names.h"
 
+#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +26,7 @@ struct tls_ctx {
 	unsigned refs;
 	bool client;
 	struct tls_config cfg; /* own copies of all strings */
-	char *names[3][TLS_NAMES_MAX];
+	char *names[4][TLS_NAMES_MAX];
 	unsigned char alpn[512];
 	unsigned alpn_len;
 	SSL_CTX *ctx;
@@ -175,10 +177,51 @@ static int set_names(SSL_CTX *ctx, const struct tls_config *c, struct err *err)
 	return 0;
 }
 
-/* Accepts what the peer shows, for modes that ask without verifying. */
-static int accept_any(int ok, X509_STORE_CTX *store)
+/* The text of an alternative name; false for kinds that are not compared. */
+static bool san_text(const GENERAL_NAME *g, char *buf, size_t size)
 {
-	return 1;
+	int type;
+	const ASN1_STRING *s = GENERAL_NAME_get0_value(g, &type);
+	const unsigned char *p = ASN1_STRING_get0_data(s);
+	int n = ASN1_STRING_length(s);
+	if (type == GEN_IPADD)
+		return (n == 4 || n == 16) && inet_ntop(n == 4 ? AF_INET : AF_INET6, p, buf, (socklen_t)size);
+	if ((type != GEN_DNS && type != GEN_EMAIL && type != GEN_URI) || n < 0 || (size_t)n >= size || memchr(p, 0, (size_t)n))
+		return false;
+	memcpy(buf, p, (size_t)n);
+	buf[n] = 0;
+	return true;
+}
+
+static bool has_allowed_san(X509 *cert, const struct tls_names *allowed)
+{
+	bool found = false;
+	char text[512];
+	GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+	for (int i = 0; names && i < sk_GENERAL_NAME_num(names); i++) {
+		if (!san_text(sk_GENERAL_NAME_value(names, i), text, sizeof(text)))
+			continue;
+		for (size_t k = 0; k < allowed->n; k++)
+			found |= strcmp(text, allowed->p[k]) == 0;
+	}
+	GENERAL_NAMES_free(names);
+	return found;
+}
+
+/* Called for each certificate of the client's chain, the client's own last (depth 0). */
+static int check_client(int ok, X509_STORE_CTX *store)
+{
+	const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+	const struct tls_ctx *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	enum tls_client_auth auth = t->cfg.client_auth;
+	if (auth == TLS_REQUEST_CLIENT_CERT || auth == TLS_REQUIRE_ANY_CLIENT_CERT)
+		ok = 1;
+	if (ok && t->cfg.allowed_sans.n && X509_STORE_CTX_get_error_depth(store) == 0 &&
+	    !has_allowed_san(X509_STORE_CTX_get_current_cert(store), &t->cfg.allowed_sans)) {
+		X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+		ok = 0;
+	}
+	return ok;
 }
 
 static void set_verification(SSL_CTX *ctx, const struct tls_config *c, bool client)
@@ -192,16 +235,16 @@ static void set_verification(SSL_CTX *ctx, const struct tls_config *c, bool clie
 		auth = c->ca_file || c->ca_pem ? TLS_REQUIRE_AND_VERIFY_CLIENT_CERT : TLS_NO_CLIENT_CERT;
 	switch (auth) {
 	case TLS_REQUEST_CLIENT_CERT:
-		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, accept_any);
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, check_client);
 		break;
 	case TLS_REQUIRE_ANY_CLIENT_CERT:
-		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, accept_any);
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, check_client);
 		break;
 	case TLS_VERIFY_CLIENT_CERT_IF_GIVEN:
-		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, check_client);
 		break;
 	case TLS_REQUIRE_AND_VERIFY_CLIENT_CERT:
-		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, check_client);
 		break;
 	default:
 		SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
@@ -241,6 +284,7 @@ static SSL_CTX *build(struct tls_ctx *t, struct err *err)
 				      SSL_MODE_RELEASE_BUFFERS);
 	static const unsigned char session_context[] = "thanos";
 	SSL_CTX_set_session_id_context(ctx, session_context, sizeof(session_context) - 1);
+	SSL_CTX_set_app_data(ctx, t);
 	set_verification(ctx, &t->cfg, t->client);
 	set_alpn(ctx, t);
 	if (set_versions(ctx, &t->cfg, err) || set_names(ctx, &t->cfg, err) || load_pair(ctx, &t->cfg, err) ||
@@ -294,9 +338,10 @@ static int copy_config(struct tls_ctx *t, const struct tls_config *cfg, struct e
 	t->cfg.ca_pem = copy(cfg->ca_pem);
 	t->cfg.min_version = copy(cfg->min_version);
 	t->cfg.max_version = copy(cfg->max_version);
-	t->cfg.ciphers.n = t->cfg.curves.n = t->cfg.alpn.n = 0;
+	t->cfg.ciphers.n = t->cfg.curves.n = t->cfg.alpn.n = t->cfg.allowed_sans.n = 0;
 	if (copy_names(t, 0, &cfg->ciphers, &t->cfg.ciphers, err) || copy_names(t, 1, &cfg->curves, &t->cfg.curves, err) ||
-	    copy_names(t, 2, &cfg->alpn, &t->cfg.alpn, err))
+	    copy_names(t, 2, &cfg->alpn, &t->cfg.alpn, err) ||
+	    copy_names(t, 3, &cfg->allowed_sans, &t->cfg.allowed_sans, err))
 		return -err->code;
 	return pack_alpn(t, err);
 }

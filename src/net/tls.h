@@ -50,6 +50,7 @@ struct tls_config {
 	struct tls_names curves;       /* CurveP256 CurveP384 CurveP521 X25519 */
 	struct tls_names alpn;         /* in order of preference, e.g. h2, http/1.1 */
 	enum tls_client_auth client_auth;
+	struct tls_names allowed_sans; /* server: a client certificate must hold one of these alternative names */
 	bool skip_verify;              /* client: accept any certificate */
 	bool prefer_server_ciphers;
 };
