@@ -16,9 +16,9 @@
  * A hit proves that the labels are valid; only a miss must be parsed.
  *
  * Durability. Appending changes memory at once and stages log records; the
- * commit writes and syncs them. The owner acknowledges a request when a
- * commit that was begun after the request's appends has succeeded. Samples
- * may be seen by queries before that. When a commit fails, what it held stays
+ * commit writes and syncs them. The owner acknowledges a request when the
+ * commit that head_commit_wanted names after the request's appends has
+ * succeeded. Samples may be seen by queries before that. When a commit fails, what it held stays
  * in memory *and* stays staged: the next commit writes it again, first. So a
  * sample that is sent again and found to be a duplicate is acknowledged only
  * by a commit that has made the first copy durable as well. While a failed
@@ -77,6 +77,7 @@ struct head_config {
 	int64_t ooo_window_ms;        /* how far behind the newest sample others may be [0: none] */
 	uint32_t ooo_cap_max;         /* out-of-order samples of a series before they become a chunk [32] */
 	int64_t max_future_ms;        /* refuse samples further ahead of the clock [0: never] */
+	int64_t min_time_ms;          /* samples before are in blocks already: not replayed, not accepted [0: none] */
 	uint64_t max_series;          /* refuse new series beyond this [0: never] */
 	uint32_t max_exemplars;       /* size of the exemplar ring [0: none kept] */
 	uint64_t wal_segment_bytes;   /* [128 MiB]; a multiple of 32 KiB */
@@ -189,11 +190,22 @@ uint32_t head_series_id(const struct head_series *s);
 
 /* --- commit --------------------------------------------------------------------- */
 
-/* Whether records are staged that no commit has taken. */
+/* Whether there is something to commit: records that no commit has taken, or a new segment to begin. */
 bool head_commit_needed(const struct head *h);
 
 /* Bytes of staged records, for the owner's decision when to commit early. */
 size_t head_commit_bytes(const struct head *h);
+
+/*
+ * The number of the commit that everything appended so far waits for: it is
+ * safe once head_committed() is at least that. 0 when all is safe already.
+ * Ask after the appends of a request, also when they were all HEAD_OK_SAME:
+ * the first copy may be in a commit that is still under way.
+ */
+uint64_t head_commit_wanted(const struct head *h);
+
+/* The number of the last successful commit. */
+uint64_t head_committed(const struct head *h);
 
 /*
  * Takes all staged records, and those of a failed commit before them. NULL
@@ -232,7 +244,8 @@ struct head_stats {
 	uint64_t exemplars;       /* in the ring */
 	uint64_t refused[HEAD_RESULTS];
 	uint64_t memory_bytes;    /* tables, series, chunks, postings; without the symbol table */
-	uint64_t wal_bytes, wbl_bytes, chunk_file_bytes; /* on disk */
+	uint64_t wal_bytes, wbl_bytes; /* written since open */
+	uint64_t chunk_file_bytes;     /* on disk */
 	int64_t min_time, max_time;
 	int64_t ooo_min_time, ooo_max_time;
 };
@@ -240,7 +253,7 @@ struct head_stats {
 /* The figures now. */
 void head_stats(const struct head *h, struct head_stats *ret);
 
-/* One row of a top list. Strings live as long as the head holds the label. */
+/* One row of a top list; the string lies in the arena. */
 struct head_top {
 	struct str name;
 	uint64_t value;
@@ -254,12 +267,9 @@ struct head_top_lists {
 
 /*
  * Fills the lists from `a`; pairs are named "name=value". Long on large heads:
- * calls `checkpoint` (may be NULL) every few thousand items; a negative
- * return of it ends the call with that code. The checkpoint may suspend if the
- * head is held open by a reader meanwhile.
+ * the reader's checkpoint is called now and then. RESOURCE_EXHAUSTED.
  */
 int head_top(struct head_reader *r, struct str metric_label, size_t limit, struct arena *a,
-	     int (*checkpoint)(void *arg, struct err *err), void *arg,
 	     struct head_top_lists *ret, struct err *err) MUST_CHECK;
 
 /* --- reading -------------------------------------------------------------------- */
@@ -291,11 +301,19 @@ struct head_chunk {
 	bool ooo;            /* out of order: may overlap others of the series */
 };
 
+/* Samples mint <= t <= maxt that were deleted. */
+struct head_deleted {
+	int64_t mint, maxt;
+};
+
 /* A series as a reader sees it. */
 struct head_view {
 	struct labels labels;     /* pairs in the arena; strings are the head's */
+	uint64_t ref;             /* its number in the logs */
 	struct head_chunk *chunks; /* in-order ones ascending and not overlapping, then out-of-order ones by mint */
 	size_t n_chunks;
+	struct head_deleted *deleted; /* samples to leave out: only after replay of a log with deletions */
+	size_t n_deleted;
 };
 
 /*
@@ -381,13 +399,16 @@ int head_gc(struct head *h, size_t budget);
 #define HEAD_GC_WAIT 2
 
 /*
- * After head_gc is done: starts a new WAL segment and plans a checkpoint of the
- * older two thirds. NULL when there are too few segments, a commit is under way, or
- * a checkpoint is.
+ * After head_gc is done, and after head_ooo_truncate: plans a checkpoint of the
+ * older two thirds of the WAL, lets the next commit begin a new segment. NULL while a
+ * commit, a collection or another checkpoint is under way.
  */
 struct head_checkpoint *head_checkpoint_begin(struct head *h);
 
-/* Writes the checkpoint, then deletes the segments it replaces. Blocks; touches only those files. */
+/*
+ * Writes the checkpoint, if there are segments enough, then deletes what is no longer needed: the segments it
+ * replaces, WBL segments and head chunk files from before the truncations. Blocks; touches only those files.
+ */
 int head_checkpoint_run(struct head_checkpoint *c, struct err *err) MUST_CHECK;
 
 /* Ends it with the result of the run; after a failure everything is as before. */
@@ -400,7 +421,9 @@ bool head_ooo_due(const struct head *h);
 
 /*
  * Marks all out-of-order samples held now: buffers become chunks, the WBL
- * starts a new segment. Returns the mark for the two functions below.
+ * starts a new segment. Returns the mark for the two functions below. Commit
+ * before: samples still staged now would come back after a restart (which
+ * does no harm, they are in two places then).
  */
 uint64_t head_ooo_mark(struct head *h);
 
@@ -411,7 +434,10 @@ uint64_t head_ooo_mark(struct head *h);
 int head_ooo_write_blocks(struct head *h, uint64_t mark, const char *blocks_dir, struct arena *a,
 			  struct head_block **ret, size_t *ret_n, struct err *err) MUST_CHECK;
 
-/* After the blocks are there: frees marked samples and forgets their WBL segments (head_checkpoint_run deletes them). */
+/*
+ * After the blocks are there: frees marked samples and forgets their WBL segments, which the next
+ * head_checkpoint_run deletes if there was a commit since the mark.
+ */
 void head_ooo_truncate(struct head *h, uint64_t mark);
 
 #endif

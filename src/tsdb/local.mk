@@ -5,7 +5,20 @@ src_tsdb_libtsdb_a_SOURCES = \
 	src/tsdb/chunks_reader.c src/tsdb/chunks_reader.h \
 	src/tsdb/chunks_writer.c src/tsdb/chunks_writer.h \
 	src/tsdb/filemap.c src/tsdb/filemap.h \
-	src/tsdb/head.h \
+	src/tsdb/head.c src/tsdb/head.h src/tsdb/head_int.h \
+	src/tsdb/head_append.c \
+	src/tsdb/head_checkpoint.c \
+	src/tsdb/head_chunks.c src/tsdb/head_chunks.h \
+	src/tsdb/head_commit.c \
+	src/tsdb/head_flush.c \
+	src/tsdb/head_gc.c \
+	src/tsdb/head_ooo.c \
+	src/tsdb/head_postings.c src/tsdb/head_postings.h \
+	src/tsdb/head_read.c \
+	src/tsdb/head_replay.c \
+	src/tsdb/head_select.c src/tsdb/head_select.h \
+	src/tsdb/head_series.c \
+	src/tsdb/head_stats.c \
 	src/tsdb/index_parts.c src/tsdb/index_parts.h \
 	src/tsdb/index_reader.c src/tsdb/index_reader.h \
 	src/tsdb/index_writer.c src/tsdb/index_writer.h \

@@ -172,6 +172,9 @@ const struct wal_damage *wal_reader_damage(const struct wal_reader *r, size_t *r
 /* How many segment numbers are missing between the first and the last. */
 uint64_t wal_reader_gaps(const struct wal_reader *r);
 
+/* How many segments there are to read. */
+size_t wal_reader_segments(const struct wal_reader *r);
+
 /* At the end: where a writer goes on. A new segment unless the last one is undamaged, not padded and smaller than `segment_bytes`. */
 struct wal_pos wal_reader_append_pos(const struct wal_reader *r, uint64_t segment_bytes);
 
@@ -189,6 +192,9 @@ int wal_repair(const char *dir, const struct wal_damage *d, size_t n, const char
 /* The numbers of the first and last segment; false when there are none. */
 int wal_segments(const char *dir, bool *ret_any, uint32_t *ret_first, uint32_t *ret_last,
 		 struct err *err) MUST_CHECK;
+
+/* Makes the last segment durable, after a process that may have died before it did. */
+int wal_sync_last(const char *dir, struct err *err) MUST_CHECK;
 
 /* Deletes segments numbered below `segment` and syncs the directory. */
 int wal_delete_before(const char *dir, uint32_t segment, struct err *err) MUST_CHECK;

@@ -78,6 +78,23 @@ int wal_segments(const char *dir, bool *ret_any, uint32_t *ret_first, uint32_t *
 	return 0;
 }
 
+int wal_sync_last(const char *dir, struct err *err)
+{
+	bool any;
+	uint32_t first, last;
+	int rc = wal_segments(dir, &any, &first, &last, err);
+	if (rc != 0 || !any)
+		return rc;
+	char *path = wal_segment_path(dir, last);
+	int fd = sys->open(path, O_WRONLY, 0);
+	if (fd < 0 || sys->fdatasync(fd) != 0)
+		rc = err_sys(err, errno, "sync %s", path);
+	if (fd >= 0)
+		sys->close(fd);
+	free(path);
+	return rc != 0 ? rc : file_sync_dir(dir, err);
+}
+
 int wal_delete_before(const char *dir, uint32_t segment, struct err *err)
 {
 	uint32_t *list;

@@ -77,7 +77,8 @@ int wal_reader_open(struct wal_reader **ret, const char *dir, uint32_t first, st
 	size_t skip = 0;
 	while (skip < n && list[skip] < first)
 		skip++;
-	memmove(list, list + skip, (n - skip) * sizeof(*list));
+	if (skip)
+		memmove(list, list + skip, (n - skip) * sizeof(*list));
 	struct wal_reader *r = xcalloc(1, sizeof(*r));
 	r->dir = xstrdup(dir);
 	r->first = first;
@@ -403,6 +404,11 @@ const struct wal_damage *wal_reader_damage(const struct wal_reader *r, size_t *r
 uint64_t wal_reader_gaps(const struct wal_reader *r)
 {
 	return r->gaps;
+}
+
+size_t wal_reader_segments(const struct wal_reader *r)
+{
+	return r->n_segments;
 }
 
 struct wal_pos wal_reader_append_pos(const struct wal_reader *r, uint64_t segment_bytes)

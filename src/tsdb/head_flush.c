@@ -1,0 +1,90 @@
+/* Closed chunks from memory to files. */
+#include "tsdb/head_int.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+
+struct head_flush {
+	struct head_chunks *files;
+	struct head_chunk_rec *recs;
+	uint32_t *ids;
+	size_t n;
+	size_t taken; /* entries of head->unflushed, with those that were gone */
+};
+
+uint64_t head_flush_bytes(const struct head *h)
+{
+	return h->unflushed_bytes;
+}
+
+/* The series' closed chunk that begins at `mint`, if it is in memory, or NULL. */
+static struct closed_chunk *find_chunk(struct head *h, uint32_t id, int64_t mint)
+{
+	struct head_series *s = head_by_id(h, id);
+	for (uint32_t i = 0; s && i < s->n_closed; i++) {
+		if (!s->closed[i].in_file && s->closed[i].mint == mint)
+			return &s->closed[i];
+	}
+	return NULL;
+}
+
+struct head_flush *head_flush_begin(struct head *h, uint64_t max_bytes)
+{
+	if (h->flush || h->unflushed.n == 0 || h->cfg.read_only)
+		return NULL;
+	struct head_flush *f = xcalloc(1, sizeof(*f));
+	f->files = h->files;
+	f->recs = xcalloc(h->unflushed.n, sizeof(*f->recs));
+	f->ids = xcalloc(h->unflushed.n, sizeof(*f->ids));
+	for (uint64_t bytes = 0; f->taken < h->unflushed.n && bytes < max_bytes; f->taken++) {
+		const struct unflushed_chunk *u = &h->unflushed.p[f->taken];
+		struct closed_chunk *c = find_chunk(h, u->id, u->mint);
+		if (!c)
+			continue;
+		f->ids[f->n] = u->id;
+		f->recs[f->n++] = (struct head_chunk_rec){
+			.series_ref = head_by_id(h, u->id)->ref, .mint = c->mint, .maxt = c->maxt,
+			.chunk = { c->enc, str_mem(c->bytes, c->size) },
+		};
+		bytes += c->size;
+	}
+	h->flush = f;
+	return f;
+}
+
+int head_flush_run(struct head_flush *f, struct err *err)
+{
+	return head_chunks_write(f->files, f->recs, f->n, err);
+}
+
+/* Forgets the first `n` entries. */
+static void drop_entries(struct head *h, size_t n)
+{
+	h->unflushed.n -= n;
+	memmove(h->unflushed.p, h->unflushed.p + n, h->unflushed.n * sizeof(*h->unflushed.p));
+}
+
+void head_flush_end(struct head *h, struct head_flush *f, int result)
+{
+	CHECK(h->flush == f);
+	h->flush = NULL;
+	if (result == 0)
+		result = head_chunks_publish(h->files, f->recs, f->n, NULL);
+	for (size_t i = 0; i < f->n && result == 0; i++) {
+		struct closed_chunk *c = find_chunk(h, f->ids[i], f->recs[i].mint);
+		CHECK(c); /* nothing is removed during a flush */
+		uint8_t *bytes = c->bytes;
+		c->in_file = true;
+		c->ref = f->recs[i].ref;
+		h->unflushed_bytes -= c->size;
+		h->closed_bytes -= c->size;
+		head_free_later(h, bytes);
+	}
+	if (result == 0)
+		drop_entries(h, f->taken);
+	free(f->recs);
+	free(f->ids);
+	free(f);
+}

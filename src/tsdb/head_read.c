@@ -1,0 +1,360 @@
+/* Readers: series by id, their chunks, label names and values, exemplars. */
+#include "tsdb/head_int.h"
+#include "tsdb/head_select.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+
+struct head_reader *head_reader_open(struct head *h, int64_t mint, int64_t maxt)
+{
+	struct head_reader *r = xcalloc(1, sizeof(*r));
+	r->h = h;
+	r->epoch = ++h->epoch;
+	/* What was cut into a block is read from there. */
+	r->mint = MAX(mint, h->truncated);
+	r->maxt = maxt;
+	list_push_back(&h->readers, &r->link);
+	return r;
+}
+
+void head_reader_close(struct head_reader *r)
+{
+	if (!r)
+		return;
+	list_del(&r->link);
+	head_limbo_drain(r->h);
+	free(r);
+}
+
+void head_reader_set_checkpoint(struct head_reader *r, int (*fn)(void *arg, struct err *err), void *arg)
+{
+	r->checkpoint = fn;
+	r->checkpoint_arg = arg;
+}
+
+int head_reader_pause(struct head_reader *r, struct err *err)
+{
+	return r->checkpoint ? r->checkpoint(r->checkpoint_arg, err) : 0;
+}
+
+/* --- a series -------------------------------------------------------------------------- */
+
+/* The view being filled: how many chunks it has room for was counted before. */
+struct filler {
+	struct head_reader *r;
+	struct arena *a;
+	struct head_view *v;
+};
+
+static bool overlaps(const struct head_reader *r, int64_t mint, int64_t maxt)
+{
+	return mint <= r->maxt && maxt >= r->mint;
+}
+
+static void add_chunk(struct head_view *v, int64_t mint, int64_t maxt, struct chunk c, bool ooo)
+{
+	v->chunks[v->n_chunks++] = (struct head_chunk){ mint, maxt, c, ooo };
+}
+
+static int add_closed(struct filler *f, const struct closed_chunk *c, bool ooo, struct err *err)
+{
+	struct chunk data;
+	if (!overlaps(f->r, c->mint, c->maxt))
+		return 0;
+	if (!head_closed_data(f->r->h->files, c, &data))
+		return err_set(err, ERR_DATA_LOSS, "head chunk file %06u of %s is damaged at %u",
+			       (unsigned)(c->ref >> 32), f->r->h->dir, (unsigned)c->ref);
+	add_chunk(f->v, c->mint, c->maxt, data, ooo);
+	return 0;
+}
+
+/* A copy of the open chunk, which goes on growing. */
+static int add_open(struct filler *f, struct head_series *s, struct err *err)
+{
+	bool is_float = series_kind(s) == KIND_FLOAT;
+	int64_t first = is_float ? s->app.t_first : hist_app_stat(s->hist).t_first;
+	if (!overlaps(f->r, first, s->app.t))
+		return 0;
+	struct str b = is_float ? xor_app_bytes(&s->app) : hist_app_bytes(s->hist);
+	uint8_t enc = is_float ? CHUNK_XOR : hist_app_stat(s->hist).enc;
+	char *copy = arena_memdup(f->a, b.p, b.n);
+	if (!copy)
+		return arena_err(f->a, err);
+	add_chunk(f->v, first, s->app.t, (struct chunk){ enc, str_mem(copy, b.n) }, false);
+	return 0;
+}
+
+static void free_bytes(void *bytes)
+{
+	free(bytes);
+}
+
+/* Takes chunks made from an out-of-order buffer; their bytes go when the arena does. */
+struct encoded {
+	struct filler *f;
+	struct head_chunk *chunks;
+	size_t n;
+	bool over;
+};
+
+static void take_encoded(void *arg, struct closed_chunk c)
+{
+	struct encoded *e = arg;
+	if (e->over || !arena_on_fini(e->f->a, free_bytes, c.bytes)) {
+		e->over = true;
+		free(c.bytes);
+	} else if (overlaps(e->f->r, c.mint, c.maxt)) {
+		e->chunks[e->n++] = (struct head_chunk){ c.mint, c.maxt, { c.enc, str_mem(c.bytes, c.size) }, true };
+	}
+}
+
+static int cmp_chunk(const void *a, const void *b)
+{
+	const struct head_chunk *x = a, *y = b;
+	return x->mint != y->mint ? (x->mint > y->mint ? 1 : -1) : (x->maxt > y->maxt) - (x->maxt < y->maxt);
+}
+
+static int add_ooo(struct filler *f, struct head_series *s, struct err *err)
+{
+	struct head_ooo *o = s->ooo;
+	size_t first = f->v->n_chunks;
+	int rc = 0;
+	for (uint32_t i = 0; i < o->n_closed && rc == 0; i++)
+		rc = add_closed(f, &o->closed[i].c, true, err);
+	if (rc == 0 && o->n) {
+		struct encoded e = { .f = f, .chunks = f->v->chunks + f->v->n_chunks };
+		head_ooo_encode(o->buf, o->n, take_encoded, &e);
+		if (e.over)
+			return arena_err(f->a, err);
+		f->v->n_chunks += e.n;
+	}
+	if (rc == 0 && f->v->n_chunks > first + 1)
+		qsort(f->v->chunks + first, f->v->n_chunks - first, sizeof(*f->v->chunks), cmp_chunk);
+	return rc;
+}
+
+static int add_chunks(struct filler *f, struct head_series *s, struct err *err)
+{
+	/* A buffer of n samples gives at most n chunks. */
+	size_t max = s->n_closed + 1 + (s->ooo ? s->ooo->n_closed + s->ooo->n : 0);
+	f->v->chunks = arena_alloc(f->a, max * sizeof(*f->v->chunks));
+	if (!f->v->chunks)
+		return arena_err(f->a, err);
+	int rc = 0;
+	for (uint32_t i = 0; i < s->n_closed && rc == 0; i++)
+		rc = add_closed(f, &s->closed[i], false, err);
+	if (rc == 0 && series_open(s))
+		rc = add_open(f, s, err);
+	if (rc == 0 && s->ooo)
+		rc = add_ooo(f, s, err);
+	return rc;
+}
+
+static int add_deleted(struct filler *f, const struct head_series *s, struct err *err)
+{
+	const struct head *h = f->r->h;
+	size_t n = 0;
+	for (size_t i = 0; i < h->tombstones.n; i++)
+		n += h->tombstones.p[i].id == s->id;
+	f->v->deleted = arena_alloc(f->a, n * sizeof(*f->v->deleted));
+	if (!f->v->deleted)
+		return arena_err(f->a, err);
+	for (size_t i = 0; i < h->tombstones.n; i++) {
+		const struct head_tombstone *t = &h->tombstones.p[i];
+		if (t->id == s->id)
+			f->v->deleted[f->v->n_deleted++] = (struct head_deleted){ t->mint, t->maxt };
+	}
+	return 0;
+}
+
+int head_reader_series(struct head_reader *r, uint32_t id, bool with_chunks, struct arena *a,
+		       struct head_view *ret, struct err *err)
+{
+	struct head_series *s = head_by_id(r->h, id);
+	*ret = (struct head_view){ 0 };
+	if (!s)
+		return 0;
+	struct label *pairs = arena_alloc(a, s->n_labels * sizeof(*pairs));
+	if (!pairs)
+		return arena_err(a, err);
+	ret->labels = head_series_labels(r->h, s, pairs);
+	ret->ref = s->ref;
+	struct filler f = { r, a, ret };
+	int rc = with_chunks ? add_chunks(&f, s, err) : 0;
+	if (rc == 0 && with_chunks && (s->app.spare[SPARE_FLAGS] & SERIES_DELETED))
+		rc = add_deleted(&f, s, err);
+	return rc != 0 ? rc : 1;
+}
+
+/* --- exemplars ------------------------------------------------------------------------------- */
+
+/* The exemplars of one series in the range, oldest first, appended to *ret. */
+static int series_exemplars(struct head_reader *r, uint32_t id, struct arena *a, struct head_exemplar *dst,
+			    size_t *n, struct err *err)
+{
+	struct head *h = r->h;
+	struct head_series *s = head_by_id(h, id);
+	size_t first = *n;
+	for (uint32_t at = s ? s->exemplar : 0; at; at = h->ring[at - 1].older) {
+		const struct ring_exemplar *e = &h->ring[at - 1];
+		if (e->t < r->mint || e->t > r->maxt)
+			continue;
+		char *block = arena_memdup(a, e->labels, e->labels_n);
+		struct head_exemplar *x = &dst[(*n)++];
+		*x = (struct head_exemplar){ .series_id = id, .t = e->t, .v = e->v };
+		if (!block)
+			return arena_err(a, err);
+		int rc = labels_unpack(str_mem(block, e->labels_n), a, &x->labels, err);
+		if (rc != 0)
+			return rc;
+	}
+	for (size_t i = first, k = *n; i + 1 < k; i++) {
+		struct head_exemplar t = dst[i];
+		dst[i] = dst[--k];
+		dst[k] = t;
+	}
+	return 0;
+}
+
+int head_reader_exemplars(struct head_reader *r, struct matcher *const *m, size_t n_m, struct arena *a,
+			  struct head_exemplar **ret, size_t *ret_n, struct err *err)
+{
+	uint32_t *ids;
+	size_t n_ids;
+	*ret_n = 0;
+	int rc = head_reader_select(r, m, n_m, false, a, &ids, &n_ids, err);
+	if (rc != 0)
+		return rc;
+	*ret = arena_alloc(a, r->h->ring_n * sizeof(**ret));
+	if (!*ret)
+		return arena_err(a, err);
+	for (size_t i = 0; i < n_ids && rc == 0; i++)
+		rc = series_exemplars(r, ids[i], a, *ret, ret_n, err);
+	return rc;
+}
+
+/* --- label names and values ------------------------------------------------------------------- */
+
+static int cmp_str(const void *a, const void *b)
+{
+	return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* Copies the strings of marked symbols into the arena, sorted. */
+static int sorted_symbols(struct head *h, const uint32_t *syms, size_t n, struct arena *a, struct str **ret,
+			  size_t *ret_n, struct err *err)
+{
+	struct str *v = arena_alloc(a, n * sizeof(*v));
+	if (!v)
+		return arena_err(a, err);
+	for (size_t i = 0; i < n; i++) {
+		struct str s = symtab_get(h->symtab, syms[i]);
+		char *copy = arena_memdup(a, s.p, s.n);
+		if (!copy)
+			return arena_err(a, err);
+		v[i] = str_mem(copy, s.n);
+	}
+	if (n)
+		qsort(v, n, sizeof(*v), cmp_str);
+	*ret = v;
+	*ret_n = n;
+	return 0;
+}
+
+static bool name_has_series(const struct head_postings *p, const struct posting_name *n)
+{
+	for (size_t i = 0; i < n->lists.n; i++) {
+		if (p->lists[n->lists.p[i]].n)
+			return true;
+	}
+	return false;
+}
+
+static int all_names(struct head *h, struct arena *a, struct str **ret, size_t *ret_n, struct err *err)
+{
+	const struct head_postings *p = &h->postings;
+	uint32_t *syms = arena_alloc(a, p->names.n * sizeof(*syms));
+	if (!syms)
+		return arena_err(a, err);
+	size_t n = 0;
+	for (size_t i = 0; i < p->names.n; i++) {
+		if (name_has_series(p, &p->names.p[i]))
+			syms[n++] = p->names.p[i].name;
+	}
+	return sorted_symbols(h, syms, n, a, ret, ret_n, err);
+}
+
+/* Names (name SYM_NONE) or values of `name` among the given series: distinct symbols, through a bitmap. */
+static int symbols_of(struct head_reader *r, const uint32_t *ids, size_t n_ids, uint32_t name, struct arena *a,
+		      uint32_t **ret, size_t *ret_n, struct err *err)
+{
+	uint32_t limit = symtab_limit(r->h->symtab);
+	uint64_t *seen = arena_zalloc(a, ((size_t)limit / 64 + 1) * sizeof(*seen));
+	VEC(uint32_t) v = { 0 };
+	if (!seen)
+		return arena_err(a, err);
+	for (size_t i = 0; i < n_ids; i++) {
+		const struct head_series *s = head_by_id(r->h, ids[i]);
+		for (size_t k = 0; s && k < s->n_labels; k++) {
+			uint32_t sym = s->labels[2 * k];
+			if (name != SYM_NONE && sym != name)
+				continue;
+			sym = name != SYM_NONE ? s->labels[2 * k + 1] : sym;
+			if (sym < limit && !(seen[sym / 64] >> sym % 64 & 1)) {
+				seen[sym / 64] |= 1ULL << sym % 64;
+				*vec_push(&v) = sym;
+			}
+		}
+	}
+	*ret = arena_alloc(a, v.n * sizeof(**ret));
+	if (*ret && v.n)
+		memcpy(*ret, v.p, v.n * sizeof(**ret));
+	*ret_n = v.n;
+	vec_fini(&v);
+	return *ret ? 0 : arena_err(a, err);
+}
+
+static int matching(struct head_reader *r, struct matcher *const *m, size_t n_m, uint32_t name, struct arena *a,
+		    struct str **ret, size_t *ret_n, struct err *err)
+{
+	uint32_t *ids, *syms = NULL;
+	size_t n_ids, n = 0;
+	int rc = head_reader_select(r, m, n_m, false, a, &ids, &n_ids, err);
+	if (rc == 0)
+		rc = symbols_of(r, ids, n_ids, name, a, &syms, &n, err);
+	return rc != 0 ? rc : sorted_symbols(r->h, syms, n, a, ret, ret_n, err);
+}
+
+int head_reader_label_names(struct head_reader *r, struct matcher *const *m, size_t n_m, struct arena *a,
+			    struct str **ret, size_t *ret_n, struct err *err)
+{
+	if (n_m == 0)
+		return all_names(r->h, a, ret, ret_n, err);
+	return matching(r, m, n_m, SYM_NONE, a, ret, ret_n, err);
+}
+
+int head_reader_label_values(struct head_reader *r, struct str name, struct matcher *const *m, size_t n_m,
+			     struct arena *a, struct str **ret, size_t *ret_n, struct err *err)
+{
+	const struct head_postings *p = &r->h->postings;
+	uint32_t sym = symtab_find(r->h->symtab, name);
+	const struct posting_name *e = sym == SYM_NONE ? NULL : head_postings_name(p, sym);
+	*ret = NULL;
+	*ret_n = 0;
+	if (!e)
+		return 0;
+	if (n_m)
+		return matching(r, m, n_m, sym, a, ret, ret_n, err);
+	uint32_t *syms = arena_alloc(a, e->lists.n * sizeof(*syms));
+	if (!syms)
+		return arena_err(a, err);
+	size_t n = 0;
+	for (size_t i = 0; i < e->lists.n; i++) {
+		const struct posting_list *l = &p->lists[e->lists.p[i]];
+		if (l->n)
+			syms[n++] = l->value;
+	}
+	return sorted_symbols(r->h, syms, n, a, ret, ret_n, err);
+}
