@@ -6,12 +6,20 @@
 
 #include <math.h>
 
-/* A value of a group. */
+/* How often a value occurs at one step. */
+struct tally {
+	uint32_t step;
+	uint32_t count;
+};
+
+/* A value of a group. Values are many and most occur at few steps, so tallies are a sorted list. */
 struct counted {
 	struct sig_entry e;
 	struct labels labels;
 	bool drop_name;
-	double *count; /* grid.n */
+	struct tally *t;
+	size_t n, cap;
+	size_t cursor; /* where the last one was found */
 	struct counted *next;
 };
 
@@ -20,6 +28,7 @@ struct count_values {
 	struct str label;
 	struct labels_builder builder;
 	struct counted *first, **end;
+	uint64_t held; /* tallies */
 	bool filled;
 };
 
@@ -44,16 +53,44 @@ static int counted_of(struct count_values *c, struct labels group, struct str va
 	if (*ret)
 		return 0;
 	struct counted *k = arena_zalloc(&c->g.arena, sizeof(*k));
-	if (!k || !(k->count = arena_array(&c->g.arena, c->g.n.grid.n, sizeof(double))))
+	if (!k)
 		return arena_err(&c->g.arena, err);
-	row_fill_absent(k->count, c->g.n.grid.n);
 	k->e.hash = h;
 	sig_add(&c->g.map, &k->e);
 	*c->end = k;
 	c->end = &k->next;
 	*ret = k;
-	int rc = labels_copy(l, &c->g.arena, &k->labels, err);
-	return rc ? rc : eval_hold(c->g.n.ev, c->g.n.grid.n, err);
+	return labels_copy(l, &c->g.arena, &k->labels, err);
+}
+
+/* Counts one more at a step. */
+static int count_one(struct count_values *c, struct counted *k, uint32_t step, struct err *err)
+{
+	size_t at = k->cursor;
+	if (at > k->n || (at > 0 && k->t[at - 1].step >= step))
+		at = 0;
+	while (at < k->n && k->t[at].step < step)
+		at++;
+	k->cursor = at;
+	if (at < k->n && k->t[at].step == step) {
+		k->t[at].count++;
+		return 0;
+	}
+	if (k->n == k->cap) {
+		size_t cap = k->cap ? k->cap * 2 : 4;
+		struct tally *t = arena_alloc(&c->g.arena, cap * sizeof(*t));
+		if (!t)
+			return arena_err(&c->g.arena, err);
+		if (k->n)
+			memcpy(t, k->t, k->n * sizeof(*t));
+		k->t = t;
+		k->cap = cap;
+	}
+	memmove(k->t + at + 1, k->t + at, (k->n - at) * sizeof(*k->t));
+	k->t[at] = (struct tally){ step, 1 };
+	k->n++;
+	c->held++;
+	return eval_hold(c->g.n.ev, 1, err);
 }
 
 static int count_row(struct count_values *c, const struct row *r, struct strbuf *text,
@@ -75,7 +112,7 @@ static int count_row(struct count_values *c, const struct row *r, struct strbuf 
 			last = is_h ? absent() : r->v[i];
 		}
 		k->drop_name |= r->drop_name;
-		k->count[i] = is_absent(k->count[i]) ? 1 : k->count[i] + 1;
+		rc = count_one(c, k, i, err);
 	}
 	return rc ? rc : eval_work(c->g.n.ev, c->g.n.grid.n, err);
 }
@@ -103,13 +140,19 @@ static int count_values_next(struct node *n, struct row *ret, struct err *err)
 	if (rc || !k)
 		return rc;
 	c->first = k->next;
-	*ret = (struct row){ k->labels, k->drop_name, k->count, NULL };
-	return 1;
+	*ret = (struct row){ k->labels, k->drop_name, n->v, NULL };
+	row_fill_absent(n->v, n->grid.n);
+	for (size_t i = 0; i < k->n; i++)
+		n->v[k->t[i].step] = k->t[i].count;
+	rc = eval_work(n->ev, n->grid.n, err);
+	return rc ? rc : 1;
 }
 
 static void count_values_close(struct node *n)
 {
-	labels_builder_fini(&((struct count_values *)n)->builder);
+	struct count_values *c = (struct count_values *)n;
+	eval_release(n->ev, c->held);
+	labels_builder_fini(&c->builder);
 	aggregate_fini(n);
 }
 

@@ -1,12 +1,14 @@
 # Measurements: built and run by `make bench`, never by `make check`.
 BENCHES = tests/bench/bench_grpc tests/bench/bench_chunk tests/bench/bench_wire
 BENCHES += tests/bench/bench_text
+BENCHES += tests/bench/bench_promql
 EXTRA_PROGRAMS += $(BENCHES) tests/bench/load_write
 
 tests_bench_bench_grpc_LDADD = $(GRPC_LIBS)
 tests_bench_bench_chunk_LDADD = $(CHUNK_LIBS)
 tests_bench_bench_wire_LDADD = $(SERIES_LIBS)
 
+tests_bench_bench_promql_LDADD = $(PROMQL_LIBS)
 tests_bench_load_write_LDADD = $(CODEC_LIBS) -lpthread
 tests_bench_bench_text_LDADD = $(CODEC_LIBS) $(METRICS_LIBS) -lm
 
