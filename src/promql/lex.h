@@ -99,6 +99,9 @@ uint32_t promql_lex_start(const struct promql_lexer *l);
  */
 const char *promql_token_desc(const struct promql_token *t, struct arena *a);
 
+/* The rune at the start of `s`, which is not empty, and its width; broken bytes are U+FFFD each, as Go has it. */
+int32_t promql_rune(struct str s, uint32_t *ret_width);
+
 /* The fixed text of a kind ("sum", "<="), or NULL. */
 const char *promql_tok_text(enum promql_tok t);
 

@@ -4,10 +4,12 @@ src_promql_libpromql_a_SOURCES = \
 	src/promql/ast_json.c src/promql/ast_json.h \
 	src/promql/engine.h \
 	src/promql/functions.c src/promql/functions.h \
-	src/promql/lex.c src/promql/lex.h \
+	src/promql/lex.c src/promql/lex.h src/promql/lex_int.h \
+	src/promql/lex_core.c src/promql/lex_literal.c src/promql/lex_series.c src/promql/token.c \
 	src/promql/literal.c src/promql/literal.h \
 	src/promql/parser.c src/promql/parser.h src/promql/parser_int.h \
 	src/promql/parser_check.c src/promql/parser_core.c src/promql/parser_duration.c \
+	src/promql/parser_modifier.c src/promql/parser_selector.c \
 	src/promql/printer.c src/promql/printer.h \
 	src/promql/series_desc.c src/promql/series_desc.h \
 	src/promql/series_hist.c src/promql/series_hist.h

@@ -1,285 +1,13 @@
 #include "promql/parser.h"
 
 #include "base/compiler.h"
-#include "labels/matcher.h"
 #include "promql/functions.h"
 #include "promql/parser_int.h"
-
-#include <math.h>
 
 /* Precedences of binary operators, low to high. */
 enum { PREC_NONE, PREC_OR, PREC_AND, PREC_COMPARE, PREC_ADD, PREC_MUL, PREC_POW };
 
 static struct promql_expr *parse_expr(struct parser *p, int min_prec);
-
-/* Room for one more element in a growing array of the arena; NULL when that is full. */
-static void *grow(struct parser *p, void *v, size_t n, size_t *cap, size_t size)
-{
-	if (n < *cap)
-		return v;
-	size_t want = *cap ? *cap * 2 : 4;
-	void *bigger = arena_array(p->arena, want, size);
-	if (!bigger)
-		return parser_oom(p);
-	if (n)
-		memcpy(bigger, v, n * size);
-	*cap = want;
-	return bigger;
-}
-
-/* --- selectors -------------------------------------------------------------- */
-
-bool parser_is_metric_name(enum promql_tok t)
-{
-	switch (t) {
-	case TOK_IDENTIFIER:
-	case TOK_METRIC_IDENTIFIER:
-	case TOK_BY:
-	case TOK_FILL:
-	case TOK_FILL_LEFT:
-	case TOK_FILL_RIGHT:
-	case TOK_LAND:
-	case TOK_LOR:
-	case TOK_LUNLESS:
-	case TOK_OFFSET:
-	case TOK_WITHOUT:
-	case TOK_START:
-	case TOK_END:
-	case TOK_STEP:
-	case TOK_RANGE:
-	case TOK_ANCHORED:
-	case TOK_SMOOTHED:
-	case TOK_MAX_OF:
-	case TOK_MIN_OF:
-		return true;
-	default:
-		return promql_tok_is_agg(t);
-	}
-}
-
-static bool match_type(enum promql_tok t, enum promql_match_type *ret)
-{
-	switch (t) {
-	case TOK_EQL:
-		*ret = PROMQL_MATCH_EQ;
-		return true;
-	case TOK_NEQ:
-		*ret = PROMQL_MATCH_NEQ;
-		return true;
-	case TOK_EQL_REGEX:
-		*ret = PROMQL_MATCH_RE;
-		return true;
-	case TOK_NEQ_REGEX:
-		*ret = PROMQL_MATCH_NRE;
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* Adds a compiled matcher to the selector; a bad pattern is a complaint about `pos`. */
-static bool add_matcher(struct parser *p, struct promql_selector *s, size_t *cap,
-			struct promql_matcher m, struct promql_pos pos)
-{
-	static const enum matcher_type types[] = { MATCH_EQ, MATCH_NEQ, MATCH_RE, MATCH_NRE };
-	struct matcher *compiled = NULL;
-	struct err err = ERR_NONE;
-	if (matcher_compile_in(p->arena, types[m.type], m.name, m.value, &compiled, &err) < 0) {
-		if (err.code == ERR_RESOURCE_EXHAUSTED)
-			return parser_oom(p);
-		parser_complain(p, pos, "%s", err.msg);
-	}
-	m.compiled = compiled;
-	void *v = grow(p, s->matchers, s->n_matchers, cap, sizeof(m));
-	if (!v)
-		return false;
-	s->matchers = v;
-	s->matchers[s->n_matchers++] = m;
-	return true;
-}
-
-/* `op "value"` after a label's name. */
-static bool parse_match(struct parser *p, struct promql_selector *s, size_t *cap, struct str name,
-			uint32_t start)
-{
-	struct promql_matcher m = { .name = name };
-	match_type(parser_take(p).type, &m.type);
-	p->catch->expected = "string";
-	if (parser_peek(p) != TOK_STRING)
-		return parser_unexpected(p);
-	struct promql_token value = parser_take(p);
-	m.value = parser_string(p, &value);
-	if (p->stop)
-		return false;
-	return add_matcher(p, s, cap, m, (struct promql_pos){ start, parser_tok_pos(&value).end });
-}
-
-/* One item between braces. */
-static bool parse_matcher(struct parser *p, struct promql_selector *s, size_t *cap)
-{
-	enum promql_match_type mt;
-	enum promql_tok t = parser_peek(p);
-	if (t != TOK_IDENTIFIER && t != TOK_STRING)
-		return parser_unexpected(p);
-	struct promql_token tok = parser_take(p);
-	if (t == TOK_STRING) {
-		struct str text = parser_string(p, &tok);
-		if (p->stop)
-			return false;
-		if (match_type(parser_peek(p), &mt))
-			return parse_match(p, s, cap, text, tok.pos);
-		return add_matcher(p, s, cap,
-				   (struct promql_matcher){ .name = LABEL_METRIC_NAME, .value = text },
-				   parser_tok_pos(&tok));
-	}
-	p->catch->expected = "label matching operator";
-	if (!match_type(parser_peek(p), &mt))
-		return parser_unexpected(p);
-	char *name = arena_memdup(p->arena, tok.val.p, tok.val.n);
-	if (!name)
-		return parser_oom(p);
-	return parse_match(p, s, cap, str_mem(name, tok.val.n), tok.pos);
-}
-
-static bool parse_matcher_list(struct parser *p, struct promql_selector *s, size_t *cap)
-{
-	static const char first[] = "identifier or \"}\"";
-	p->catch->expected = first;
-	while (parser_peek(p) != TOK_RIGHT_BRACE) {
-		if (!parse_matcher(p, s, cap))
-			return false;
-		p->catch->expected = "\",\" or \"}\"";
-		if (parser_peek(p) == TOK_RIGHT_BRACE)
-			break;
-		if (!parser_expect(p, TOK_COMMA))
-			return false;
-		p->catch->expected = first;
-	}
-	parser_take(p);
-	return true;
-}
-
-/* Braces with matchers, if they are next, and the matcher of the name that stood before them. */
-static struct promql_expr *finish_selector(struct parser *p, struct promql_expr *e)
-{
-	if (!e)
-		return NULL;
-	struct promql_selector *s = &e->selector;
-	size_t cap = 0;
-	if (parser_peek(p) == TOK_LEFT_BRACE) {
-		struct parser_catch c = { .up = p->catch, .where = "label matching" };
-		parser_take(p);
-		p->catch = &c;
-		bool ok = parse_matcher_list(p, s, &cap);
-		p->catch = c.up;
-		if (!ok)
-			return NULL;
-		e->pos.end = p->last_closing;
-	}
-	if (s->name.n && !add_matcher(p, s, &cap,
-				      (struct promql_matcher){ .name = LABEL_METRIC_NAME,
-							       .value = s->name },
-				      e->pos))
-		return NULL;
-	return e;
-}
-
-/* A selector whose name was taken. */
-static struct promql_expr *named_selector(struct parser *p, const struct promql_token *name)
-{
-	struct promql_expr *e = parser_node(p, PROMQL_SELECTOR, PROMQL_TYPE_VECTOR,
-					    parser_tok_pos(name));
-	if (!e)
-		return NULL;
-	char *copy = arena_memdup(p->arena, name->val.p, name->val.n);
-	if (!copy)
-		return parser_oom(p);
-	e->selector.name = str_mem(copy, name->val.n);
-	return finish_selector(p, e);
-}
-
-static struct promql_expr *nameless_selector(struct parser *p)
-{
-	return finish_selector(p, parser_node(p, PROMQL_SELECTOR, PROMQL_TYPE_VECTOR,
-					      parser_tok_pos(&p->tok)));
-}
-
-/* --- lists of labels -------------------------------------------------------- */
-
-/* Whether a token may be a label in by(), on() and the like. */
-static bool is_grouping_label(enum promql_tok t)
-{
-	switch (t) {
-	case TOK_WITHOUT:
-		return false;
-	case TOK_BOOL:
-	case TOK_GROUP_LEFT:
-	case TOK_GROUP_RIGHT:
-	case TOK_IGNORING:
-	case TOK_ON:
-	case TOK_ATAN2:
-		return true;
-	default:
-		return parser_is_metric_name(t);
-	}
-}
-
-static bool parse_grouping_label(struct parser *p, struct str *ret)
-{
-	enum promql_tok t = parser_peek(p);
-	if (t != TOK_STRING && !is_grouping_label(t))
-		return parser_unexpected(p);
-	struct promql_token tok = parser_take(p);
-	if (t == TOK_STRING) {
-		*ret = parser_string(p, &tok);
-	} else {
-		char *copy = arena_memdup(p->arena, tok.val.p, tok.val.n);
-		if (!copy)
-			return parser_oom(p);
-		*ret = str_mem(copy, tok.val.n);
-	}
-	if (!p->stop && (ret->n == 0 || !str_is_utf8(*ret)))
-		parser_complain(p, parser_tok_pos(&tok), "invalid label name for grouping: %s",
-				parser_quote(p, *ret));
-	return !p->stop;
-}
-
-static bool parse_label_list(struct parser *p, struct promql_labels *ret)
-{
-	size_t cap = 0;
-	p->catch->expected = "\"(\"";
-	if (!parser_expect(p, TOK_LEFT_PAREN))
-		return false;
-	p->catch->expected = "label";
-	while (parser_peek(p) != TOK_RIGHT_PAREN) {
-		struct str label;
-		if (!parse_grouping_label(p, &label))
-			return false;
-		void *v = grow(p, ret->v, ret->n, &cap, sizeof(label));
-		if (!v)
-			return false;
-		ret->v = v;
-		ret->v[ret->n++] = label;
-		p->catch->expected = "\",\" or \")\"";
-		if (parser_peek(p) == TOK_RIGHT_PAREN)
-			break;
-		if (!parser_expect(p, TOK_COMMA))
-			return false;
-		p->catch->expected = "label";
-	}
-	parser_take(p);
-	return true;
-}
-
-/* ( label, ... ) */
-static bool parse_labels(struct parser *p, struct promql_labels *ret)
-{
-	struct parser_catch c = { .up = p->catch, .where = "grouping opts" };
-	p->catch = &c;
-	bool ok = parse_label_list(p, ret);
-	p->catch = c.up;
-	return ok;
-}
 
 /* --- calls and aggregations ------------------------------------------------- */
 
@@ -310,7 +38,7 @@ static bool parse_arg(struct parser *p, struct args *args)
 	struct promql_expr *e = parse_expr(p, PREC_OR);
 	if (!e)
 		return false;
-	void *v = grow(p, args->v, args->n, &args->cap, sizeof(e));
+	void *v = parser_grow(p, args->v, args->n, &args->cap, sizeof(e));
 	if (!v)
 		return false;
 	args->v = v;
@@ -436,7 +164,7 @@ static bool parse_agg_modifier(struct parser *p, struct promql_aggregate *agg)
 {
 	agg->without = parser_take(p).type == TOK_WITHOUT;
 	agg->has_grouping = true;
-	return parse_labels(p, &agg->grouping);
+	return parser_labels(p, &agg->grouping);
 }
 
 static bool at_agg_modifier(struct parser *p)
@@ -487,283 +215,6 @@ static struct promql_expr *parse_aggregate(struct parser *p, const struct promql
 	return p->stop ? NULL : e;
 }
 
-/* --- modifiers after an expression ------------------------------------------ */
-
-/* The offset and @ of what can have them, and where it ends; NULL, with a complaint, for others. */
-static struct promql_shift *shift_of(struct parser *p, struct promql_expr *e, const char *what)
-{
-	switch (e->kind) {
-	case PROMQL_SELECTOR:
-		return &e->selector.shift;
-	case PROMQL_SUBQUERY:
-		return &e->subquery.shift;
-	case PROMQL_MATRIX:
-		if (e->matrix.selector->kind == PROMQL_SELECTOR)
-			return &e->matrix.selector->selector.shift;
-		parser_complain(p, e->pos, "ranges only allowed for vector selectors");
-		return NULL;
-	default:
-		parser_complain(p, e->pos,
-				"%s modifier must be preceded by an instant vector selector or "
-				"range vector selector or a subquery",
-				what);
-		return NULL;
-	}
-}
-
-/* offset <duration> after `e`; the word is next. */
-static void parse_offset(struct parser *p, struct promql_expr *e)
-{
-	struct parser_catch c = { .up = p->catch,
-				  .where = "offset",
-				  .expected = "number, duration, step(), or range()" };
-	parser_take(p);
-	p->catch = &c;
-	struct promql_expr *d = parser_offset_duration(p);
-	p->catch = c.up;
-	if (!d)
-		return;
-	struct promql_shift *s = shift_of(p, e, "offset");
-	if (!s)
-		return;
-	if (s->offset_ns != 0 || s->offset_expr)
-		parser_complain(p, e->pos, "offset may not be set multiple times");
-	else if (d->kind == PROMQL_NUMBER)
-		s->offset_ns = parser_ns(d->number.val);
-	else
-		s->offset_expr = d;
-	e->pos.end = p->last_closing;
-}
-
-/* A number that may have a sign. */
-static bool parse_signed(struct parser *p, double *ret)
-{
-	enum promql_tok t = parser_peek(p);
-	bool minus = t == TOK_SUB;
-	if (minus || t == TOK_ADD) {
-		parser_take(p);
-		t = parser_peek(p);
-	}
-	if (t != TOK_NUMBER && t != TOK_DURATION)
-		return parser_unexpected(p);
-	struct promql_token tok = parser_take(p);
-	*ret = parser_number(p, &tok);
-	if (minus)
-		*ret = -*ret;
-	return true;
-}
-
-/* A double as Go's %f. */
-static const char *fixed(struct parser *p, double v)
-{
-	if (isnan(v))
-		return "NaN";
-	if (isinf(v))
-		return v > 0 ? "+Inf" : "-Inf";
-	const char *s = arena_printf(p->arena, "%f", v);
-	return s ? s : "";
-}
-
-/* The place for an @ that is not set yet, or NULL with a complaint. */
-static struct promql_shift *unset_at(struct parser *p, struct promql_expr *e)
-{
-	struct promql_shift *s = shift_of(p, e, "@");
-	if (!s || (!s->has_at && s->at_preproc == PROMQL_AT_NONE))
-		return s;
-	parser_complain(p, e->pos, "@ <timestamp> may not be set multiple times");
-	return NULL;
-}
-
-static void set_at(struct parser *p, struct promql_expr *e, double seconds)
-{
-	bool fits = seconds < 0x1p63 && seconds > -0x1p63;
-	if (!fits)
-		parser_complain(p, e->pos, "timestamp out of bounds for @ modifier: %s",
-				fixed(p, seconds));
-	struct promql_shift *s = unset_at(p, e);
-	if (!s)
-		return;
-	double ms = round(seconds * 1000);
-	s->has_at = true;
-	s->at_ms = !fits ? 0 : ms >= 0x1p63 ? INT64_MAX : ms <= -0x1p63 ? INT64_MIN : (int64_t)ms;
-	e->pos.end = p->last_closing;
-}
-
-/* What stands after @. */
-static void parse_at_value(struct parser *p, struct promql_expr *e)
-{
-	enum promql_tok t = parser_peek(p);
-	if (t != TOK_START && t != TOK_END) {
-		double seconds;
-		if (parse_signed(p, &seconds))
-			set_at(p, e, seconds);
-		return;
-	}
-	parser_take(p);
-	if (!parser_expect(p, TOK_LEFT_PAREN) || !parser_expect(p, TOK_RIGHT_PAREN))
-		return;
-	struct promql_shift *s = unset_at(p, e);
-	if (!s)
-		return;
-	s->at_preproc = t == TOK_START ? PROMQL_AT_START : PROMQL_AT_END;
-	e->pos.end = p->last_closing;
-}
-
-static void parse_at(struct parser *p, struct promql_expr *e)
-{
-	struct parser_catch c = { .up = p->catch, .where = "@", .expected = "timestamp" };
-	parser_take(p);
-	p->catch = &c;
-	parse_at_value(p, e);
-	p->catch = c.up;
-}
-
-/* anchored or smoothed after `e`; the word is next. */
-static void parse_extended(struct parser *p, struct promql_expr *e)
-{
-	struct promql_token tok = parser_take(p);
-	bool anchored = tok.type == TOK_ANCHORED;
-	const char *word = anchored ? "anchored" : "smoothed";
-	if (!p->opts.extended_ranges) {
-		parser_complain(p, e->pos, "%s modifier is experimental and not enabled", word);
-		return;
-	}
-	struct promql_expr *sel = e->kind == PROMQL_MATRIX ? e->matrix.selector : e;
-	if (sel->kind != PROMQL_SELECTOR) {
-		if (e->kind == PROMQL_SUBQUERY)
-			parser_complain(p, e->pos, "%s modifier is not supported for subqueries", word);
-		else if (e->kind != PROMQL_MATRIX)
-			parser_complain(p, e->pos, "%s modifier not implemented", word);
-		return;
-	}
-	if (anchored)
-		sel->selector.anchored = true;
-	else
-		sel->selector.smoothed = true;
-	if (sel->selector.anchored && sel->selector.smoothed)
-		parser_complain(p, e->pos, "anchored and smoothed modifiers cannot be used together");
-}
-
-/* e[range], whose last bracket was taken. */
-static struct promql_expr *make_matrix(struct parser *p, struct promql_expr *e,
-				       struct promql_expr *range, uint32_t bracket)
-{
-	const char *wrong = NULL;
-	const struct promql_shift *s = &e->selector.shift;
-	if (e->kind != PROMQL_SELECTOR)
-		wrong = "ranges only allowed for vector selectors";
-	else if (s->offset_ns != 0 || s->offset_expr)
-		wrong = "no offset modifiers allowed before range";
-	else if (s->has_at || s->at_preproc != PROMQL_AT_NONE)
-		wrong = "no @ modifiers allowed before range";
-	if (wrong)
-		parser_complain(p, (struct promql_pos){ bracket, p->last_closing }, "%s", wrong);
-	struct promql_expr *m = parser_node(p, PROMQL_MATRIX, PROMQL_TYPE_MATRIX,
-					    (struct promql_pos){ e->pos.start, p->last_closing });
-	if (!m)
-		return NULL;
-	bool literal = range->kind == PROMQL_NUMBER;
-	m->matrix = (struct promql_matrix){ .selector = e,
-					    .range_ns = literal ? parser_ns(range->number.val) : 0,
-					    .range_expr = literal ? NULL : range };
-	parser_above(p, m, e);
-	parser_above(p, m, m->matrix.range_expr);
-	return m;
-}
-
-/* e[range:step], whose last bracket was taken; `step` may be NULL. */
-static struct promql_expr *make_subquery(struct parser *p, struct promql_expr *e,
-					 struct promql_expr *range, struct promql_expr *step)
-{
-	struct promql_expr *q = parser_node(p, PROMQL_SUBQUERY, PROMQL_TYPE_MATRIX,
-					    (struct promql_pos){ e->pos.start, p->last_closing });
-	if (!q)
-		return NULL;
-	struct promql_subquery *s = &q->subquery;
-	s->expr = e;
-	if (range->kind == PROMQL_NUMBER)
-		s->range_ns = parser_ns(range->number.val);
-	else
-		s->range_expr = range;
-	if (step && step->kind == PROMQL_NUMBER)
-		s->step_ns = parser_ns(step->number.val);
-	else
-		s->step_expr = step;
-	parser_above(p, q, e);
-	parser_above(p, q, s->range_expr);
-	parser_above(p, q, s->step_expr);
-	return q;
-}
-
-/* The rest of a subquery, after its colon. */
-static struct promql_expr *parse_subquery_step(struct parser *p, struct promql_expr *e,
-					       struct promql_expr *range)
-{
-	struct promql_expr *step = NULL;
-	p->catch->where = "subquery selector";
-	p->catch->expected = "number, duration, step(), range(), or \"]\"";
-	if (parser_peek(p) != TOK_RIGHT_BRACKET) {
-		step = parser_positive_duration(p);
-		if (!step)
-			return NULL;
-	}
-	p->catch->expected = "\"]\"";
-	return parser_expect(p, TOK_RIGHT_BRACKET) ? make_subquery(p, e, range, step) : NULL;
-}
-
-static struct promql_expr *parse_brackets(struct parser *p, struct promql_expr *e)
-{
-	uint32_t bracket = parser_take(p).pos;
-	struct promql_expr *range = parser_positive_duration(p);
-	if (!range)
-		return NULL;
-	p->catch->where = "subquery or range";
-	p->catch->expected = "\":\" or \"]\"";
-	switch (parser_peek(p)) {
-	case TOK_RIGHT_BRACKET:
-		parser_take(p);
-		return make_matrix(p, e, range, bracket);
-	case TOK_COLON:
-		parser_take(p);
-		return parse_subquery_step(p, e, range);
-	default:
-		return parser_unexpected(p);
-	}
-}
-
-/* [range] or [range:step] after `e`; the bracket is next. */
-static struct promql_expr *parse_range(struct parser *p, struct promql_expr *e)
-{
-	struct parser_catch c = { .up = p->catch,
-				  .where = "subquery or range selector",
-				  .expected = "number, duration, step(), or range()" };
-	p->catch = &c;
-	e = parse_brackets(p, e);
-	p->catch = c.up;
-	return e;
-}
-
-static struct promql_expr *parse_postfix(struct parser *p, struct promql_expr *e)
-{
-	while (e && !p->stop) {
-		enum promql_tok t = parser_peek(p);
-		if (t != TOK_LEFT_BRACKET && t != TOK_OFFSET && t != TOK_AT && t != TOK_ANCHORED &&
-		    t != TOK_SMOOTHED)
-			break;
-		if (!parser_count_op(p))
-			break;
-		if (t == TOK_LEFT_BRACKET)
-			e = parse_range(p, e);
-		else if (t == TOK_OFFSET)
-			parse_offset(p, e);
-		else if (t == TOK_AT)
-			parse_at(p, e);
-		else
-			parse_extended(p, e);
-	}
-	return p->stop ? NULL : e;
-}
-
 /* --- expressions ------------------------------------------------------------ */
 
 static struct promql_expr *parse_paren(struct parser *p)
@@ -806,7 +257,7 @@ static struct promql_expr *parse_word(struct parser *p)
 		return parse_aggregate(p, &tok);
 	if (may_be_called(tok.type) && next == TOK_LEFT_PAREN)
 		return parse_call(p, &tok);
-	return named_selector(p, &tok);
+	return parser_named_selector(p, &tok);
 }
 
 static struct promql_expr *parse_primary(struct parser *p)
@@ -823,7 +274,7 @@ static struct promql_expr *parse_primary(struct parser *p)
 	case TOK_LEFT_PAREN:
 		return parse_paren(p);
 	case TOK_LEFT_BRACE:
-		return nameless_selector(p);
+		return parser_nameless_selector(p);
 	default:
 		return parser_is_metric_name(t) ? parse_word(p) : parser_unexpected(p);
 	}
@@ -891,7 +342,7 @@ static const struct binop *find_binop(enum promql_tok t)
 /* ( number ) after a fill word. */
 static bool parse_fill_value(struct parser *p, double *ret)
 {
-	return parser_expect(p, TOK_LEFT_PAREN) && parse_signed(p, ret) &&
+	return parser_expect(p, TOK_LEFT_PAREN) && parser_signed(p, ret) &&
 	       parser_expect(p, TOK_RIGHT_PAREN);
 }
 
@@ -931,14 +382,14 @@ static bool parse_matching(struct parser *p, struct promql_matching *m)
 	parser_take(p);
 	m->on = t == TOK_ON;
 	m->written = true;
-	if (!parse_labels(p, &m->labels))
+	if (!parser_labels(p, &m->labels))
 		return false;
 	t = parser_peek(p);
 	if (t != TOK_GROUP_LEFT && t != TOK_GROUP_RIGHT)
 		return true;
 	parser_take(p);
 	m->card = t == TOK_GROUP_LEFT ? PROMQL_MANY_TO_ONE : PROMQL_ONE_TO_MANY;
-	return parser_peek(p) != TOK_LEFT_PAREN || parse_labels(p, &m->include);
+	return parser_peek(p) != TOK_LEFT_PAREN || parser_labels(p, &m->include);
 }
 
 /* bool, matching and fill after a binary operator. */
@@ -994,7 +445,7 @@ static struct promql_expr *parse_expr(struct parser *p, int min_prec)
 		return NULL;
 	enum promql_tok t = parser_peek(p);
 	struct promql_expr *e = t == TOK_ADD || t == TOK_SUB ? parse_unary(p) :
-								parse_postfix(p, parse_primary(p));
+								parser_postfix(p, parse_primary(p));
 	while (e && !p->stop) {
 		const struct binop *op = find_binop(parser_peek(p));
 		if (!op || op->prec < min_prec)
@@ -1057,10 +508,10 @@ int promql_parse_selector(struct str text, struct arena *a, struct promql_expr *
 	if (length_ok(&p)) {
 		enum promql_tok t = parser_peek(&p);
 		if (t == TOK_LEFT_BRACE) {
-			e = nameless_selector(&p);
+			e = parser_nameless_selector(&p);
 		} else if (parser_is_metric_name(t)) {
 			struct promql_token name = parser_take(&p);
-			e = named_selector(&p, &name);
+			e = parser_named_selector(&p, &name);
 		} else {
 			parser_unexpected(&p);
 		}

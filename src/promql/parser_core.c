@@ -174,6 +174,20 @@ int64_t parser_ns(double seconds)
 	return ns <= -0x1p63 ? INT64_MIN : (int64_t)ns;
 }
 
+void *parser_grow(struct parser *p, void *v, size_t n, size_t *cap, size_t size)
+{
+	if (n < *cap)
+		return v;
+	size_t want = *cap ? *cap * 2 : 4;
+	void *bigger = arena_array(p->arena, want, size);
+	if (!bigger)
+		return parser_oom(p);
+	if (n)
+		memcpy(bigger, v, n * size);
+	*cap = want;
+	return bigger;
+}
+
 /* --- nodes ------------------------------------------------------------------ */
 
 struct promql_expr *parser_node(struct parser *p, enum promql_kind kind,

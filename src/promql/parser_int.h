@@ -120,6 +120,24 @@ struct promql_expr *parser_offset_duration(struct parser *p);
 /* Nanoseconds of a literal's seconds, rounded. */
 int64_t parser_ns(double seconds);
 
+/* Room for one more element of `size` bytes in a growing array of the arena; NULL when that is full. */
+void *parser_grow(struct parser *p, void *v, size_t n, size_t *cap, size_t size);
+
+/* A selector whose name was taken: braces with matchers, if they are next. */
+struct promql_expr *parser_named_selector(struct parser *p, const struct promql_token *name);
+
+/* A selector that begins with a brace, which is next. */
+struct promql_expr *parser_nameless_selector(struct parser *p);
+
+/* ( label, ... ) */
+bool parser_labels(struct parser *p, struct promql_labels *ret);
+
+/* A number that may have a sign. */
+bool parser_signed(struct parser *p, double *ret);
+
+/* `e` with the ranges, offsets, @ and so on that follow it. NULL where `e` is, or after a syntax error. */
+struct promql_expr *parser_postfix(struct parser *p, struct promql_expr *e);
+
 /* Checks types and rules of a tree that was parsed without complaint, and numbers the nodes. */
 void parser_check(struct parser *p, struct promql_expr *e);
 
