@@ -128,58 +128,10 @@ static void sub_connected(struct grpc_sub *sub, struct conn *c)
 	l->session = h2_session_new(c, false, &ch->h2, &link_cbs, l);
 }
 
-/* What a dialling fiber waits for. */
-struct dial {
-	struct waitq q;
-	bool open, closed;
-	struct err why;
-};
-
-static void dial_open(struct conn *c, void *arg)
-{
-	struct dial *d = arg;
-	d->open = true;
-	waitq_wake_all(&d->q);
-}
-
-static void dial_closed(struct conn *c, const struct err *why, void *arg)
-{
-	struct dial *d = arg;
-	d->closed = true;
-	d->why = *why;
-	waitq_wake_all(&d->q);
-}
-
-/* Connects to a literal address; the TLS handshake is part of it. */
-static int co_dial(struct reactor *r, const struct addr *a, const struct conn_options *opt, struct conn **ret, struct err *err)
-{
-	static const struct conn_callbacks cbs = { .open = dial_open, .closed = dial_closed };
-	static const struct conn_callbacks none;
-	struct sockaddr_any to;
-	struct dial d = { .open = false };
-	waitq_init(&d.q);
-	int rv = addr_resolve_literal(a, &to, err);
-	if (rv)
-		return rv;
-	struct conn *c = conn_connect(r, &to, opt, &cbs, &d, err);
-	if (!c)
-		return -ERR_UNAVAILABLE;
-	while (rv == 0 && !d.open && !d.closed)
-		rv = co_waitq_wait(&d.q, "grpc connect", err);
-	if (rv == 0 && d.closed)
-		rv = err_set(err, ERR_UNAVAILABLE, "%s", d.why.msg);
-	if (rv) {
-		conn_close(c);
-		return rv;
-	}
-	conn_set_callbacks(c, &none, NULL);
-	*ret = c;
-	return 0;
-}
-
 /* The fiber that connects; suspends. */
 static void dial_main(void *arg)
 {
+	static const struct conn_callbacks none;
 	struct grpc_sub *sub = arg;
 	struct conn *c = NULL;
 	struct err e = ERR_NONE;
@@ -192,7 +144,7 @@ static void dial_main(void *arg)
 			.limits = { .open_ms = o->connect_timeout_ms },
 			.dns = o->dns,
 		};
-		rv = co_dial(sub->ch->r, &sub->addr, &opt, &c, &e);
+		rv = co_conn_connect(&sub->addr, &opt, &none, NULL, &c, &e);
 	}
 	sub->dialling = NULL;
 	if (!sub->ch)

@@ -55,7 +55,8 @@ struct grpc_channel_opts grpc_channel_opts_default(void);
 
 /*
  * Makes a channel to "host:port", "ip:port" or "[v6]:port". Copies `opts` (NULL: the defaults). Without
- * grpc_channel_set_addresses a host name is looked up at each connection. INVALID_ARGUMENT for a malformed target.
+ * grpc_channel_set_addresses a host name is looked up with opts->dns at each connection, and its addresses are tried in
+ * turn. INVALID_ARGUMENT for a malformed target.
  */
 struct grpc_channel *grpc_channel_new(struct reactor *r, const char *target, const struct grpc_channel_opts *opts,
 				      struct err *err);

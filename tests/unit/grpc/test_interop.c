@@ -16,21 +16,15 @@ extern char **environ;
 static char dir[] = "/tmp/grpc-interop-XXXXXX";
 static char cert[64], key[64];
 
-/* A python process with pipes. */
+/* A process with pipes. */
 struct python {
 	pid_t pid;
 	int in, out;
 };
 
-static bool python_start(struct python *py, const char *const *args)
+static bool child_start(struct python *py, char *const *argv)
 {
 	int in[2], out[2];
-	char script[512];
-	char *argv[10] = { (char *)"/usr/bin/python3", script };
-	const char *src = getenv("srcdir");
-	snprintf(script, sizeof(script), "%s/tests/unit/grpc/interop.py", src ? src : ".");
-	for (int i = 0; args[i]; i++)
-		argv[i + 2] = (char *)args[i];
 	assert_int_equal(pipe2(in, O_CLOEXEC) | pipe2(out, O_CLOEXEC), 0);
 	posix_spawn_file_actions_t fa;
 	posix_spawn_file_actions_init(&fa);
@@ -43,6 +37,17 @@ static bool python_start(struct python *py, const char *const *args)
 	py->in = in[1];
 	py->out = out[0];
 	return rv == 0;
+}
+
+static bool python_start(struct python *py, const char *const *args)
+{
+	char script[512];
+	char *argv[10] = { (char *)"/usr/bin/python3", script };
+	const char *src = getenv("srcdir");
+	snprintf(script, sizeof(script), "%s/tests/unit/grpc/interop.py", src ? src : ".");
+	for (int i = 0; args[i]; i++)
+		argv[i + 2] = (char *)args[i];
+	return child_start(py, argv);
 }
 
 /* Reads its output to the end, or to the first line's; suspends. */
@@ -215,6 +220,36 @@ static void test_grpcio_servers_are_called(void **state)
 	rig_run(&rig, call_body);
 }
 
+/* nghttp2's load generator: many streams, windows and pings of another implementation. */
+static void load_body(struct rig *rig)
+{
+	char url[128], data[64], out[4096] = "";
+	struct python child;
+	snprintf(url, sizeof(url), "http://%s/test.T/Echo", rig->target);
+	snprintf(data, sizeof(data), "%s/body", dir);
+	FILE *f = fopen(data, "w");
+	fwrite("\0\0\0\0\2hi", 1, 7, f);
+	fclose(f);
+	char *argv[] = { (char *)"/usr/bin/h2load", (char *)"-n5000", (char *)"-c10", (char *)"-m40", (char *)"-d", data,
+			 (char *)"-Hcontent-type: application/grpc", (char *)"-Hte: trailers", url, NULL };
+	assert_true(child_start(&child, argv));
+	python_read(&child, out, sizeof(out), false);
+	assert_int_equal(python_end(&child), 0);
+	assert_non_null(strstr(out, "5000 succeeded, 0 failed"));
+	assert_int_equal(grpc_server_stats(rig->srv).calls_total, 5000);
+	assert_int_equal(grpc_server_stats(rig->srv).abuse_closed, 0);
+	unlink(data);
+}
+
+static void test_h2load_is_served(void **state)
+{
+	if (access("/usr/bin/h2load", X_OK) != 0)
+		skip();
+	struct rig rig;
+	rig_init(&rig);
+	rig_run(&rig, load_body);
+}
+
 static int make_certs(void **state)
 {
 	if (!mkdtemp(dir))
@@ -239,6 +274,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_grpcio_clients_are_served),
 		cmocka_unit_test(test_grpcio_servers_are_called),
+		cmocka_unit_test(test_h2load_is_served),
 	};
 	return cmocka_run_group_tests(tests, make_certs, drop_certs);
 }
