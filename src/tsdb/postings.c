@@ -73,9 +73,10 @@ bool postings_decode_be32(const uint8_t *src, size_t n, uint32_t *dst, int64_t *
 
 /* --- two lists ------------------------------------------------------------------- */
 
-size_t postings_seek(struct postings a, size_t from, uint32_t v)
+/* postings_seek whose first step is `step`: what is expected. */
+static ALWAYS_INLINE size_t seek(struct postings a, size_t from, uint32_t v, size_t step)
 {
-	size_t step = 1, lo = from;
+	size_t lo = from;
 	if (from >= a.n || a.p[from] >= v)
 		return from;
 	/* a.p[lo] < v holds from here on. */
@@ -94,13 +95,18 @@ size_t postings_seek(struct postings a, size_t from, uint32_t v)
 	return hi;
 }
 
+size_t postings_seek(struct postings a, size_t from, uint32_t v)
+{
+	return seek(a, from, v, 1);
+}
+
 /* Looks up each element of the short list in the long one. */
 static size_t intersect_gallop(struct postings s, struct postings l, uint32_t *out)
 {
-	size_t k = 0, at = 0;
+	size_t k = 0, at = 0, step = s.n ? l.n / s.n : 1;
 	for (size_t i = 0; i < s.n && at < l.n; i++) {
 		uint32_t v = s.p[i];
-		at = postings_seek(l, at, v);
+		at = seek(l, at, v, step);
 		if (at < l.n && l.p[at] == v)
 			out[k++] = v;
 	}
