@@ -1,0 +1,29 @@
+/*
+ * api/result.h - values of PromQL as JSON, byte for byte as Prometheus
+ * writes them (web/api/v1/json_codec.go, util/jsonutil).
+ */
+#ifndef API_RESULT_H
+#define API_RESULT_H
+
+#include "labels/labels.h"
+#include "promql/engine.h"
+#include "text/json_write.h"
+
+#include <stdint.h>
+
+/* Writes a label set as an object, without HTML escapes. Changes no other state of the writer. */
+void api_write_labels(struct jsonw *w, struct labels l);
+
+/*
+ * Writes a histogram (float form): {"count":"6","sum":"5","buckets":[[0,"1","2.5","2"]]}; only populated buckets, no
+ * key "buckets" without any.
+ */
+void api_write_histogram(struct jsonw *w, const struct histogram *h);
+
+/* Writes a result's value: what stands behind "result". At most `limit` series (0: all). */
+void api_write_result(struct jsonw *w, const struct promql_result *r, uint64_t limit);
+
+/* Writes time and value of a scalar: [300.123,"0.5"]; the value never has an exponent. */
+void api_write_scalar(struct jsonw *w, struct promql_point p);
+
+#endif
