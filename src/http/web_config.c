@@ -117,7 +117,7 @@ static int bcrypt_run(void *arg, struct err *err)
 	struct crypt_data *cd = calloc(1, sizeof(*cd));
 	if (!cd)
 		return err_set(err, ERR_RESOURCE_EXHAUSTED, "no memory for bcrypt");
-	const char *got = crypt_r(j->password, j->hash, cd);
+	const char *got = crypt_rn(j->password, j->hash, cd, (int)sizeof(*cd));
 	size_t n = strlen(j->hash);
 	j->ok = got && strlen(got) == n && CRYPTO_memcmp(got, j->hash, n) == 0;
 	OPENSSL_cleanse(cd, sizeof(*cd));

@@ -41,7 +41,7 @@ static const struct http_route routes[] = {
 static const char *bcrypt_of(const char *password)
 {
 	static struct crypt_data cd;
-	return crypt_r(password, "$2b$04$abcdefghijklmnopqrstuu", &cd);
+	return crypt_rn(password, "$2b$04$abcdefghijklmnopqrstuu", &cd, (int)sizeof(cd));
 }
 
 static void write_file(struct fixture *f, const char *text)
