@@ -239,15 +239,14 @@ struct promql_duration {
 };
 
 /*
- * A node. `a or b or c ...` is a left-deep chain that may be as long as
- * PROMQL_MAX_OPS: code that recurses should go down `binary.lhs` in a loop.
- * Everything else nests at most PROMQL_MAX_DEPTH deep.
+ * A node. A tree is at most PROMQL_MAX_HEIGHT high; `a or b or c ...` is a
+ * left-deep chain.
  */
 struct promql_expr {
 	enum promql_kind kind;
 	enum promql_value_type type; /* of its value; a duration expression is a scalar */
 	bool step_invariant;   /* the planner's mark; false from the parser */
-	uint16_t height;       /* levels of nesting below and with it; a chain of operators is one */
+	uint16_t height;       /* 1 + the height of the highest node below */
 	uint32_t id;           /* 0 .. n-1, unique in the tree: for side tables */
 	struct promql_pos pos; /* the bytes it was written as, without blanks around */
 	union {

@@ -403,17 +403,6 @@ static bool parse_bin_modifiers(struct parser *p, struct promql_binary *b)
 	return parse_matching(p, &b->matching) && parse_fills(p, &b->matching);
 }
 
-/* A chain on the left side is one level, however long. */
-static void set_binary_height(struct parser *p, struct promql_expr *e)
-{
-	const struct promql_expr *lhs = e->binary.lhs;
-	if (lhs->kind == PROMQL_BINARY)
-		e->height = lhs->height;
-	else
-		parser_above(p, e, lhs);
-	parser_above(p, e, e->binary.rhs);
-}
-
 /* `lhs op ... rhs`, whose operator is next. */
 static struct promql_expr *parse_binary(struct parser *p, struct promql_expr *lhs,
 					const struct binop *op)
@@ -432,7 +421,8 @@ static struct promql_expr *parse_binary(struct parser *p, struct promql_expr *lh
 	if (!e)
 		return NULL;
 	e->binary = b;
-	set_binary_height(p, e);
+	parser_above(p, e, lhs);
+	parser_above(p, e, b.rhs);
 	if (!p->opts.fill_modifiers && (b.matching.has_fill_lhs || b.matching.has_fill_rhs))
 		parser_complain(p, e->pos, "binop fill modifiers are experimental and not enabled");
 	return e;

@@ -8,7 +8,7 @@
  * stand on what can take them.
  *
  * Limits hold before memory is taken: text of PROMQL_MAX_TEXT bytes,
- * nesting of PROMQL_MAX_DEPTH, PROMQL_MAX_OPS operators.
+ * nesting of PROMQL_MAX_DEPTH, trees of PROMQL_MAX_HEIGHT, PROMQL_MAX_OPS operators.
  */
 #ifndef PROMQL_PARSER_H
 #define PROMQL_PARSER_H
@@ -20,6 +20,12 @@
 #define PROMQL_MAX_TEXT (64 * 1024)
 /* Deepest nesting of parentheses, calls, signs, subqueries. */
 #define PROMQL_MAX_DEPTH 200
+/*
+ * Highest tree: `a or b or c` is three high, for every operator has its left
+ * side below it. Evaluation recurses, at about 500 bytes a level, on a fiber's
+ * stack of 256 KiB that its owner's callbacks need a part of.
+ */
+#define PROMQL_MAX_HEIGHT 300
 /* Most binary and unary operators, ranges and modifiers of one query. */
 #define PROMQL_MAX_OPS 2000
 /* Most errors kept of one query. */

@@ -211,8 +211,8 @@ void parser_above(struct parser *p, struct promql_expr *e, const struct promql_e
 		return;
 	if (child->height >= e->height)
 		e->height = (uint16_t)(child->height + 1);
-	if (e->height > PROMQL_MAX_DEPTH)
-		refuse(p, "levels of nesting", PROMQL_MAX_DEPTH);
+	if (e->height > PROMQL_MAX_HEIGHT)
+		refuse(p, "operators in a row", PROMQL_MAX_HEIGHT);
 }
 
 struct promql_expr *parser_literal(struct parser *p, const struct promql_token *t)
