@@ -261,6 +261,7 @@ static void call_main(void *arg)
 	struct grpc_call *c = arg;
 	struct err e = ERR_NONE;
 	fiber_set_budget(&c->budget);
+	fiber_note_arena(&c->arena);
 	fiber_set_deadline(c->deadline_ms);
 	int rv = co_serve(c, &e);
 	call_finish(c, -rv, e.msg);

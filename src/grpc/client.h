@@ -35,7 +35,7 @@ struct tls_ctx;
 
 /* Limits and habits of a channel. grpc_channel_opts_default() gives the defaults named here. */
 struct grpc_channel_opts {
-	struct tls_ctx *tls;   /* NULL: plain text with prior knowledge. Borrowed, outlives the channel */
+	struct tls_ctx *tls;   /* NULL: plain text with prior knowledge. Made with ALPN "h2". A reference is taken */
 	struct dns_resolver *dns;     /* for targets with a host name; NULL: addresses must be literal or pushed. Borrowed */
 	const char *server_name;      /* TLS name and :authority; NULL: the host of the target. Copied */
 	const char *user_agent;       /* "thanos-c"; copied */

@@ -269,12 +269,13 @@ void grpc_server_accept(struct grpc_server *s, struct conn *c)
 int grpc_server_listen(struct grpc_server *s, const struct addr *at, struct err *err)
 {
 	struct grpc_listener *gl = xcalloc(1, sizeof(*gl));
+	struct err e;
 	gl->srv = s;
 	struct listener_options opt = { .max_conns = s->opts.max_connections };
-	gl->l = listener_new(s->r, at, &opt, on_accept, gl, err);
+	gl->l = listener_new(s->r, at, &opt, on_accept, gl, &e);
 	if (!gl->l) {
 		free(gl);
-		return -ERR_UNAVAILABLE;
+		return err_set(err, (enum err_code)e.code, "%s", e.msg);
 	}
 	*vec_push(&s->listeners) = gl;
 	listener_start(gl->l);

@@ -61,7 +61,7 @@ struct grpc_method {
 
 /* Limits and habits of a server. grpc_server_opts_default() gives the defaults named here. */
 struct grpc_server_opts {
-	struct tls_ctx *tls;             /* NULL: plain text. Borrowed; outlives the server */
+	struct tls_ctx *tls;             /* NULL: plain text. Made with ALPN "h2". A reference is taken */
 	struct budget *budget;           /* memory of all calls together; NULL: unlimited. Borrowed */
 	uint64_t max_message_bytes;      /* largest request message, decompressed; 64 MiB */
 	uint64_t max_call_bytes;         /* memory of one call, request included; 1 GiB */

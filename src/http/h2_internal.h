@@ -84,7 +84,7 @@ struct h2_session {
 	int64_t born_ms, last_recv_ms, idle_since_ms, ping_sent_ms, age_ms, drain_ms;
 	uint32_t refs;            /* of deferred calls, and the owner's */
 	int inside;               /* depth of calls into nghttp2 */
-	bool flush_due, drain_due, ready, ping_out, draining, drain_ack, drained, peer_goaway, told_goaway, abused, over, freed;
+	bool flush_due, drain_due, ready, ping_out, ping_late, draining, drain_ack, drained, peer_goaway, told_goaway, abused, over, freed;
 	enum h2_verdict verdict;
 	struct err why;
 };

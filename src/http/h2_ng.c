@@ -83,12 +83,20 @@ static int ng_frame_sent(nghttp2_session *ng, const nghttp2_frame *f, void *user
 	return 0;
 }
 
-/* A request that could not be sent any more (GOAWAY, reset before it went): nghttp2 has no stream to close for it. */
+/*
+ * Headers that could not be sent. A request that came too late (GOAWAY, reset before it went) has no stream of nghttp2 to
+ * close; a response with too large headers must not leave its stream waiting.
+ */
 static int ng_frame_not_sent(nghttp2_session *ng, const nghttp2_frame *f, int why, void *user)
 {
 	struct h2_session *s = user;
 	STOP_IF_OVER(s);
-	if (s->server || f->hd.type != NGHTTP2_HEADERS || stream_of(ng, f->hd.stream_id))
+	if (f->hd.type != NGHTTP2_HEADERS)
+		return 0;
+	struct h2_stream *known = stream_of(ng, f->hd.stream_id);
+	if (s->server && known)
+		h2_stream_reset(known, H2_INTERNAL_ERROR);
+	if (s->server || known)
 		return 0;
 	list_for_each(l, &s->streams) {
 		struct h2_stream *st = list_entry(l, struct h2_stream, link);
@@ -176,7 +184,7 @@ static int ng_frame(nghttp2_session *ng, const nghttp2_frame *f, void *user)
 		h2_session_tell_goaway(s);
 	}
 	if (f->hd.type == NGHTTP2_PING && (f->hd.flags & NGHTTP2_FLAG_ACK)) {
-		s->ping_out = false;
+		s->ping_out = s->ping_late = false;
 		s->drain_ack = s->draining;
 	}
 	if (!s->over && st && ends_stream(f) && s->cb->end)

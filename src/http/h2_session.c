@@ -368,9 +368,14 @@ static void tick_streams(struct h2_session *s, int64_t now)
 static bool tick_keepalive(struct h2_session *s, int64_t now)
 {
 	if (s->ping_out && s->last_recv_ms > s->ping_sent_ms)
-		s->ping_out = false;
-	if (s->ping_out && now - s->ping_sent_ms >= s->opts.keepalive_timeout_ms)
-		return false;
+		s->ping_out = s->ping_late = false;
+	if (s->ping_out && now - s->ping_sent_ms >= s->opts.keepalive_timeout_ms) {
+		/* A loop that was held up must read what waits in its sockets before it blames the peer. */
+		if (s->ping_late)
+			return false;
+		s->ping_late = true;
+		return true;
+	}
 	bool wanted = s->opts.keepalive_ms > 0 && (s->opts.keepalive_idle || s->n_streams > 0);
 	if (wanted && !s->ping_out && now - s->last_recv_ms >= s->opts.keepalive_ms) {
 		nghttp2_submit_ping(s->ng, NGHTTP2_FLAG_NONE, NULL);

@@ -1,5 +1,6 @@
 GRPC_TESTS = \
-	tests/unit/grpc/test_call tests/unit/grpc/test_channel tests/unit/grpc/test_floods tests/unit/grpc/test_framing tests/unit/grpc/test_inbox \
+	tests/unit/grpc/test_call tests/unit/grpc/test_channel tests/unit/grpc/test_floods tests/unit/grpc/test_framing \
+	tests/unit/grpc/test_hostile_server tests/unit/grpc/test_inbox \
 	tests/unit/grpc/test_interop tests/unit/grpc/test_status
 check_PROGRAMS += $(GRPC_TESTS)
 EXTRA_DIST += tests/unit/grpc/interop.py
@@ -15,3 +16,5 @@ tests_unit_grpc_test_inbox_LDADD = $(GRPC_LIBS) $(CMOCKA_LIBS)
 tests_unit_grpc_test_interop_SOURCES = tests/unit/grpc/test_interop.c tests/unit/grpc/rig.h tests/unit/net/certs.h
 tests_unit_grpc_test_interop_LDADD = $(GRPC_LIBS) $(CMOCKA_LIBS)
 tests_unit_grpc_test_status_LDADD = $(GRPC_LIBS) $(CMOCKA_LIBS)
+tests_unit_grpc_test_hostile_server_SOURCES = tests/unit/grpc/test_hostile_server.c tests/unit/grpc/raw.h tests/unit/grpc/rig.h
+tests_unit_grpc_test_hostile_server_LDADD = $(GRPC_LIBS) $(CMOCKA_LIBS)
