@@ -1,9 +1,11 @@
 #include "tsdb/block.h"
 #include "tsdb/block_writer.h"
 
+#include "base/sys.h"
 #include "chunk/aggr.h"
 #include "unit/tsdb/golden.h"
 
+#include <errno.h>
 #include <sys/wait.h>
 
 static struct block *open_golden(const char *name)
@@ -251,6 +253,91 @@ static void test_an_aborted_block_leaves_nothing(void **state)
 	scratch_remove(parent);
 }
 
+/* Calls until one fails, and which. */
+static int calls_left;
+
+static ssize_t failing_write(int fd, const void *buf, size_t n)
+{
+	if (calls_left-- > 0)
+		return sys_real.write(fd, buf, n);
+	errno = ENOSPC;
+	return -1;
+}
+
+static int failing_fsync(int fd)
+{
+	if (calls_left-- > 0)
+		return sys_real.fsync(fd);
+	errno = EIO;
+	return -1;
+}
+
+static int failing_rename(const char *from, const char *to)
+{
+	if (calls_left-- > 0)
+		return sys_real.rename(from, to);
+	errno = EACCES;
+	return -1;
+}
+
+/* Writes a small block; the code of its end. */
+static int write_small(const char *parent)
+{
+	const struct label l = { STR("a"), STR("b") };
+	const struct block_chunk_in c = { 1, 2, { CHUNK_XOR, STR("\0\2xxxxxxxx") } };
+	struct ulid u = ulid_make(1700000000000);
+	struct block_meta m = { .mint = 0, .maxt = 10 };
+	struct block_writer *w;
+	struct err e;
+	int r = block_writer_open(parent, &u, 0, &w, &e);
+	if (r < 0)
+		return r;
+	if (block_writer_symbol(w, STR("a"), &e) < 0 || block_writer_symbol(w, STR("b"), &e) < 0 ||
+	    block_writer_series(w, (struct labels){ &l, 1 }, &c, 1, &e) < 0) {
+		block_writer_abort(w);
+		return -e.code;
+	}
+	return block_writer_finish(w, &m, (struct tombstones){ NULL, 0 }, &e);
+}
+
+/* Fails the n-th call, for every n until none fails: then the block is there, before never. */
+static void check_failures(const struct sys_ops *ops)
+{
+	char *parent = scratch_make();
+	int failed = 0;
+	for (int n = 0;; n++) {
+		calls_left = n;
+		sys = ops;
+		int r = write_small(parent);
+		sys = &sys_real;
+		char **names;
+		size_t n_names;
+		struct err e;
+		assert_int_equal(file_list(parent, &names, &n_names, &e), 0);
+		assert_int_equal(n_names, r == 0);
+		file_list_free(names, n_names);
+		if (r == 0)
+			break;
+		failed++;
+		assert_true(n < 100);
+	}
+	assert_true(failed > 0);
+	scratch_remove(parent);
+}
+
+static void test_failing_disk_leaves_no_block(void **state)
+{
+	struct sys_ops ops = sys_real;
+	ops.write = failing_write;
+	check_failures(&ops);
+	ops = sys_real;
+	ops.fsync = failing_fsync;
+	check_failures(&ops);
+	ops = sys_real;
+	ops.rename = failing_rename;
+	check_failures(&ops);
+}
+
 /* --- Prometheus' own tool ---------------------------------------------------------------- */
 
 /* What a command writes; fails the test unless it exits with 0. */
@@ -361,6 +448,7 @@ int main(void)
 		cmocka_unit_test(test_a_block_written_again_is_the_same_in_every_file),
 		cmocka_unit_test(test_index_stats_are_filled_in_for_thanos),
 		cmocka_unit_test(test_an_aborted_block_leaves_nothing),
+		cmocka_unit_test(test_failing_disk_leaves_no_block),
 		cmocka_unit_test(test_promtool_reads_our_block),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
