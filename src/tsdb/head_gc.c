@@ -13,8 +13,8 @@ bool head_cut_due(const struct head *h, int64_t *ret_mint, int64_t *ret_maxt)
 	int64_t range = h->cfg.chunk_range_ms;
 	if (h->mint == INT64_MAX || h->maxt == INT64_MIN || h->maxt - h->mint <= range / 2 * 3)
 		return false;
-	*ret_mint = MAX(h->truncated, range_end(h->mint, range) - range);
-	*ret_maxt = range_end(h->mint, range);
+	*ret_mint = MAX(h->truncated, block_end(h->mint, range) - range);
+	*ret_maxt = block_end(h->mint, range);
 	return true;
 }
 

@@ -284,6 +284,13 @@ static inline int64_t range_end(int64_t t, int64_t width)
 	return t / width * width + width;
 }
 
+/* End of the block range that holds t; unlike range_end also before 1970. */
+static inline int64_t block_end(int64_t t, int64_t width)
+{
+	int64_t rest = t % width;
+	return t - (rest < 0 ? rest + width : rest) + width;
+}
+
 /* --- head_series.c ---------------------------------------------------------------- */
 
 /* The series with this key, or NULL. */

@@ -7,6 +7,7 @@ src_tsdb_libtsdb_a_SOURCES = \
 	src/tsdb/filemap.c src/tsdb/filemap.h \
 	src/tsdb/head.c src/tsdb/head.h src/tsdb/head_int.h \
 	src/tsdb/head_append.c \
+	src/tsdb/head_block.c \
 	src/tsdb/head_checkpoint.c \
 	src/tsdb/head_chunks.c src/tsdb/head_chunks.h \
 	src/tsdb/head_commit.c \

@@ -3,11 +3,13 @@ BENCHES = tests/bench/bench_grpc tests/bench/bench_chunk tests/bench/bench_wire
 BENCHES += tests/bench/bench_text
 BENCHES += tests/bench/bench_promql
 BENCHES += tests/bench/bench_block
+BENCHES += tests/bench/bench_head
 EXTRA_PROGRAMS += $(BENCHES) tests/bench/load_write
 
 tests_bench_bench_grpc_LDADD = $(GRPC_LIBS)
 tests_bench_bench_block_LDADD = $(TSDB_LIBS)
 tests_bench_bench_chunk_LDADD = $(CHUNK_LIBS)
+tests_bench_bench_head_LDADD = $(TSDB_LIBS)
 tests_bench_bench_wire_LDADD = $(SERIES_LIBS)
 
 tests_bench_bench_promql_LDADD = $(PROMQL_LIBS)
