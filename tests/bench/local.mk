@@ -1,6 +1,7 @@
 # Measurements: built and run by `make bench`, never by `make check`.
 BENCHES = tests/bench/bench_grpc tests/bench/bench_chunk tests/bench/bench_wire
 BENCHES += tests/bench/bench_text
+BENCHES += tests/bench/bench_http
 BENCHES += tests/bench/bench_promql
 BENCHES += tests/bench/bench_block
 BENCHES += tests/bench/bench_head
@@ -8,6 +9,7 @@ EXTRA_PROGRAMS += $(BENCHES) tests/bench/load_write
 
 tests_bench_bench_grpc_LDADD = $(GRPC_LIBS)
 tests_bench_bench_block_LDADD = $(TSDB_LIBS)
+tests_bench_bench_http_LDADD = $(HTTP_LIBS)
 tests_bench_bench_chunk_LDADD = $(CHUNK_LIBS)
 tests_bench_bench_head_LDADD = $(TSDB_LIBS)
 tests_bench_bench_wire_LDADD = $(SERIES_LIBS)

@@ -289,9 +289,9 @@ static void idle_flow(void *arg)
 	struct fixture *f = arg;
 	struct err err;
 	pair_up(f);
-	conn_set_limits(f->a.c, &(struct conn_limits){ .idle_ms = 60 });
-	for (int i = 0; i < 5; i++) {
-		assert_int_equal(co_sleep_ms(30, &err), 0);
+	conn_set_limits(f->a.c, &(struct conn_limits){ .idle_ms = 300 });
+	for (int i = 0; i < 7; i++) {
+		assert_int_equal(co_sleep_ms(50, &err), 0);
 		conn_write(f->b.c, "x", 1);
 	}
 	assert_int_equal(f->a.closes, 0);
