@@ -1,7 +1,7 @@
 /* The *_over_time functions. Source: promql/functions.go. */
 #include "promql/over_time.h"
 
-#include "promql/kahan.h"
+#include "promql/lanes.h"
 #include "promql/rollup.h"
 
 #include <math.h>
@@ -50,20 +50,19 @@ static bool windows_overlap(const struct rollup *r)
 	return r->n.grid.n > 1 && r->m->win.range_ms >= 4 * r->n.grid.step;
 }
 
-static double sum_window(const double *v, size_t n)
+/* Puts a window among those that are computed together. Returns samples computed. */
+static uint64_t lanes_push(struct lanes *l, const struct slide *w, lanes_fn *fn, double *out)
 {
-	struct kahan k = { 0, 0 };
-	for (size_t i = 0; i < n; i++)
-		kahan_add(&k, v[i]);
-	return kahan_sum(k);
-}
-
-static double avg_window(const double *v, size_t n)
-{
-	struct kahan_mean m = { .n = 0 };
-	for (size_t i = 0; i < n; i++)
-		kahan_mean_add(&m, v[i]);
-	return kahan_mean_get(&m);
+	uint64_t work = 0;
+	l->step[l->n] = w->i;
+	l->lo[l->n] = w->lo;
+	l->len[l->n++] = slide_n(w);
+	if (l->n < LANES)
+		return 0;
+	for (unsigned k = 0; k < LANES; k++)
+		work += l->len[k];
+	fn(l, w->s->v, out);
+	return work / LANES;
 }
 
 static int sum_or_avg(struct rollup *r, const struct samples *s, struct row *out, bool avg,
@@ -78,7 +77,8 @@ static int sum_or_avg(struct rollup *r, const struct samples *s, struct row *out
 			prefix = NULL;
 	}
 	struct slide w = slide_begin(r, s);
-	uint64_t work = 0;
+	struct lanes lanes = { 0 };
+	lanes_fn *fn = avg ? lanes_avg : lanes_sum;
 	bool mixed = false;
 	int rc = s->nh ? rollup_hists(r, out, err) : 0;
 	while (!rc && slide_next(&w)) {
@@ -90,12 +90,9 @@ static int sum_or_avg(struct rollup *r, const struct samples *s, struct row *out
 		else if (n && prefix)
 			out->v[w.i] = (prefix[w.hi] - prefix[w.lo]) / (avg ? (double)n : 1);
 		else if (n)
-			out->v[w.i] = avg ? avg_window(s->v + w.lo, n) : sum_window(s->v + w.lo, n);
-		if (!prefix && (work += n + nh) > 100000) {
-			rc = rc ? rc : eval_work(r->n.ev, work, err);
-			work = 0;
-		}
+			rc = eval_work(r->n.ev, lanes_push(&lanes, &w, fn, out->v), err);
 	}
+	fn(&lanes, s->v, out->v);
 	if (mixed)
 		rollup_warn_mixed(r, s);
 	return rc;
@@ -256,41 +253,25 @@ int rollup_ts_max(struct rollup *r, const struct samples *s, struct row *out, st
 
 /* ---- functions of one window's floats ---- */
 
-static double variance(const double *v, size_t n)
-{
-	struct kahan mean = { 0, 0 }, aux = { 0, 0 };
-	double count = 0;
-	for (size_t i = 0; i < n; i++) {
-		count++;
-		double delta = v[i] - (mean.s + mean.c);
-		kahan_add(&mean, delta / count);
-		kahan_add(&aux, delta * (v[i] - (mean.s + mean.c)));
-	}
-	return (aux.s + aux.c) / count;
-}
-
 static int spread(struct rollup *r, const struct samples *s, struct row *out, bool root,
 		  struct err *err)
 {
+	struct lanes lanes = { 0 };
 	bool mixed = false;
-	uint64_t work = 0;
-	for (struct slide w = slide_begin(r, s); slide_next(&w);) {
-		size_t n = slide_n(&w);
-		if (!n)
+	int rc = 0;
+	for (struct slide w = slide_begin(r, s); !rc && slide_next(&w);) {
+		if (!slide_n(&w))
 			continue;
-		double x = variance(s->v + w.lo, n);
-		out->v[w.i] = root ? sqrt(x) : x;
 		mixed |= slide_nh(&w) > 0;
-		if ((work += n) > 100000) {
-			int rc = eval_work(r->n.ev, work, err);
-			if (rc)
-				return rc;
-			work = 0;
-		}
+		rc = eval_work(r->n.ev, lanes_push(&lanes, &w, lanes_variance, out->v), err);
 	}
+	lanes_variance(&lanes, s->v, out->v);
+	for (uint32_t i = 0; i < r->n.grid.n && root; i++)
+		if (!is_absent(out->v[i]))
+			out->v[i] = sqrt(out->v[i]);
 	if (mixed)
 		rollup_info_ignored(r, s);
-	return 0;
+	return rc;
 }
 
 int rollup_stddev(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
