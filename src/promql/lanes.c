@@ -12,12 +12,12 @@ struct welford {
 
 #define KERNEL(name) kernel_##name##_any
 #define KERNEL_ATTR
-#include "promql/lanes_kernel.h"
+#include "promql/lanes_kernel.inc"
 
 #if defined(__x86_64__)
 #define KERNEL(name) kernel_##name##_avx2
 #define KERNEL_ATTR TARGET("avx2")
-#include "promql/lanes_kernel.h"
+#include "promql/lanes_kernel.inc"
 #define CHOOSE(name) (__builtin_cpu_supports("avx2") ? kernel_##name##_avx2 : kernel_##name##_any)
 #else
 #define CHOOSE(name) kernel_##name##_any

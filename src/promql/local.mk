@@ -39,7 +39,7 @@ src_promql_libpromql_a_SOURCES += \
 	src/promql/info.c \
 	src/promql/kahan.h \
 	src/promql/label_fn.c \
-	src/promql/lanes.c src/promql/lanes.h src/promql/lanes_kernel.h \
+	src/promql/lanes.c src/promql/lanes.h src/promql/lanes_kernel.inc \
 	src/promql/limit.c \
 	src/promql/match.c \
 	src/promql/match.h \
