@@ -261,7 +261,6 @@ static void call_main(void *arg)
 	struct grpc_call *c = arg;
 	struct err e = ERR_NONE;
 	fiber_set_budget(&c->budget);
-	fiber_note_arena(&c->arena);
 	fiber_set_deadline(c->deadline_ms);
 	int rv = co_serve(c, &e);
 	call_finish(c, -rv, e.msg);
@@ -621,6 +620,7 @@ int co_grpc_send(struct grpc_call *c, const struct grpc_part *parts, size_t n, s
 	if (rv)
 		return rv;
 	c->n_sent++;
+	fiber_note_arena(&c->arena);
 	grpc_method_sent(c->metrics);
 	c->srv->stats.queued_bytes_peak = MAX(c->srv->stats.queued_bytes_peak, h2_stream_queued(c->st));
 	return 0;

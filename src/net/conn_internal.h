@@ -61,6 +61,7 @@ struct conn {
 	int64_t stall_ms;       /* since when output waits without progress */
 	int64_t linger_until_ms;/* lingering: give up then; 0 while output is still sent */
 	int64_t linger_ms;
+	bool busy_read;         /* the last read brought much: read without a detour */
 	bool opened;            /* `open` was reported */
 	bool connecting;        /* a TCP or Unix connect is under way */
 	bool paused, eof, eof_told;

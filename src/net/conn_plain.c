@@ -32,11 +32,9 @@ static enum conn_io plain_open(struct conn *c, struct err *err)
 	return CONN_IO_DONE;
 }
 
-static enum conn_io plain_read(struct conn *c, size_t max, size_t *ret_n, struct err *err)
+/* What recv's result means; `want` bytes were asked for. */
+static enum conn_io read_result(struct conn *c, ssize_t n, size_t want, size_t *ret_n, struct err *err)
 {
-	char buf[READ_CHUNK];
-	size_t want = MIN(max, sizeof(buf));
-	ssize_t n = recv(c->fd, buf, want, 0);
 	if (n == 0)
 		return CONN_IO_EOF;
 	if (n < 0) {
@@ -45,9 +43,32 @@ static enum conn_io plain_read(struct conn *c, size_t max, size_t *ret_n, struct
 		err_sys(err, errno, "read from %s", c->peer_text);
 		return CONN_IO_ERROR;
 	}
-	CHECK(evbuffer_add(c->in, buf, (size_t)n) == 0);
 	*ret_n += (size_t)n;
+	c->busy_read = (size_t)n >= want / 2;
 	return (size_t)n < want ? CONN_IO_WANT_READ : CONN_IO_DONE;
+}
+
+/* Reads into the buffer's own memory: one copy less, for connections that are busy. */
+static enum conn_io read_in_place(struct conn *c, size_t want, size_t *ret_n, struct err *err)
+{
+	struct evbuffer_iovec v;
+	CHECK(evbuffer_reserve_space(c->in, (ev_ssize_t)want, &v, 1) == 1);
+	ssize_t n = recv(c->fd, v.iov_base, want, 0);
+	v.iov_len = n > 0 ? (size_t)n : 0;
+	CHECK(evbuffer_commit_space(c->in, &v, 1) == 0);
+	return read_result(c, n, want, ret_n, err);
+}
+
+static enum conn_io plain_read(struct conn *c, size_t max, size_t *ret_n, struct err *err)
+{
+	char buf[READ_CHUNK];
+	size_t want = MIN(max, sizeof(buf));
+	if (c->busy_read)
+		return read_in_place(c, want, ret_n, err);
+	ssize_t n = recv(c->fd, buf, want, 0);
+	if (n > 0)
+		CHECK(evbuffer_add(c->in, buf, (size_t)n) == 0);
+	return read_result(c, n, want, ret_n, err);
 }
 
 static enum conn_io plain_write(struct conn *c, size_t *ret_n, struct err *err)
