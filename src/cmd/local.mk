@@ -1,4 +1,4 @@
-# The option reader is an archive of its own, for its tests; the program is in the top Makefile.am.
+# The option reader is an archive of its own, for its tests.
 noinst_LIBRARIES += src/cmd/libcmd.a
 src_cmd_libcmd_a_SOURCES = \
 	src/cmd/common_options.c src/cmd/common_options.h \
@@ -12,3 +12,5 @@ src_cmd_libcmd_a_SOURCES = \
 	src/cmd/receive_options.c src/cmd/receive_options.h
 
 CMD_LIBS = src/cmd/libcmd.a $(LABELS_LIBS) $(TEXT_LIBS) $(BASE_LIBS)
+
+EXTRA_DIST += src/cmd/app.c src/cmd/app.h src/cmd/main.c src/cmd/query.h src/cmd/receive.c src/cmd/receive.h src/cmd/version.c src/cmd/version.h

@@ -1,0 +1,89 @@
+/*
+ * cmd/app.h - what every component needs around it: logger, event loop,
+ * metrics, probes, HTTP and gRPC servers, signals, an orderly end.
+ *
+ * A component's main fiber does its start-up in order, calls app_serve
+ * when it can answer, waits with co_app_wait, and takes itself down again:
+ *
+ *	static int co_query_main(struct app *app, void *options, struct err *err);
+ *	return app_main(&setup, co_query_main, options);
+ */
+#ifndef CMD_APP_H
+#define CMD_APP_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "cmd/common_options.h"
+#include "http/metrics.h"
+#include "http/probe.h"
+
+#include <stdbool.h>
+
+struct grpc_health;
+struct grpc_server;
+struct http_router;
+struct http_server;
+struct metrics_registry;
+struct process_metrics;
+struct reactor;
+struct signal_watch;
+struct tls_ctx;
+struct web_config;
+
+/* How a component's process is set up; the options are borrowed. */
+struct app_setup {
+	const char *component; /* "query", "receive": label and log field */
+	const struct log_options *log;
+	const struct http_options *http;
+	const struct grpc_options *grpc;
+	const struct option_list *warnings; /* of the option parser, to be logged */
+	uint64_t memory_limit_bytes; /* of requests and queries together; 0: none */
+	const char *tenant_header, *default_tenant; /* HTTP metrics by tenant, upper case allowed; NULL: without */
+};
+
+/* A running component. Members are readable. */
+struct app {
+	const struct app_setup *setup;
+	struct logger log;
+	struct reactor *reactor;
+	struct metrics_registry *metrics;
+	struct http_metrics http_metrics;
+	struct probe probe;
+	struct budget memory;        /* parent of the budgets of all requests */
+	struct http_router *router;  /* of the HTTP server; add routes before app_serve */
+	struct http_server *http;    /* listens from app_serve on */
+	struct grpc_server *grpc;    /* likewise; add services before */
+	struct signal_watch *signals;
+
+	/* Private. */
+	char *tenant_header; /* in lower case; NULL without */
+	struct process_metrics *process;
+	struct grpc_health *health;
+	struct tls_ctx *grpc_tls;
+	struct web_config *web; /* --http.config; NULL without */
+};
+
+/* A component's main fiber: starts, waits, stops. 0 is an orderly end. Suspends. */
+typedef int app_fn(struct app *app, void *arg, struct err *err);
+
+/*
+ * Sets everything up, runs co_main in a fiber on a new event loop and returns the process's exit code: 0 after an orderly
+ * end, 1 after an error, which is logged ("preparing <component> command failed" before app_serve ended well,
+ * "<component> command failed" after).
+ */
+int app_main(const struct app_setup *setup, app_fn *co_main, void *arg);
+
+/* Opens the HTTP and gRPC ports. Errors name the address. */
+int app_serve(struct app *app, struct err *err);
+
+/* Waits for SIGINT or SIGTERM. */
+int co_app_wait(struct app *app, struct err *err);
+
+/*
+ * First half of the end: readiness goes, servers stop taking requests and finish those under way within their grace
+ * periods. Cannot be cancelled; a second signal cuts it short.
+ */
+void co_app_drain(struct app *app);
+
+#endif

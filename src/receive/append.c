@@ -1,0 +1,296 @@
+#include "receive/append.h"
+
+#include "base/assert.h"
+#include "labels/labels.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Most labels of a series that are parsed without asking for memory. */
+#define LABELS_INLINE 64
+#define LABELS_MAX 65536
+
+/* Series waiting to be looked up together; each has one float and nothing else. */
+struct pending {
+	size_t n;
+	struct hash128 keys[HEAD_LOOKUP_MAX];
+	struct write_series series[HEAD_LOOKUP_MAX];
+	int64_t t[HEAD_LOOKUP_MAX];
+	double v[HEAD_LOOKUP_MAX];
+};
+
+struct appender {
+	struct head *h;
+	const struct write_reader *r;
+	const struct append_opts *opts;
+	struct append_tally *tally;
+};
+
+/* --- refusing --------------------------------------------------------------------- */
+
+/* A refused series counts by what it carried; an empty one as one. */
+static void refuse(struct append_tally *t, const struct write_series *s, enum append_fault f)
+{
+	uint64_t n = s->n_samples + s->n_histograms;
+	t->faults[f] += n ? n : 1;
+}
+
+static void note_detail(struct append_tally *t, const char *text)
+{
+	if (!t->detail[0])
+		snprintf(t->detail, sizeof(t->detail), "%s", text);
+}
+
+/* Checks labels as upstream's receiver does (labelpb.ValidateLabels). False when refused. */
+static bool check_labels(struct appender *a, struct labels l, const struct write_series *s)
+{
+	static const enum append_fault faults[] = {
+		[LABELS_EMPTY_NAME] = APPEND_EMPTY_LABELS, [LABELS_EMPTY_VALUE] = APPEND_EMPTY_LABELS,
+		[LABELS_UNSORTED] = APPEND_UNSORTED_LABELS, [LABELS_DUPLICATE] = APPEND_DUPLICATE_LABELS,
+		[LABELS_BAD_UTF8] = APPEND_BAD_UTF8,
+	};
+	enum labels_fault f = l.n ? labels_check(l, NULL) : LABELS_EMPTY_NAME;
+	if (f != LABELS_OK)
+		return refuse(a->tally, s, faults[f]), false;
+	if (a->opts->require_name && !labels_has(l, LABEL_METRIC_NAME))
+		return refuse(a->tally, s, APPEND_NO_METRIC_NAME), false;
+	return true;
+}
+
+/* --- finding the series -------------------------------------------------------------- */
+
+/* The series of checked labels, made where it is new; NULL when there may be no more. */
+static struct head_series *get_series(struct appender *a, struct hash128 key, struct labels l,
+				      const struct write_series *s, struct err *err, int *rc)
+{
+	struct head_series *hs = NULL;
+	struct head_stats st;
+	*rc = 0;
+	if (a->opts->max_series) {
+		head_stats(a->h, &st);
+		head_lookup(a->h, &key, 1, &hs);
+		if (!hs && st.series >= a->opts->max_series)
+			return refuse(a->tally, s, APPEND_SERIES_LIMIT), NULL;
+	}
+	if (hs)
+		return hs;
+	int got = head_series_get(a->h, key, l, &hs, NULL, err);
+	if (got == 0)
+		return hs;
+	if (got == -ERR_UNAVAILABLE)
+		a->tally->results[HEAD_UNAVAILABLE] += s->n_samples + s->n_histograms;
+	else if (got == -ERR_RESOURCE_EXHAUSTED)
+		refuse(a->tally, s, APPEND_SERIES_LIMIT);
+	else
+		*rc = got;
+	return NULL;
+}
+
+/* Parses the labels of a series that was not found by its bytes, and finds or makes it. */
+static struct head_series *parse_series(struct appender *a, const struct write_series *s, struct err *err, int *rc)
+{
+	struct label few[LABELS_INLINE], *p = few;
+	struct arena arena;
+	struct strbuf scratch = { 0 };
+	struct head_series *hs = NULL;
+	*rc = 0;
+	arena_init(&arena, a->r->budget);
+	if (s->n_labels > LABELS_MAX) {
+		refuse(a->tally, s, APPEND_EMPTY_LABELS);
+		note_detail(a->tally, "too many labels");
+		return NULL;
+	}
+	if (s->n_labels > LABELS_INLINE && !(p = arena_array(&arena, s->n_labels, sizeof(*p))))
+		*rc = arena_err(&arena, err);
+	if (*rc == 0) {
+		write_series_labels(a->r, s, p);
+		struct labels l = { p, s->n_labels };
+		/* Labels of 2.0 have no order on the wire that means anything; of 1.0 they must be sorted. */
+		if (a->r->kind == WRITE_V2)
+			label_sort(p, s->n_labels);
+		if (check_labels(a, l, s))
+			hs = get_series(a, head_key(l, &scratch), l, s, err, rc);
+	}
+	strbuf_fini(&scratch);
+	arena_fini(&arena);
+	return hs;
+}
+
+/* --- appending ------------------------------------------------------------------------ */
+
+static void count(struct append_tally *t, enum head_result r, uint64_t *stored)
+{
+	t->results[r]++;
+	*stored += head_result_ok(r);
+}
+
+static void append_exemplars(struct appender *a, struct head_series *hs, const struct write_series *s)
+{
+	for (size_t i = 0; i < s->n_exemplars; i++) {
+		const struct write_exemplar *e = &s->exemplars[i];
+		if (e->fault) {
+			a->tally->faults[APPEND_BAD_REFERENCE]++;
+			note_detail(a->tally, e->fault);
+			continue;
+		}
+		count(a->tally, head_append_exemplar(a->h, hs, e->t, e->value, e->labels), &a->tally->exemplars);
+	}
+}
+
+static void append_all(struct appender *a, struct head_series *hs, const struct write_series *s)
+{
+	for (size_t i = 0; i < s->n_samples; i++)
+		count(a->tally, head_append(a->h, hs, s->t[i], s->v[i]), &a->tally->samples);
+	for (size_t i = 0; i < s->n_histograms; i++) {
+		struct err why = ERR_NONE;
+		enum head_result r = head_append_hist(a->h, hs, s->histograms[i].t, &s->histograms[i].h, &why);
+		count(a->tally, r, &a->tally->histograms);
+		if (r == HEAD_BAD_HISTOGRAM)
+			note_detail(a->tally, why.msg);
+	}
+	append_exemplars(a, hs, s);
+}
+
+/* Looks up the waiting series together and appends their samples. */
+static int flush(struct appender *a, struct pending *p, struct err *err)
+{
+	struct head_series *found[HEAD_LOOKUP_MAX];
+	if (p->n == 0)
+		return 0;
+	head_lookup(a->h, p->keys, p->n, found);
+	for (size_t i = 0; i < p->n; i++) {
+		int rc = 0;
+		if (!found[i])
+			found[i] = parse_series(a, &p->series[i], err, &rc);
+		if (rc != 0)
+			return rc;
+		if (found[i])
+			count(a->tally, head_append(a->h, found[i], p->t[i], p->v[i]), &a->tally->samples);
+	}
+	p->n = 0;
+	return 0;
+}
+
+/* Whether a series is of the usual kind: bytes that name it, one float, nothing else. */
+static bool is_plain(const struct write_series *s)
+{
+	return s->raw_whole && s->n_samples == 1 && !s->n_histograms && !s->n_exemplars;
+}
+
+static void put_off(struct pending *p, const struct write_series *s)
+{
+	size_t i = p->n++;
+	p->keys[i] = hash_bytes128(s->raw_labels.p, s->raw_labels.n);
+	p->series[i] = *s;
+	p->t[i] = s->t[0];
+	p->v[i] = s->v[0];
+}
+
+static int append_unusual(struct appender *a, const struct write_series *s, struct err *err)
+{
+	struct head_series *hs = NULL;
+	int rc = 0;
+	if (s->fault) {
+		refuse(a->tally, s, APPEND_BAD_REFERENCE);
+		note_detail(a->tally, s->fault);
+		return 0;
+	}
+	if (s->raw_whole) {
+		struct hash128 key = hash_bytes128(s->raw_labels.p, s->raw_labels.n);
+		head_lookup(a->h, &key, 1, &hs);
+	}
+	if (!hs)
+		hs = parse_series(a, s, err, &rc);
+	if (hs)
+		append_all(a, hs, s);
+	return rc;
+}
+
+int append_body(struct head *h, struct write_reader *r, const struct append_opts *opts,
+		struct append_tally *tally, struct err *err)
+{
+	struct appender a = { h, r, opts, tally };
+	struct pending p;
+	struct write_series s;
+	p.n = 0;
+	int rc;
+	while ((rc = write_reader_next(r, &s, err)) > 0) {
+		if (is_plain(&s)) {
+			put_off(&p, &s);
+			rc = p.n == HEAD_LOOKUP_MAX ? flush(&a, &p, err) : 0;
+		} else {
+			rc = append_unusual(&a, &s, err);
+		}
+		if (rc != 0)
+			return rc;
+	}
+	return rc < 0 ? rc : flush(&a, &p, err);
+}
+
+int append_series(struct head *h, struct labels labels, const struct write_series *s, const struct append_opts *opts,
+		  struct append_tally *tally, struct err *err)
+{
+	struct appender a = { h, NULL, opts, tally };
+	struct strbuf scratch = { 0 };
+	int rc = 0;
+	if (check_labels(&a, labels, s)) {
+		struct head_series *hs = get_series(&a, head_key(labels, &scratch), labels, s, err, &rc);
+		if (hs)
+			append_all(&a, hs, s);
+	}
+	strbuf_fini(&scratch);
+	return rc;
+}
+
+/* --- the answer --------------------------------------------------------------------------- */
+
+static const struct {
+	const char *what, *text;
+	enum append_answer answer;
+} fault_texts[APPEND_FAULTS] = {
+	[APPEND_EMPTY_LABELS] = { "series", "label set contains a label with empty name or value", APPEND_CONFLICT },
+	[APPEND_UNSORTED_LABELS] = { "series", "out of order labels", APPEND_CONFLICT },
+	[APPEND_DUPLICATE_LABELS] = { "series", "label set contains multiple labels with the same name", APPEND_CONFLICT },
+	[APPEND_BAD_UTF8] = { "series", "label names and values must be UTF-8", APPEND_BAD },
+	[APPEND_NO_METRIC_NAME] = { "series", "metric name is missing", APPEND_BAD },
+	[APPEND_BAD_REFERENCE] = { "series", "invalid reference to a symbol", APPEND_BAD },
+	[APPEND_SERIES_LIMIT] = { "series", "active series limit reached", APPEND_LIMITED },
+};
+
+/* What a result other than success calls for. */
+static enum append_answer answer_of(enum head_result r)
+{
+	if (head_result_ok(r))
+		return APPEND_DONE;
+	if (r == HEAD_UNAVAILABLE)
+		return APPEND_UNAVAILABLE;
+	return r == HEAD_BAD_HISTOGRAM || r == HEAD_EXEMPLAR_TOO_LONG ? APPEND_BAD : APPEND_CONFLICT;
+}
+
+static void add_line(struct strbuf *b, uint64_t n, const char *what, const char *text, const char *detail)
+{
+	strbuf_printf(b, "%sadd %llu %s: %s", b->n ? "; " : "", (unsigned long long)n, what, text);
+	if (detail[0])
+		strbuf_printf(b, " (%s)", detail);
+}
+
+enum append_answer append_outcome(const struct append_tally *t, struct strbuf *text)
+{
+	enum append_answer worst = APPEND_DONE;
+	for (int r = 0; r < HEAD_RESULTS; r++) {
+		enum append_answer a = t->results[r] ? answer_of((enum head_result)r) : APPEND_DONE;
+		if (a == APPEND_DONE)
+			continue;
+		worst = MAX(worst, a);
+		add_line(text, t->results[r], "samples", head_result_text((enum head_result)r),
+			 a == APPEND_BAD ? t->detail : "");
+	}
+	for (int f = 0; f < APPEND_FAULTS; f++) {
+		if (!t->faults[f])
+			continue;
+		worst = MAX(worst, fault_texts[f].answer);
+		add_line(text, t->faults[f], fault_texts[f].what, fault_texts[f].text,
+			 f == APPEND_BAD_REFERENCE ? t->detail : "");
+	}
+	return worst;
+}

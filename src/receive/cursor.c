@@ -1,0 +1,227 @@
+#include "receive/cursor.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/vec.h"
+#include "loop/fiber.h"
+#include "series/shard.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A series that is to come: its number in the head and its labels as they will be shown. */
+struct upcoming {
+	uint32_t id;
+	struct labels labels;
+};
+
+struct cursor {
+	struct series_cursor base;
+	struct cursor_query q;
+	struct cursor_count *count;
+	struct head_reader *reader;
+	struct arena arena;  /* of the selection */
+	struct arena series; /* of the series given out since `epoch` */
+	uint64_t epoch;
+	struct upcoming *up;
+	size_t n, next;
+	VEC(struct series_chunk) chunks;
+};
+
+int receive_match_external(struct labels external, struct matcher *const *m, size_t n, struct arena *a,
+			   struct matcher ***ret, size_t *ret_n, bool *ret_match, struct err *err)
+{
+	*ret_match = true;
+	*ret_n = 0;
+	*ret = arena_array(a, n, sizeof(**ret));
+	if (!*ret)
+		return arena_err(a, err);
+	for (size_t i = 0; i < n; i++) {
+		if (!labels_has(external, m[i]->name))
+			(*ret)[(*ret_n)++] = m[i];
+		else if (!matcher_matches(m[i], labels_get(external, m[i]->name)))
+			*ret_match = false;
+	}
+	return 0;
+}
+
+/* --- labels as they are shown -------------------------------------------------------------- */
+
+static bool left_out(const struct cursor_query *q, struct str name)
+{
+	for (size_t i = 0; i < q->without.n; i++)
+		if (str_eq(q->without.p[i], name))
+			return true;
+	return false;
+}
+
+/* Merges a series' labels with the external ones, which win, and leaves out what is not wanted. */
+static int shown_labels(struct cursor *c, struct labels own, struct labels *ret, struct err *err)
+{
+	struct labels ext = c->q.external;
+	struct label *p = arena_alloc(&c->arena, (own.n + ext.n) * sizeof(*p));
+	if (!p)
+		return arena_err(&c->arena, err);
+	size_t i = 0, j = 0, n = 0;
+	while (i < own.n || j < ext.n) {
+		int d = i == own.n ? 1 : j == ext.n ? -1 : str_cmp(own.p[i].name, ext.p[j].name);
+		const struct label *l = d < 0 ? &own.p[i] : &ext.p[j];
+		i += d <= 0;
+		j += d >= 0;
+		if (!left_out(&c->q, l->name))
+			p[n++] = *l;
+	}
+	*ret = (struct labels){ p, n };
+	return 0;
+}
+
+static int by_labels(const void *a, const void *b)
+{
+	const struct upcoming *x = a, *y = b;
+	int d = labels_cmp(x->labels, y->labels);
+	return d != 0 ? d : (x->id > y->id) - (x->id < y->id);
+}
+
+/* --- opening --------------------------------------------------------------------------------- */
+
+/* Hook of the head: lets others run. Suspends. */
+static int checkpoint(void *arg, struct err *err)
+{
+	return co_checkpoint(err);
+}
+
+/* Fills c->up from the ids, in order. Suspends. */
+static int list_series(struct cursor *c, const uint32_t *ids, size_t n, struct err *err)
+{
+	bool sorted = true;
+	c->up = arena_alloc(&c->arena, n * sizeof(*c->up));
+	if (!c->up)
+		return arena_err(&c->arena, err);
+	for (size_t i = 0; i < n; i++) {
+		struct head_view v;
+		struct arena_mark m = arena_mark(&c->series);
+		int rc = i % 1024 == 0 ? co_checkpoint(err) : 0;
+		if (rc == 0)
+			rc = head_reader_series(c->reader, ids[i], false, &c->series, &v, err);
+		struct upcoming *u = &c->up[c->n];
+		if (rc > 0) {
+			u->id = ids[i];
+			rc = shown_labels(c, v.labels, &u->labels, err);
+			if (rc == 0 && shard_matches(c->q.shard, u->labels)) {
+				sorted = sorted && (c->n == 0 || by_labels(u - 1, u) < 0);
+				c->n++;
+			}
+		}
+		arena_rewind(&c->series, m);
+		if (rc < 0)
+			return rc;
+	}
+	/* External labels and left-out ones can change the order that the head gives. */
+	if (!sorted)
+		qsort(c->up, c->n, sizeof(*c->up), by_labels);
+	return 0;
+}
+
+/* --- pulling ---------------------------------------------------------------------------------- */
+
+/* Adds the chunks of one series of the head. 1 when there were any. */
+static int add_chunks(struct cursor *c, uint32_t id, struct err *err)
+{
+	struct head_view v;
+	int rc = head_reader_series(c->reader, id, true, &c->series, &v, err);
+	if (rc <= 0)
+		return rc;
+	for (size_t i = 0; i < v.n_chunks; i++) {
+		struct series_chunk *k = vec_push(&c->chunks);
+		*k = (struct series_chunk){ .mint = v.chunks[i].mint, .maxt = v.chunks[i].maxt };
+		k->part[SERIES_RAW].chunk = v.chunks[i].chunk;
+		if (!c->q.skip_chunks)
+			k->part[SERIES_RAW].hash = hash_xx64(v.chunks[i].chunk.data.p, v.chunks[i].chunk.data.n);
+	}
+	return v.n_chunks > 0;
+}
+
+static int by_mint(const void *a, const void *b)
+{
+	return series_chunk_cmp(a, b);
+}
+
+static int check_limits(const struct cursor *c, struct err *err)
+{
+	const struct cursor_count *k = c->count;
+	if (k->max_series && k->series > k->max_series)
+		return err_set(err, ERR_RESOURCE_EXHAUSTED, "limit %llu violated (got %llu): series",
+			       (unsigned long long)k->max_series, (unsigned long long)k->series);
+	if (k->max_chunks && k->chunks > k->max_chunks)
+		return err_set(err, ERR_RESOURCE_EXHAUSTED, "limit %llu violated (got %llu): chunks",
+			       (unsigned long long)k->max_chunks, (unsigned long long)k->chunks);
+	return 0;
+}
+
+/* Lets go of what was handed out before the owner's last flush. */
+static void release(struct cursor *c)
+{
+	if (c->epoch == c->count->epoch)
+		return;
+	c->epoch = c->count->epoch;
+	arena_fini(&c->series);
+}
+
+static int co_next(struct series_cursor *base, struct series *ret, struct err *err)
+{
+	struct cursor *c = (struct cursor *)base;
+	while (c->next < c->n) {
+		int rc = c->next % 256 == 0 ? co_checkpoint(err) : 0;
+		release(c);
+		c->chunks.n = 0;
+		struct upcoming *u = &c->up[c->next];
+		/* Series that differ only in labels left out are one. */
+		do
+			rc = rc < 0 ? rc : add_chunks(c, c->up[c->next++].id, err);
+		while (rc >= 0 && c->next < c->n && labels_eq(u->labels, c->up[c->next].labels));
+		if (rc < 0)
+			return rc;
+		if (c->chunks.n == 0)
+			continue;
+		if (c->chunks.n > 1)
+			qsort(c->chunks.p, c->chunks.n, sizeof(*c->chunks.p), by_mint);
+		c->count->series++;
+		c->count->chunks += c->q.skip_chunks ? 0 : c->chunks.n;
+		rc = check_limits(c, err);
+		*ret = (struct series){ u->labels, c->chunks.p, c->q.skip_chunks ? 0 : c->chunks.n };
+		return rc != 0 ? rc : 1;
+	}
+	return 0;
+}
+
+static void close_cursor(struct series_cursor *base)
+{
+	struct cursor *c = (struct cursor *)base;
+	head_reader_close(c->reader);
+	vec_fini(&c->chunks);
+	arena_fini(&c->series);
+	arena_fini(&c->arena);
+	free(c);
+}
+
+int co_receive_cursor_open(struct series_cursor **ret, struct receive_db *db, const struct cursor_query *q,
+			   struct cursor_count *count, struct budget *budget, struct err *err)
+{
+	struct cursor *c = xcalloc(1, sizeof(*c));
+	*c = (struct cursor){ .base = { co_next, close_cursor }, .q = *q, .count = count };
+	arena_init(&c->arena, budget);
+	arena_init(&c->series, budget);
+	c->reader = head_reader_open(receive_db_head(db), q->mint, q->maxt);
+	head_reader_set_checkpoint(c->reader, checkpoint, NULL);
+	uint32_t *ids;
+	size_t n = 0;
+	int rc = head_reader_select(c->reader, q->matchers, q->n_matchers, true, &c->arena, &ids, &n, err);
+	if (rc == 0)
+		rc = list_series(c, ids, n, err);
+	if (rc != 0) {
+		close_cursor(&c->base);
+		return rc;
+	}
+	*ret = &c->base;
+	return 0;
+}

@@ -1,0 +1,84 @@
+/*
+ * receive/db.h - the TSDB of one tenant, kept alive by fibers.
+ *
+ * Appends go to the head at once; a request is acknowledged after a commit
+ * that began after its appends has ended well (group commit: one write, and
+ * with WAL_SYNC_ALWAYS one fdatasync, for all requests of a turn and those that come while the
+ * commit before is under way). Cutting blocks, checkpoints and
+ * retention run beside, in child processes and offload threads.
+ */
+#ifndef RECEIVE_DB_H
+#define RECEIVE_DB_H
+
+#include "base/err.h"
+#include "base/log.h"
+#include "labels/labels.h"
+#include "tsdb/head.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct reactor;
+struct receive_db;
+
+/* When acknowledged samples are on stable storage. */
+enum wal_sync {
+	WAL_SYNC_ALWAYS,   /* before the acknowledgement */
+	WAL_SYNC_INTERVAL, /* at most an interval after it */
+	WAL_SYNC_NEVER,    /* when the kernel likes, as upstream */
+};
+
+/* --tsdb.wal-sync. */
+struct wal_sync_policy {
+	enum wal_sync when;
+	int64_t interval_ms; /* for WAL_SYNC_INTERVAL */
+};
+
+/* Reads "always", "never" or "interval:<duration>"; INVALID_ARGUMENT says what would be right. */
+int wal_sync_parse(const char *s, struct wal_sync_policy *ret, struct err *err);
+
+/* What all tenants' TSDBs have in common. Borrowed, outlives them. */
+struct receive_db_config {
+	struct reactor *reactor;
+	struct logger *log;
+	struct head_config head; /* dir and symtab are set per tenant */
+	struct wal_sync_policy sync;
+	int64_t retention_ms;     /* of local blocks; 0: for ever */
+	uint64_t retention_bytes; /* of local blocks; 0: no limit */
+};
+
+/*
+ * Opens (or makes) the TSDB in `dir` and replays its log, on an offload
+ * thread. `tenant` and `external` (the labels that all its series get) are copied. Suspends.
+ */
+int co_receive_db_open(struct receive_db **ret, const struct receive_db_config *cfg, struct str tenant,
+		       const char *dir, struct labels external, struct err *err);
+
+/* Commits what is staged, ends the background work and closes. Suspends; cannot be cancelled. */
+void co_receive_db_close(struct receive_db *db);
+
+/* The tenant's name, a C string. */
+const char *receive_db_tenant(const struct receive_db *db);
+
+/* The external labels, sorted. */
+struct labels receive_db_external(const struct receive_db *db);
+
+/* The head; for reading and appending by the caller in the loop. */
+struct head *receive_db_head(struct receive_db *db);
+
+/*
+ * Waits until everything appended before the call is as safe as the policy
+ * demands. UNAVAILABLE when the disk refuses: the request is to be sent again. Suspends.
+ */
+int co_receive_db_commit(struct receive_db *db, struct err *err);
+
+/* Runs what is due: writes closed chunks, cuts blocks, checkpoints, applies retention. Called now and then by the owner's fiber. Suspends. */
+int co_receive_db_maintain(struct receive_db *db, struct err *err);
+
+/* Wall clock of the last append, for pruning; starts at opening. */
+int64_t receive_db_last_append_ms(const struct receive_db *db);
+
+/* Notes an append now. */
+void receive_db_touch(struct receive_db *db);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * receive/metrics.h - what upstream's dashboards and alerts know of receive.
+ */
+#ifndef RECEIVE_METRICS_H
+#define RECEIVE_METRICS_H
+
+#include "base/str.h"
+
+#include <stdint.h>
+
+struct metrics_registry;
+struct metrics_vec;
+struct receive_dbs;
+struct counter;
+struct gauge;
+
+/* Handles. A plain value of its component. */
+struct receive_metrics {
+	struct metrics_vec *write_timeseries, *write_samples; /* histograms by code and tenant */
+	struct metrics_vec *limited;                          /* requests refused by the active series limit, by tenant */
+	struct gauge *pending;                                /* write requests being served */
+	struct counter *limits_reloads, *limits_reload_errors;
+	struct receive_dbs *dbs;
+	struct metrics_vec *tsdb[16]; /* gauges by tenant, refreshed at exposition */
+};
+
+/* Registers everything; the figures of the TSDBs in `dbs` are read at exposition. `m` must stay where it is. */
+void receive_metrics_init(struct receive_metrics *m, struct metrics_registry *reg, struct receive_dbs *dbs);
+
+/* Stops reading `dbs`. */
+void receive_metrics_fini(struct receive_metrics *m, struct metrics_registry *reg);
+
+/* Counts an answered write request. */
+void receive_metrics_write(struct receive_metrics *m, int status, struct str tenant, uint64_t series, uint64_t samples);
+
+#endif

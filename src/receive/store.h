@@ -1,0 +1,14 @@
+/*
+ * receive/store.h - the gRPC services of receive over all tenants: Store,
+ * WriteableStore, Info.
+ */
+#ifndef RECEIVE_STORE_H
+#define RECEIVE_STORE_H
+
+struct grpc_server;
+struct receive;
+
+/* Adds the services' methods. */
+void receive_store_add(struct receive *r, struct grpc_server *s);
+
+#endif

@@ -1,0 +1,228 @@
+"""Helpers of the end-to-end tests: processes, ports, waiting, HTTP, snappy and remote write by hand.
+
+A test is a script that imports this, exits 0 for passed, 77 for skipped (a program that it needs is missing).
+Everything runs on loopback; processes are ended, by pid, when the test ends.
+"""
+import atexit
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+SRC = pathlib.Path(os.environ.get("srcdir", pathlib.Path(__file__).resolve().parents[2]))
+BUILD = pathlib.Path(os.environ.get("builddir", SRC))
+THANOS = BUILD / "thanos"
+
+_processes = []
+_scratch = tempfile.mkdtemp(prefix="thanos-e2e-")
+
+
+def _clean_up():
+    for process in reversed(_processes):
+        process.stop()
+    shutil.rmtree(_scratch, ignore_errors=True)
+
+
+atexit.register(_clean_up)
+
+
+def skip(why):
+    print("SKIP:", why)
+    sys.exit(77)
+
+
+def need(*programs):
+    for program in programs:
+        if not shutil.which(program):
+            skip(f"{program} is not installed")
+
+
+def scratch(name):
+    path = pathlib.Path(_scratch) / name
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Process:
+    """A child process with its output in a file; shown when a test fails."""
+
+    def __init__(self, name, *argv, env=None):
+        self.name = name
+        self.log = scratch("logs") / f"{name}-{len(_processes)}.log"
+        with open(self.log, "wb") as out:
+            self.popen = subprocess.Popen([str(a) for a in argv], stdout=out, stderr=out, stdin=subprocess.DEVNULL,
+                                          env=dict(os.environ, **(env or {})))
+        _processes.append(self)
+
+    def alive(self):
+        return self.popen.poll() is None
+
+    def stop(self, sig=signal.SIGTERM, timeout=30):
+        if self.alive():
+            self.popen.send_signal(sig)
+            try:
+                self.popen.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self.popen.kill()
+                self.popen.wait()
+        return self.popen.returncode
+
+    def kill(self):
+        self.stop(signal.SIGKILL)
+
+    def tail(self, lines=40):
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def fail(why):
+    print("FAIL:", why)
+    for process in _processes:
+        print(f"--- {process.name} (exit code {process.popen.poll()})")
+        print(process.tail())
+    sys.exit(1)
+
+
+def check(condition, why):
+    if not condition:
+        fail(why)
+
+
+def http(url, data=None, headers=None, method=None, timeout=30):
+    """(status, headers, body) of a request; never raises for a status."""
+    request = urllib.request.Request(url, data=data, headers=headers or {}, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as response:
+            return response.status, response.headers, response.read()
+    except urllib.error.HTTPError as e:
+        return e.code, e.headers, e.read()
+
+
+def wait_http(url, process=None, timeout=30):
+    """Until the URL answers 200."""
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        try:
+            if http(url, timeout=2)[0] == 200:
+                return
+        except (OSError, urllib.error.URLError):
+            pass
+        if process and not process.alive():
+            fail(f"{process.name} ended while waiting for {url}")
+        time.sleep(0.05)
+    fail(f"{url} did not answer in {timeout} s")
+
+
+def api(base, path, **params):
+    """The decoded answer of a Prometheus API call; lists become repeated parameters."""
+    pairs = [(k.rstrip("_"), v) for k, vs in params.items() for v in (vs if isinstance(vs, list) else [vs])]
+    status, _, body = http(f"{base}{path}?{urllib.parse.urlencode(pairs)}")
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        fail(f"{path}: status {status}, not JSON: {body[:300]!r}")
+    answer["http_status"] = status
+    return answer
+
+
+class Receive:
+    """thanos receive on ports of its own."""
+
+    def __init__(self, name="receive", path=None, *flags, start=True):
+        self.name, self.flags = name, flags
+        self.path = path or scratch(f"{name}-data")
+        self.http, self.grpc, self.write = free_port(), free_port(), free_port()
+        self.base = f"http://127.0.0.1:{self.http}"
+        self.write_url = f"http://127.0.0.1:{self.write}/api/v1/receive"
+        if start:
+            self.start()
+
+    def start(self, wait=True):
+        self.process = Process(self.name, THANOS, "receive", f"--tsdb.path={self.path}", f'--label=receive="{self.name}"',
+                               f"--http-address=127.0.0.1:{self.http}", f"--grpc-address=127.0.0.1:{self.grpc}",
+                               f"--remote-write.address=127.0.0.1:{self.write}", *self.flags)
+        if wait:
+            wait_http(f"{self.base}/-/ready", self.process, 60)
+
+
+class Query:
+    """thanos query over Store API addresses."""
+
+    def __init__(self, *endpoints, flags=()):
+        self.http, self.grpc = free_port(), free_port()
+        self.base = f"http://127.0.0.1:{self.http}"
+        self.process = Process("query", THANOS, "query", f"--http-address=127.0.0.1:{self.http}",
+                               f"--grpc-address=127.0.0.1:{self.grpc}", *[f"--endpoint={e}" for e in endpoints], *flags)
+        wait_http(f"{self.base}/-/ready", self.process)
+
+    def wait_stores(self, n, timeout=20):
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            stores = api(self.base, "/api/v1/stores").get("data") or {}
+            if sum(1 for group in stores.values() for s in group if not s.get("lastError")) >= n:
+                return
+            time.sleep(0.1)
+        fail(f"query did not see {n} stores")
+
+
+# --- remote write 1.0 by hand ---------------------------------------------------------------
+
+def varint(n):
+    n &= (1 << 64) - 1
+    out = bytearray()
+    while n > 0x7F:
+        out.append(n & 0x7F | 0x80)
+        n >>= 7
+    out.append(n)
+    return bytes(out)
+
+
+def field(number, payload):
+    return varint(number << 3 | 2) + varint(len(payload)) + payload
+
+
+def series(labels, samples):
+    """A TimeSeries: labels as a dict, samples as (value, ms) pairs."""
+    out = b"".join(field(1, field(1, k.encode()) + field(2, v.encode())) for k, v in sorted(labels.items()))
+    for value, t in samples:
+        out += field(2, b"\x09" + struct.pack("<d", value) + b"\x10" + varint(t))
+    return out
+
+
+def write_request(*all_series):
+    return b"".join(field(1, s) for s in all_series)
+
+
+def snappy(data):
+    """The snappy block format with literals only: valid, if not small."""
+    out = bytearray(varint(len(data)))
+    for at in range(0, len(data), 65536):
+        piece = data[at:at + 65536]
+        n = len(piece) - 1
+        out += bytes([n << 2]) if n < 60 else bytes([61 << 2]) + struct.pack("<H", n)
+        out += piece
+    return bytes(out)
+
+
+def remote_write(url, body, **headers):
+    """(status, text) of a remote write request with an uncompressed protobuf body."""
+    h = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy",
+         "X-Prometheus-Remote-Write-Version": "0.1.0"}
+    h.update({k.replace("_", "-"): v for k, v in headers.items()})
+    status, _, text = http(url, snappy(body), h)
+    return status, text.decode(errors="replace")
