@@ -18,6 +18,9 @@ tests_bench_bench_promql_LDADD = $(PROMQL_LIBS)
 tests_bench_load_write_LDADD = $(CODEC_LIBS) -lpthread
 tests_bench_bench_text_LDADD = $(CODEC_LIBS) $(METRICS_LIBS) -lm
 
+EXTRA_DIST += tests/bench/ingest
+
 .PHONY: bench
-bench: $(BENCHES)
+bench: $(BENCHES) thanos$(EXEEXT) tests/bench/load_write
 	@for b in $(BENCHES); do echo "== $$b"; ./$$b || exit 1; done
+	@echo "== ingest, against prometheus"; builddir=. $(srcdir)/tests/bench/ingest && builddir=. $(srcdir)/tests/bench/ingest --sync --pairs 1
