@@ -218,9 +218,12 @@ static int fold_hists(struct fold *f, struct agg_group *g, const struct row *r, 
 	for (uint32_t i = 0; i < n; i++) {
 		if (!r->h[i])
 			continue;
+		struct arena *scratch = node_scratch(&f->g.n);
+		if (!scratch)
+			return eval_oom(f->g.n.ev, err);
 		bool mixed_before = g->acc[i] && fhist_acc_mixed(g->acc[i]);
 		int rc = fhist_acc_add(&g->acc[i], r->h[i], f->g.op == PROMQL_AGG_AVG,
-				       &f->g.arena, err);
+				       &f->g.arena, scratch, err);
 		if (rc)
 			return rc;
 		if (!mixed_before && fhist_acc_mixed(g->acc[i]))

@@ -247,6 +247,7 @@ static void close_nodes(struct eval *ev)
 		if (n->ops->close)
 			n->ops->close(n);
 		arena_fini(&n->tmp);
+		arena_fini(&n->scratch);
 	}
 }
 

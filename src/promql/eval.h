@@ -77,6 +77,8 @@ struct node {
 	struct grid grid;
 	struct node *next;   /* eval.first list */
 	struct arena tmp;    /* of the current row */
+	struct arena scratch; /* of the current step, see node_scratch */
+	struct arena_mark scratch_mark;
 	double *v;           /* grid.n, for the node's own rows */
 	const struct histogram **h; /* grid.n once used, see node_hists */
 	bool h_dirty;
@@ -144,6 +146,9 @@ static inline void node_rewind(struct node *n)
 	if (n->tmp.bytes)
 		arena_fini(&n->tmp);
 }
+
+/* An empty arena for the work on one step; what was in it before is gone. NULL over budget. */
+struct arena *node_scratch(struct node *n);
 
 /* Room for `n` labels in the node's own buffer; NULL over budget. */
 struct label *node_labels(struct node *n, size_t count);

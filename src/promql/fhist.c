@@ -277,34 +277,57 @@ static void add_to(double *s, double *c, double x, bool kahan)
 	*c = k.c;
 }
 
-/* Adds the buckets of b; those at or below the zero bucket are in it already. */
-static int side_add(struct fh_side *s, const struct fh_side *b, bool subtract, bool kahan,
-		    double threshold, int32_t schema, struct arena *a, struct err *err)
+/* Buckets of b from index *j on that s has too; true when that is all of them. */
+static bool side_covers(const struct fh_side *s, const struct fh_side *b, uint32_t j)
+{
+	for (uint32_t i = 0; j < b->n; j++) {
+		while (i < s->n && s->idx[i] < b->idx[j])
+			i++;
+		if (i == s->n || s->idx[i] != b->idx[j])
+			return false;
+	}
+	return true;
+}
+
+/* Makes room in s for the buckets of b from j on, with count 0 where they are new. */
+static int side_widen(struct fh_side *s, const struct fh_side *b, uint32_t j, struct arena *a,
+		      struct err *err)
 {
 	struct fh_side out;
-	uint32_t i = 0, j = 0;
-	if (schema != HIST_SCHEMA_CUSTOM)
-		while (j < b->n && fhist_bound(b->idx[j], schema) <= threshold)
-			j++;
-	int rc = side_reserve(&out, s->n + b->n, a, err);
+	uint32_t i = 0;
+	int rc = side_reserve(&out, s->n + b->n - j, a, err);
 	if (rc)
 		return rc;
 	out.n = 0;
 	while (i < s->n || j < b->n) {
 		bool from_b = i >= s->n || (j < b->n && b->idx[j] < s->idx[i]);
-		bool both = !from_b && j < b->n && b->idx[j] == s->idx[i];
 		uint32_t k = out.n++;
 		out.idx[k] = from_b ? b->idx[j] : s->idx[i];
 		out.count[k] = from_b ? 0 : s->count[i];
 		out.comp[k] = from_b ? 0 : s->comp[i];
-		if (from_b)
-			out.count[k] = subtract ? -b->count[j] : b->count[j];
-		else if (both)
-			add_to(&out.count[k], &out.comp[k], subtract ? -b->count[j] : b->count[j], kahan);
+		j += j < b->n && b->idx[j] == out.idx[k];
 		i += !from_b;
-		j += from_b || both;
 	}
 	*s = out;
+	return 0;
+}
+
+/* Adds the buckets of b; those at or below the zero bucket are in it already. */
+static int side_add(struct fh_side *s, const struct fh_side *b, bool subtract, bool kahan,
+		    double threshold, int32_t schema, struct arena *a, struct err *err)
+{
+	uint32_t i = 0, j = 0;
+	if (schema != HIST_SCHEMA_CUSTOM)
+		while (j < b->n && fhist_bound(b->idx[j], schema) <= threshold)
+			j++;
+	int rc = side_covers(s, b, j) ? 0 : side_widen(s, b, j, a, err);
+	if (rc)
+		return rc;
+	for (; j < b->n; j++) {
+		while (s->idx[i] < b->idx[j])
+			i++;
+		add_to(&s->count[i], &s->comp[i], subtract ? -b->count[j] : b->count[j], kahan);
+	}
 	return 0;
 }
 
@@ -356,18 +379,13 @@ static int fh_clone(struct fh *d, const struct fh *b, struct arena *a, struct er
 	return 0;
 }
 
-int fh_add(struct fh *f, const struct fh *b_in, bool subtract, bool kahan, struct arena *a,
+int fh_add(struct fh *f, struct fh *b, bool subtract, bool kahan, struct arena *a,
 	   struct fhist_flags *flags, struct err *err)
 {
-	struct fh copy;
-	if ((f->schema == HIST_SCHEMA_CUSTOM) != (b_in->schema == HIST_SCHEMA_CUSTOM)) {
+	if ((f->schema == HIST_SCHEMA_CUSTOM) != (b->schema == HIST_SCHEMA_CUSTOM)) {
 		flags->mixed = true;
 		return 0;
 	}
-	int rc = fh_clone(&copy, b_in, a, err);
-	if (rc)
-		return rc;
-	struct fh *b = &copy;
 	double sign = subtract ? -1 : 1;
 	flags->collision |= adjust_hint(f, b);
 	bool custom = f->schema == HIST_SCHEMA_CUSTOM;
@@ -379,7 +397,7 @@ int fh_add(struct fh *f, const struct fh *b_in, bool subtract, bool kahan, struc
 		return add_custom(f, b, subtract, kahan, a, flags, err);
 	fh_reduce(f, b->schema);
 	fh_reduce(b, f->schema);
-	rc = side_add(&f->pos, &b->pos, subtract, kahan, f->zero_threshold, f->schema, a, err);
+	int rc = side_add(&f->pos, &b->pos, subtract, kahan, f->zero_threshold, f->schema, a, err);
 	return rc ? rc :
 		    side_add(&f->neg, &b->neg, subtract, kahan, f->zero_threshold, f->schema, a, err);
 }
@@ -424,25 +442,47 @@ static double scaled(double v, double factor, bool divide)
 	return divide ? v / factor : v * factor;
 }
 
+void fh_scale(struct fh *f, double factor, bool divide)
+{
+	double *fields[] = { &f->count, &f->count_comp, &f->sum,
+			     &f->sum_comp, &f->zero_count, &f->zero_comp };
+	struct fh_side *sides[] = { &f->pos, &f->neg };
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+		*fields[i] = scaled(*fields[i], factor, divide);
+	for (size_t k = 0; k < ARRAY_LEN(sides); k++)
+		for (uint32_t i = 0; i < sides[k]->n; i++) {
+			sides[k]->count[i] = scaled(sides[k]->count[i], factor, divide);
+			sides[k]->comp[i] = scaled(sides[k]->comp[i], factor, divide);
+		}
+}
+
+static const double *scaled_counts(const double *v, uint32_t n, double factor, bool divide,
+				   struct arena *a)
+{
+	double *p = arena_alloc(a, n * sizeof(*p) + 1);
+	for (uint32_t i = 0; p && i < n; i++)
+		p[i] = scaled(v[i], factor, divide);
+	return p;
+}
+
 int fhist_scale(const struct histogram *h, double factor, bool divide, struct arena *a,
 		const struct histogram **ret, struct err *err)
 {
-	struct fh f;
-	int rc = fh_load(&f, h, a, err);
-	if (rc)
-		return rc;
-	f.zero_count = scaled(f.zero_count, factor, divide);
-	f.count = scaled(f.count, factor, divide);
-	f.sum = scaled(f.sum, factor, divide);
+	struct histogram *d = arena_alloc(a, sizeof(*d));
+	if (!d)
+		return arena_err(a, err);
+	*d = *h;
+	d->zero_count_f = scaled(h->zero_count_f, factor, divide);
+	d->count_f = scaled(h->count_f, factor, divide);
+	d->sum = scaled(h->sum, factor, divide);
 	if (factor < 0)
-		f.hint = HIST_HINT_GAUGE;
+		d->hint = HIST_HINT_GAUGE;
 	if (divide && factor == 0)
-		f.pos.n = f.neg.n = 0;
-	for (uint32_t i = 0; i < f.pos.n; i++)
-		f.pos.count[i] = scaled(f.pos.count[i], factor, divide);
-	for (uint32_t i = 0; i < f.neg.n; i++)
-		f.neg.count[i] = scaled(f.neg.count[i], factor, divide);
-	return fh_store(&f, a, ret, err);
+		d->n_pos = d->n_neg = d->n_pos_spans = d->n_neg_spans = 0;
+	d->pos_counts = scaled_counts(h->pos_counts, d->n_pos, factor, divide, a);
+	d->neg_counts = scaled_counts(h->neg_counts, d->n_neg, factor, divide, a);
+	*ret = d;
+	return d->pos_counts && d->neg_counts ? 0 : arena_err(a, err);
 }
 
 int fhist_interpolate(const struct histogram *h1, int64_t t1, const struct histogram *h2, int64_t t2,
@@ -474,21 +514,6 @@ struct fhist_acc {
 	struct fhist_flags flags;
 };
 
-/* Multiplies or divides all fields with what rounding lost. */
-static void fh_scale(struct fh *f, double x, bool divide)
-{
-	double *fields[] = { &f->count, &f->count_comp, &f->sum,
-			     &f->sum_comp, &f->zero_count, &f->zero_comp };
-	struct fh_side *sides[] = { &f->pos, &f->neg };
-	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
-		*fields[i] = scaled(*fields[i], x, divide);
-	for (size_t k = 0; k < ARRAY_LEN(sides); k++)
-		for (uint32_t i = 0; i < sides[k]->n; i++) {
-			sides[k]->count[i] = scaled(sides[k]->count[i], x, divide);
-			sides[k]->comp[i] = scaled(sides[k]->comp[i], x, divide);
-		}
-}
-
 /* Whether any field is larger than `limit`. */
 static bool fh_exceeds(const struct fh *f, double limit)
 {
@@ -508,13 +533,15 @@ static int mean_add(struct fhist_acc *s, struct fh *b, struct arena *a, struct e
 	int rc;
 	s->n++;
 	if (!s->incremental) {
-		struct fh sum;
+		struct fh sum, copy;
 		bool near_limit = fh_exceeds(&s->f, DBL_MAX / 4) || fh_exceeds(b, DBL_MAX / 4);
 		if (!near_limit)
 			return fh_add(&s->f, b, false, true, a, &s->flags, err);
 		rc = fh_clone(&sum, &s->f, a, err);
 		if (!rc)
-			rc = fh_add(&sum, b, false, true, a, &s->flags, err);
+			rc = fh_clone(&copy, b, a, err);
+		if (!rc)
+			rc = fh_add(&sum, &copy, false, true, a, &s->flags, err);
 		if (rc || !fh_exceeds(&sum, DBL_MAX)) {
 			s->f = sum;
 			return rc;
@@ -528,7 +555,7 @@ static int mean_add(struct fhist_acc *s, struct fh *b, struct arena *a, struct e
 }
 
 int fhist_acc_add(struct fhist_acc **acc, const struct histogram *h, bool mean, struct arena *a,
-		  struct err *err)
+		  struct arena *scratch, struct err *err)
 {
 	struct fhist_acc *s = *acc;
 	struct fh b;
@@ -546,7 +573,7 @@ int fhist_acc_add(struct fhist_acc **acc, const struct histogram *h, bool mean, 
 	}
 	s->reset |= h->hint == HIST_HINT_RESET;
 	s->not_reset |= h->hint == HIST_HINT_NOT_RESET;
-	int rc = fh_load(&b, h, a, err);
+	int rc = fh_load(&b, h, scratch, err);
 	if (rc || mean)
 		return rc ? rc : mean_add(s, &b, a, err);
 	return fh_add(&s->f, &b, false, true, a, &s->flags, err);

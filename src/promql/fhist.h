@@ -58,9 +58,15 @@ int fh_load(struct fh *f, const struct histogram *h, struct arena *a, struct err
 /* Packs, without compensation and without empty buckets. */
 int fh_store(const struct fh *f, struct arena *a, const struct histogram **ret, struct err *err);
 
-/* Adds (or subtracts) b to f, all sums compensated where `kahan`. */
-int fh_add(struct fh *f, const struct fh *b, bool subtract, bool kahan, struct arena *a,
+/*
+ * Adds (or subtracts) b to f, all sums compensated where `kahan`. b is used
+ * up. Memory for buckets that f does not have yet comes from `a`.
+ */
+int fh_add(struct fh *f, struct fh *b, bool subtract, bool kahan, struct arena *a,
 	   struct fhist_flags *flags, struct err *err);
+
+/* Multiplies or divides everything in f. */
+void fh_scale(struct fh *f, double factor, bool divide);
 
 /* Lowers the resolution to `schema` (not above its own). */
 void fh_reduce(struct fh *f, int32_t schema);
@@ -130,10 +136,11 @@ struct fhist_acc;
 
 /*
  * Adds `h` to *acc, which is made from the first one, for a sum or for a mean.
- * Kinds that do not mix spoil it.
+ * Kinds that do not mix spoil it. The accumulator lies in `a`; `scratch` may
+ * be rewound between calls.
  */
 int fhist_acc_add(struct fhist_acc **acc, const struct histogram *h, bool mean, struct arena *a,
-		  struct err *err);
+		  struct arena *scratch, struct err *err);
 
 /* Whether exponential and custom buckets met. */
 bool fhist_acc_mixed(const struct fhist_acc *acc);

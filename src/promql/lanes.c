@@ -27,16 +27,16 @@ struct welford {
 static size_t begin(const struct lanes *l, const double *v, const double *p[LANES])
 {
 	size_t n = SIZE_MAX;
-	for (unsigned k = 0; k < LANES; k++)
-		p[k] = v + (k < l->n ? l->lo[k] : 0);
-	for (unsigned k = 0; k < l->n; k++)
+	for (unsigned k = 0; k < l->n; k++) {
+		p[k] = v + l->lo[k];
 		n = MIN(n, l->len[k]);
+	}
 	return l->n == LANES ? n : 0;
 }
 
 void lanes_sum(struct lanes *l, const double *v, double *out)
 {
-	const double *p[LANES];
+	const double *p[LANES] = { NULL };
 	struct kahan s[LANES] = { { 0, 0 } };
 	size_t j = begin(l, v, p);
 	for (unsigned k = 0; k < LANES && j; k += 4)
@@ -59,10 +59,10 @@ static double avg_alone(const double *v, size_t n)
 
 void lanes_avg(struct lanes *l, const double *v, double *out)
 {
-	const double *p[LANES];
-	struct kahan s[LANES];
+	const double *p[LANES] = { NULL };
+	struct kahan s[LANES] = { { 0, 0 } };
 	size_t j = begin(l, v, p);
-	for (unsigned k = 0; k < LANES; k++)
+	for (unsigned k = 0; k < l->n; k++)
 		s[k] = (struct kahan){ p[k][0], 0 };
 	for (unsigned k = 0; k < LANES && j; k += 4)
 		CHOOSE(sum)(p + k, 1, j, s + k);
@@ -82,7 +82,7 @@ void lanes_avg(struct lanes *l, const double *v, double *out)
 
 void lanes_variance(struct lanes *l, const double *v, double *out)
 {
-	const double *p[LANES];
+	const double *p[LANES] = { NULL };
 	struct welford w[LANES] = { { { 0, 0 }, { 0, 0 } } };
 	size_t j = begin(l, v, p);
 	if (j)

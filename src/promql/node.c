@@ -52,6 +52,7 @@ void *node_new(struct eval *ev, size_t size, const struct node_ops *ops,
 	n->grid = grid;
 	n->v = v;
 	arena_init(&n->tmp, ev->arena->budget);
+	arena_init(&n->scratch, ev->arena->budget);
 	n->next = ev->first;
 	ev->first = n;
 	return n;
@@ -65,6 +66,18 @@ const struct histogram **node_hists(struct node *n)
 	}
 	memset(n->h, 0, n->grid.n * sizeof(*n->h));
 	return n->h;
+}
+
+struct arena *node_scratch(struct node *n)
+{
+	if (n->scratch.bytes == 0) {
+		/* The first block stays, however often it is emptied. */
+		if (!arena_alloc(&n->scratch, 16))
+			return NULL;
+		n->scratch_mark = arena_mark(&n->scratch);
+	}
+	arena_rewind(&n->scratch, n->scratch_mark);
+	return &n->scratch;
 }
 
 struct label *node_labels(struct node *n, size_t count)

@@ -90,10 +90,10 @@ static int hist_ends(struct rollup *r, const struct samples *s, const struct ext
 	*right = s->h[l];
 	if (w->smoothed && s->ht[f] < w->from)
 		rc = fhist_interpolate(s->h[f], s->ht[f], s->h[f + 1], s->ht[f + 1], w->from, r->counter,
-				       &r->n.tmp, left, err);
+				       &r->n.scratch, left, err);
 	if (!rc && w->smoothed && l > w->lo && s->ht[l] > w->to)
 		rc = fhist_interpolate(s->h[l - 1], s->ht[l - 1], s->h[l], s->ht[l], w->to, r->counter,
-				       &r->n.tmp, right, err);
+				       &r->n.scratch, right, err);
 	return rc;
 }
 
@@ -101,8 +101,8 @@ static int add_hist(struct rollup *r, struct fh *f, const struct histogram *h, b
 		    struct fhist_flags *flags, struct err *err)
 {
 	struct fh x;
-	int rc = fh_load(&x, h, &r->n.tmp, err);
-	return rc ? rc : fh_add(f, &x, subtract, false, &r->n.tmp, flags, err);
+	int rc = fh_load(&x, h, &r->n.scratch, err);
+	return rc ? rc : fh_add(f, &x, subtract, false, &r->n.scratch, flags, err);
 }
 
 /* Adds what was lost at each reset between left, the samples inside, and right. */
@@ -136,9 +136,9 @@ static int ext_hist(struct rollup *r, const struct samples *s, const struct ext_
 	struct fh f;
 	if (!all_of_one_kind(r, s, w))
 		return 0;
-	int rc = hist_ends(r, s, w, &left, &right, err);
+	int rc = node_scratch(&r->n) ? hist_ends(r, s, w, &left, &right, err) : eval_oom(r->n.ev, err);
 	if (!rc)
-		rc = fh_load(&f, right, &r->n.tmp, err);
+		rc = fh_load(&f, right, &r->n.scratch, err);
 	if (!rc)
 		rc = add_hist(r, &f, left, true, &sub, err);
 	if (rc)
@@ -154,11 +154,9 @@ static int ext_hist(struct rollup *r, const struct samples *s, const struct ext_
 	if (add.reconciled)
 		eval_info(r->n.ev, r->pos, "mismatched custom buckets were reconciled during addition");
 	f.hint = HIST_HINT_GAUGE;
-	if (!rc)
-		rc = fh_store(&f, &r->n.tmp, ret, err);
-	if (!rc && r->per_second)
-		rc = fhist_scale(*ret, r->m->win.range_s, true, &r->n.tmp, ret, err);
-	return rc;
+	if (r->per_second)
+		fh_scale(&f, r->m->win.range_s, true);
+	return rc ? rc : fh_store(&f, &r->n.tmp, ret, err);
 }
 
 /* ---- windows ---- */

@@ -75,9 +75,8 @@ static int32_t min_schema(struct rollup *r, const struct samples *s, size_t lo, 
 }
 
 static int add_resets(struct rollup *r, const struct samples *s, size_t lo, size_t hi,
-		      struct increase *inc, bool *added, struct err *err)
+		      struct increase *inc, bool *added, struct arena *a, struct err *err)
 {
-	struct arena *a = &r->n.tmp;
 	struct fhist_flags flags = { 0 };
 	int rc = 0;
 	for (size_t i = lo + 1; i < hi && !rc; i++) {
@@ -96,9 +95,8 @@ static int add_resets(struct rollup *r, const struct samples *s, size_t lo, size
 }
 
 static int increase_of(struct rollup *r, const struct samples *s, size_t lo, size_t hi,
-		       struct increase *inc, struct err *err)
+		       struct increase *inc, struct arena *a, struct err *err)
 {
-	struct arena *a = &r->n.tmp;
 	const struct histogram *last = s->h[hi - 1];
 	inc->first = s->h[lo];
 	if (r->counter && (is_gauge(inc->first) || is_gauge(last)))
@@ -128,7 +126,7 @@ static int increase_of(struct rollup *r, const struct samples *s, size_t lo, siz
 	fh_reduce(&inc->f, schema);
 	rc = fh_add(&inc->f, &first, true, false, a, &flags, err);
 	if (!rc && r->counter)
-		rc = add_resets(r, s, lo, hi, inc, &added, err);
+		rc = add_resets(r, s, lo, hi, inc, &added, a, err);
 	else if (!r->counter && (!is_gauge(s->h[lo]) || !is_gauge(last)))
 		warn_hint(r, s, "gauge");
 	note_reconciled(r, added, flags.reconciled);
@@ -139,10 +137,9 @@ static int increase_of(struct rollup *r, const struct samples *s, size_t lo, siz
 static int scaled_gauge(struct rollup *r, struct fh *f, double factor, const struct histogram **ret,
 			struct err *err)
 {
-	const struct histogram *h;
 	f->hint = HIST_HINT_GAUGE;
-	int rc = fh_store(f, &r->n.tmp, &h, err);
-	return rc ? rc : fhist_scale(h, factor, false, &r->n.tmp, ret, err);
+	fh_scale(f, factor, false);
+	return fh_store(f, &r->n.tmp, ret, err);
 }
 
 int rollup_hist_rate(struct rollup *r, const struct samples *s, size_t lo, size_t hi, int64_t ref,
@@ -157,9 +154,10 @@ int rollup_hist_rate(struct rollup *r, const struct samples *s, size_t lo, size_
 		return 0;
 	}
 	struct increase inc = { .none = false };
-	int rc = 0;
-	if (hi - lo >= 2)
-		rc = increase_of(r, s, lo, hi, &inc, err);
+	struct arena *a = node_scratch(&r->n);
+	int rc = a ? 0 : eval_oom(r->n.ev, err);
+	if (!rc && hi - lo >= 2)
+		rc = increase_of(r, s, lo, hi, &inc, a, err);
 	else
 		inc.f = (struct fh){ .schema = s->h[lo]->schema, .bounds = s->h[lo]->bounds,
 				     .n_bounds = s->h[lo]->n_bounds };
@@ -168,9 +166,9 @@ int rollup_hist_rate(struct rollup *r, const struct samples *s, size_t lo, size_
 	if (w.from_start) {
 		struct fh first;
 		struct fhist_flags flags = { 0 };
-		rc = fh_load(&first, s->h[lo], &r->n.tmp, err);
+		rc = fh_load(&first, s->h[lo], a, err);
 		if (!rc)
-			rc = fh_add(&inc.f, &first, false, false, &r->n.tmp, &flags, err);
+			rc = fh_add(&inc.f, &first, false, false, a, &flags, err);
 		if (rc)
 			return rc;
 	}
@@ -188,13 +186,14 @@ int rollup_hist_irate(struct rollup *r, const struct samples *s, size_t prev, si
 		warn_hint(r, s, "counter");
 	if (!r->counter && (!is_gauge(a) || !is_gauge(b)))
 		warn_hint(r, s, "gauge");
-	int rc = fh_load(&f, b, &r->n.tmp, err);
+	struct arena *ar = node_scratch(&r->n);
+	int rc = ar ? fh_load(&f, b, ar, err) : eval_oom(r->n.ev, err);
 	if (rc)
 		return rc;
 	if (!r->counter || !hist_reset_at(s, prev, cur)) {
-		rc = fh_load(&x, a, &r->n.tmp, err);
+		rc = fh_load(&x, a, ar, err);
 		if (!rc)
-			rc = fh_add(&f, &x, true, false, &r->n.tmp, &flags, err);
+			rc = fh_add(&f, &x, true, false, ar, &flags, err);
 		if (rc)
 			return rc;
 		if (flags.mixed) {
@@ -205,10 +204,9 @@ int rollup_hist_irate(struct rollup *r, const struct samples *s, size_t prev, si
 	}
 	double seconds = (double)(s->ht[cur] - s->ht[prev]) / 1000;
 	f.hint = HIST_HINT_GAUGE;
-	rc = fh_store(&f, &r->n.tmp, ret, err);
-	if (!rc && r->per_second)
-		rc = fhist_scale(*ret, seconds, true, &r->n.tmp, ret, err);
-	return rc;
+	if (r->per_second)
+		fh_scale(&f, seconds, true);
+	return fh_store(&f, &r->n.tmp, ret, err);
 }
 
 int rollup_hist_sum(struct rollup *r, const struct samples *s, size_t lo, size_t hi, bool avg,
@@ -216,9 +214,10 @@ int rollup_hist_sum(struct rollup *r, const struct samples *s, size_t lo, size_t
 {
 	struct fhist_acc *acc = NULL;
 	struct fhist_flags flags;
-	int rc = 0;
+	struct arena *a = node_scratch(&r->n);
+	int rc = a ? 0 : eval_oom(r->n.ev, err);
 	for (size_t i = lo; i < hi && !rc; i++)
-		rc = fhist_acc_add(&acc, s->h[i], avg, &r->n.tmp, err);
+		rc = fhist_acc_add(&acc, s->h[i], avg, a, a, err);
 	if (!rc)
 		rc = fhist_acc_get(acc, &r->n.tmp, ret, &flags, err);
 	if (rc)
