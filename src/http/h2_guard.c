@@ -60,7 +60,6 @@ static enum h2_verdict guard_frame(struct h2_guard *g, uint32_t len, uint8_t typ
 	case F_DATA:
 		return len > 0 || (flags & FLAG_END_STREAM) ? H2_GUARD_OK : guard_take(g, 1, now_ms);
 	case F_HEADERS:
-	case F_GOAWAY:
 		return H2_GUARD_OK;
 	case F_SETTINGS:
 		return guard_take(g, flags & FLAG_ACK ? 1 : 10, now_ms);
@@ -103,6 +102,11 @@ enum h2_verdict h2_guard_feed(struct h2_guard *g, const uint8_t *p, size_t n, in
 			return v;
 	}
 	return H2_GUARD_OK;
+}
+
+enum h2_verdict h2_guard_padding(struct h2_guard *g, int64_t now_ms)
+{
+	return guard_take(g, 1, now_ms);
 }
 
 enum h2_verdict h2_guard_reset_sent(struct h2_guard *g, int64_t now_ms)

@@ -47,6 +47,9 @@ void h2_guard_init(struct h2_guard *g, bool server, int64_t ping_min_ms, int64_t
 /* Looks at the next `n` bytes received at `now_ms`. The first bad verdict is final; the caller feeds no more. */
 enum h2_verdict h2_guard_feed(struct h2_guard *g, const uint8_t *p, size_t n, int64_t now_ms);
 
+/* Notes a DATA frame that was all padding and did not end its stream; its header does not show that. */
+enum h2_verdict h2_guard_padding(struct h2_guard *g, int64_t now_ms);
+
 /* Notes a RST_STREAM that this side sent because of the peer. */
 enum h2_verdict h2_guard_reset_sent(struct h2_guard *g, int64_t now_ms);
 

@@ -173,6 +173,9 @@ static int ng_frame(nghttp2_session *ng, const nghttp2_frame *f, void *user)
 	struct h2_session *s = user;
 	STOP_IF_OVER(s);
 	struct h2_stream *st = f->hd.stream_id ? stream_of(ng, f->hd.stream_id) : NULL;
+	if (f->hd.type == NGHTTP2_DATA && !ends_stream(f) && f->hd.length > 0 && f->hd.length == f->data.padlen &&
+	    s->verdict == H2_GUARD_OK)
+		s->verdict = h2_guard_padding(&s->guard, s->last_recv_ms);
 	if (ends_stream(f) && st)
 		st->ended = true;
 	if (f->hd.type == NGHTTP2_HEADERS && st)

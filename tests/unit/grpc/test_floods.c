@@ -92,6 +92,20 @@ static void flood_empty_data(struct raw *w)
 	raw_frame(w, RAW_DATA, 0, 1, NULL, 0);
 }
 
+static void flood_padding(struct raw *w)
+{
+	if (w->next_id == 1)
+		raw_call(w, "/test.T/Echo", NULL, 0);
+	raw_frame(w, RAW_DATA, RAW_PADDED, 1, "\3\0\0\0", 4);
+}
+
+static void flood_goaway(struct raw *w)
+{
+	if (w->next_id == 1)
+		raw_call(w, "/test.T/Echo", NULL, 0);
+	raw_frame(w, RAW_GOAWAY, 0, 0, "\0\0\0\0\0\0\0\0", 8);
+}
+
 static void flood_continuation(struct raw *w)
 {
 	if (w->next_id == 1) {
@@ -138,6 +152,8 @@ static const struct flood {
 	{ "unknown frames", flood_unknown },
 	{ "WINDOW_UPDATE", flood_connection_updates },
 	{ "empty DATA", flood_empty_data },
+	{ "padding", flood_padding },
+	{ "GOAWAY", flood_goaway },
 	{ "CONTINUATION", flood_continuation, true },
 	{ "HPACK bomb", flood_hpack_bomb },
 };
