@@ -338,7 +338,8 @@ static void update(struct conn *c)
 		return;
 	if (c->fd >= 0) {
 		bool rd = c->opened ? !c->eof && (c->lingering || read_room(c) > 0) : c->write_wants_read;
-		bool wr = c->opened ? evbuffer_get_length(c->out) > 0 && !c->write_wants_read :
+		/* What was just queued is sent by the tick; only what the wire refused is waited for. */
+		bool wr = c->opened ? evbuffer_get_length(c->out) > 0 && !c->write_wants_read && !c->tick_queued :
 				      c->read_wants_write;
 		want(c->ev_read, rd || c->write_wants_read);
 		want(c->ev_write, wr || c->read_wants_write);
