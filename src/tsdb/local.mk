@@ -23,6 +23,7 @@ src_tsdb_libtsdb_a_SOURCES = \
 	src/tsdb/index_parts.c src/tsdb/index_parts.h \
 	src/tsdb/index_reader.c src/tsdb/index_reader.h \
 	src/tsdb/index_writer.c src/tsdb/index_writer.h \
+	src/tsdb/local_blocks.c src/tsdb/local_blocks.h \
 	src/tsdb/meta.c src/tsdb/meta.h \
 	src/tsdb/outfile.c src/tsdb/outfile.h \
 	src/tsdb/postings.c src/tsdb/postings.h \

@@ -4,6 +4,7 @@ TSDB_TESTS = \
 	tests/unit/tsdb/test_head_golden \
 	tests/unit/tsdb/test_head_random \
 	tests/unit/tsdb/test_index \
+	tests/unit/tsdb/test_local_blocks \
 	tests/unit/tsdb/test_meta \
 	tests/unit/tsdb/test_postings \
 	tests/unit/tsdb/test_record \
@@ -17,6 +18,7 @@ tests_unit_tsdb_test_chunks_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_head_golden_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_head_random_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_index_LDADD = $(TSDB_TEST_LIBS)
+tests_unit_tsdb_test_local_blocks_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_meta_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_postings_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_record_LDADD = $(TSDB_TEST_LIBS)
