@@ -205,6 +205,9 @@ static int fill_checkpoint(struct copy *k, uint32_t first, struct err *err)
 	}
 	if (rc == 0)
 		rc = copy_dir(k, k->c->wal_dir, first, err);
+	/* A checkpoint has a segment even if nothing was worth keeping. */
+	if (rc == 0 && k->batch.n == 0 && wal_writer_pos(k->w).offset == 0)
+		wal_batch_add(&k->batch, STR(""));
 	return rc == 0 ? write_batch(k, err) : rc;
 }
 

@@ -79,7 +79,7 @@ struct wal_writer;
 
 /* How a log is written. */
 struct wal_config {
-	const char *dir;              /* made if missing; copied */
+	const char *dir;              /* made with the first write if missing; copied */
 	uint64_t segment_bytes;       /* 0: WAL_SEGMENT_BYTES; a multiple of WAL_PAGE */
 	enum wal_compression compression;
 	bool retain; /* keep records since the last sync, to write them again when a sync fails; needed by wal_sync */
@@ -95,7 +95,7 @@ struct wal_writer_stats {
 /*
  * Opens the log for appending at `at`: the clean end of the last segment, or
  * offset 0 of a segment that does not exist yet (wal_reader_append_pos tells).
- * The segment's file is opened or made with the first write.
+ * Files are opened and made with the first write.
  */
 int wal_writer_open(struct wal_writer **ret, const struct wal_config *cfg, struct wal_pos at,
 		    struct err *err) MUST_CHECK;
@@ -196,7 +196,7 @@ int wal_segments(const char *dir, bool *ret_any, uint32_t *ret_first, uint32_t *
 /* Makes the last segment durable, after a process that may have died before it did. */
 int wal_sync_last(const char *dir, struct err *err) MUST_CHECK;
 
-/* Deletes segments numbered below `segment` and syncs the directory. */
+/* Deletes segments numbered below `segment`; a directory without segments goes, too. */
 int wal_delete_before(const char *dir, uint32_t segment, struct err *err) MUST_CHECK;
 
 /* Bytes of all segment files. */

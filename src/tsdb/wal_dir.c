@@ -102,7 +102,7 @@ int wal_delete_before(const char *dir, uint32_t segment, struct err *err)
 	int rc = wal_list(dir, &list, &n, err);
 	if (rc != 0)
 		return rc;
-	bool any = false;
+	bool any = false, all = n > 0 && list[n - 1] < segment;
 	for (size_t i = 0; i < n && list[i] < segment && rc == 0; i++) {
 		char *path = wal_segment_path(dir, list[i]);
 		if (sys->unlink(path) != 0 && errno != ENOENT)
@@ -111,7 +111,12 @@ int wal_delete_before(const char *dir, uint32_t segment, struct err *err)
 		free(path);
 	}
 	free(list);
-	return rc == 0 && any ? file_sync_dir(dir, err) : rc;
+	if (rc != 0 || !any)
+		return rc;
+	/* Prometheus does not open a WBL directory without segments. */
+	if (all && sys->rmdir(dir) == 0)
+		return 0;
+	return file_sync_dir(dir, err);
 }
 
 uint64_t wal_size(const char *dir)

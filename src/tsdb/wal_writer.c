@@ -102,9 +102,6 @@ int wal_writer_open(struct wal_writer **ret, const struct wal_config *cfg, struc
 	if (segment_bytes % WAL_PAGE)
 		return err_set(err, ERR_INVALID_ARGUMENT, "WAL segment size %llu is not a multiple of 32KiB",
 			       (unsigned long long)segment_bytes);
-	int rc = file_mkdir_all(cfg->dir, err);
-	if (rc != 0)
-		return rc;
 	struct wal_writer *w = xcalloc(1, sizeof(*w));
 	w->dir = xstrdup(cfg->dir);
 	w->segment_bytes = segment_bytes;
@@ -125,9 +122,27 @@ static void close_fd(struct wal_writer *w)
 	w->fd = -1;
 }
 
+/* Makes the directory if it is missing: it goes with its last segment (wal_delete_before). */
+static int make_dir(struct wal_writer *w, struct err *err)
+{
+	if (file_exists(w->dir))
+		return 0;
+	int rc = file_mkdir_all(w->dir, err);
+	char *slash = strrchr(w->dir, '/');
+	if (rc != 0 || !w->retain || !slash || slash == w->dir)
+		return rc;
+	char *parent = xstrndup(w->dir, (size_t)(slash - w->dir));
+	rc = file_sync_dir(parent, err);
+	free(parent);
+	return rc;
+}
+
 /* Opens the current segment's file; a new one is made, past numbers that are taken, and its name made durable. */
 static int open_segment(struct wal_writer *w, struct err *err)
 {
+	int rc = make_dir(w, err);
+	if (rc != 0)
+		return rc;
 	char *path = wal_segment_path(w->dir, w->segment);
 	w->fd = sys->open(path, O_WRONLY | (w->fresh ? O_CREAT | O_EXCL : 0), 0666);
 	while (w->fd < 0 && w->fresh && errno == EEXIST) {
@@ -135,7 +150,8 @@ static int open_segment(struct wal_writer *w, struct err *err)
 		path = wal_segment_path(w->dir, ++w->segment);
 		w->fd = sys->open(path, O_WRONLY | O_CREAT | O_EXCL, 0666);
 	}
-	int rc = w->fd < 0 ? err_sys(err, errno, "open %s", path) : 0;
+	if (w->fd < 0)
+		rc = err_sys(err, errno, "open %s", path);
 	if (rc == 0 && w->fresh && w->retain && (rc = file_sync_dir(w->dir, err)) != 0) {
 		close_fd(w);
 		sys->unlink(path);

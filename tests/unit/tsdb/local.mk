@@ -2,6 +2,7 @@ TSDB_TESTS = \
 	tests/unit/tsdb/test_block \
 	tests/unit/tsdb/test_chunks \
 	tests/unit/tsdb/test_head_golden \
+	tests/unit/tsdb/test_head_promtool \
 	tests/unit/tsdb/test_head_random \
 	tests/unit/tsdb/test_index \
 	tests/unit/tsdb/test_local_blocks \
@@ -16,6 +17,7 @@ TSDB_TEST_LIBS = $(TSDB_LIBS) $(JANSSON_LIBS) $(OPENSSL_LIBS) $(ZLIB_LIBS) $(CMO
 tests_unit_tsdb_test_block_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_chunks_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_head_golden_LDADD = $(TSDB_TEST_LIBS)
+tests_unit_tsdb_test_head_promtool_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_head_random_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_index_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_local_blocks_LDADD = $(TSDB_TEST_LIBS)
