@@ -1,1 +1,15 @@
-EXTRA_DIST += src/api/backend.h src/api/param.h src/api/prom.h src/api/reply.h src/api/result.h src/api/status.h
+noinst_LIBRARIES += src/api/libapi.a
+src_api_libapi_a_SOURCES = \
+	src/api/api_internal.h \
+	src/api/backend.h \
+	src/api/call.c src/api/call.h \
+	src/api/labels.c \
+	src/api/param.c src/api/param.h \
+	src/api/prom.c src/api/prom.h \
+	src/api/query.c \
+	src/api/reply.c src/api/reply.h \
+	src/api/result.c src/api/result.h \
+	src/api/series.c \
+	src/api/status.c src/api/status.h
+
+API_LIBS = src/api/libapi.a $(PROMQL_LIBS) $(SERIES_LIBS) $(HTTP_LIBS) $(LABELS_LIBS) $(LOOP_LIBS) $(BASE_LIBS)

@@ -23,6 +23,9 @@ void api_write_histogram(struct jsonw *w, const struct histogram *h);
 /* Writes a result's value: what stands behind "result". At most `limit` series (0: all). */
 void api_write_result(struct jsonw *w, const struct promql_result *r, uint64_t limit);
 
+/* Writes a time as Go's encoding/json does: "2026-01-02T03:04:05.06Z"; 0 is Go's zero time, "0001-01-01T00:00:00Z". */
+void api_write_time(struct jsonw *w, int64_t t_ms);
+
 /* Writes time and value of a scalar: [300.123,"0.5"]; the value never has an exponent. */
 void api_write_scalar(struct jsonw *w, struct promql_point p);
 

@@ -1,0 +1,244 @@
+/* query and query_range. */
+#include "api/api_internal.h"
+#include "api/call.h"
+#include "api/param.h"
+#include "api/result.h"
+#include "base/sys.h"
+#include "loop/reactor.h"
+#include "metrics/metrics.h"
+#include "text/duration.h"
+
+/* Most points of a series in a range query. */
+#define QUERY_MAX_POINTS 11000
+
+/* A query under way. */
+struct run {
+	struct call c;
+	bool range;
+	int64_t start, end; /* ms */
+	int64_t step_ns;    /* of a range query */
+	int64_t lookback_ms;
+	uint64_t limit;
+	struct promql_expr *expr;
+	struct promql_result result;
+	int64_t t_begin, t_parsed, t_turn, t_done; /* monotonic ns */
+};
+
+/* --- parameters ------------------------------------------------------------------------- */
+
+static int read_lookback(struct run *r, struct err *err)
+{
+	int64_t ns;
+	struct str text = call_param(&r->c, "lookback_delta");
+	if (text.n == 0)
+		return 0;
+	if (api_duration_parse(text, &ns, err))
+		return err_prefix(err, "'lookback_delta' parameter");
+	r->lookback_ms = ns <= 0 ? 0 : ns < 1000000 ? 1 : ns / 1000000;
+	return 0;
+}
+
+static int read_step(struct run *r, struct err *err)
+{
+	struct str text = call_param(&r->c, "step");
+	if (text.n)
+		return api_duration_parse(text, &r->step_ns, err) ? err_prefix(err, "'step' parameter") : 0;
+	int64_t s = (r->end - r->start) / 1000 / 250, least = r->c.api->cfg.default_step_ms / 1000;
+	s = s > least ? s : least;
+	if (__builtin_mul_overflow(s > 0 ? s : 1, INT64_C(1000000000), &r->step_ns))
+		r->step_ns = INT64_MAX;
+	return 0;
+}
+
+static int check_step(const struct run *r, struct err *err)
+{
+	int64_t span_ns;
+	if (r->step_ns <= 0)
+		return err_set(err, ERR_INVALID_ARGUMENT,
+			       "zero or negative query resolution step widths are not accepted. Try a positive integer");
+	if (__builtin_mul_overflow(r->end - r->start, INT64_C(1000000), &span_ns))
+		span_ns = INT64_MAX;
+	if (span_ns / r->step_ns > QUERY_MAX_POINTS)
+		return err_set(err, ERR_INVALID_ARGUMENT,
+			       "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query "
+			       "resolution (?step=XX)");
+	return 0;
+}
+
+static int read_times(struct run *r, struct err *err)
+{
+	if (!r->range) {
+		r->start = sys_now_ms();
+		int rc = call_time(&r->c, "time", &r->start, err);
+		r->end = r->start;
+		return rc;
+	}
+	int rc = api_time_parse(call_param(&r->c, "start"), &r->start, err);
+	rc = rc ? rc : api_time_parse(call_param(&r->c, "end"), &r->end, err);
+	if (rc == 0 && r->end < r->start)
+		rc = err_set(err, ERR_INVALID_ARGUMENT, "end timestamp must not be before start time");
+	rc = rc ? rc : read_step(r, err);
+	return rc ? rc : check_step(r, err);
+}
+
+static int read_params(struct run *r, struct err *err)
+{
+	struct call *c = &r->c;
+	int64_t auto_ms = c->api->cfg.instant_max_resolution_ms;
+	int rc = read_times(r, err);
+	if (r->range)
+		auto_ms = r->step_ns / 5 / 1000000;
+	rc = rc ? rc : call_set_timeout(c, err);
+	rc = rc ? rc : call_read_select(c, err);
+	rc = rc ? rc : call_read_resolution(c, auto_ms, err);
+	rc = rc ? rc : call_check_engine(c, err);
+	rc = rc ? rc : read_lookback(r, err);
+	rc = rc ? rc : api_limit_parse(call_param(c, "limit"), &r->limit, err);
+	return rc ? rc : call_parse_query(c, &r->expr, err);
+}
+
+/* --- evaluation ------------------------------------------------------------------------- */
+
+/* Prometheus' infos and warnings, without positions as Thanos gives them. */
+static void take_notes(struct run *r)
+{
+	bool has_series = r->result.type == PROMQL_TYPE_VECTOR || r->result.type == PROMQL_TYPE_MATRIX;
+	for (size_t i = 0; i < r->result.n_notes; i++)
+		api_note(&r->c.notes, str_c(r->result.notes[i].text));
+	if (r->limit && has_series && r->result.n_series > r->limit)
+		api_note(&r->c.notes, STR("results truncated due to limit"));
+}
+
+static int co_evaluate(struct run *r, struct err *err)
+{
+	struct call *c = &r->c;
+	struct promql_source src;
+	void *source;
+	int64_t step_ms = r->step_ns / 1000000;
+	struct promql_query q = { .expr = r->expr, .text = call_param(c, "query"), .start_ms = r->start,
+				  .end_ms = r->end, .step_ms = r->range && step_ms == 0 ? 1 : step_ms };
+	struct promql_opts o = c->be->engine_opts(c->be->arg, c->select.max_resolution_ms, r->lookback_ms);
+	c->errtype = API_EXECUTION;
+	int rc = c->be->source_new(c->be->arg, &c->select, &c->arena, &source, &src, err);
+	if (rc)
+		return rc;
+	rc = promql_exec(&q, &o, &src, &c->arena, &r->result, err);
+	if (rc) {
+		c->errtype = api_errtype_of(rc);
+		return rc;
+	}
+	r->t_done = sys->mono_ns();
+	if (r->result.type == PROMQL_TYPE_STRING)
+		r->result.scalar.t = r->start;
+	take_notes(r);
+	c->be->source_notes(source, &c->notes);
+	c->be->source_observe(source, (double)(r->t_done - r->t_turn) / 1e9, c->select.tenant);
+	return 0;
+}
+
+static int co_evaluate_in_turn(struct run *r, struct err *err)
+{
+	const struct api_backend *be = r->c.be;
+	r->t_parsed = sys->mono_ns();
+	r->c.errtype = API_EXECUTION;
+	r->c.doing = "query queue";
+	int rc = be->gate_enter ? be->gate_enter(be->arg, err) : fiber_check(err);
+	if (rc)
+		return rc;
+	r->c.doing = "query execution";
+	r->t_turn = sys->mono_ns();
+	rc = fiber_check(err);
+	rc = rc ? rc : co_evaluate(r, err);
+	if (be->gate_leave)
+		be->gate_leave(be->arg);
+	return rc;
+}
+
+/* --- answer ----------------------------------------------------------------------------- */
+
+static void write_seconds(struct jsonw *w, const char *key, int64_t ns)
+{
+	jsonw_kv_double(w, key, (double)ns / 1e9);
+}
+
+static void write_stats(struct jsonw *w, const struct run *r)
+{
+	jsonw_key(w, "stats");
+	jsonw_object_begin(w);
+	jsonw_key(w, "timings");
+	jsonw_object_begin(w);
+	write_seconds(w, "evalTotalTime", r->t_done - r->t_turn);
+	write_seconds(w, "resultSortTime", 0);
+	write_seconds(w, "queryPreparationTime", r->t_parsed - r->t_begin);
+	write_seconds(w, "innerEvalTime", r->t_done - r->t_turn);
+	write_seconds(w, "execQueueTime", r->t_turn - r->t_parsed);
+	write_seconds(w, "execTotalTime", r->t_done - r->t_parsed);
+	jsonw_object_end(w);
+	jsonw_key(w, "samples");
+	jsonw_object_begin(w);
+	jsonw_kv_u64(w, "totalQueryableSamples", r->result.samples_total);
+	jsonw_kv_u64(w, "peakSamples", r->result.samples_peak);
+	jsonw_object_end(w);
+	jsonw_object_end(w);
+}
+
+/* With analyze, the query as one operator with its figures. */
+static void write_analysis(struct jsonw *w, const struct run *r)
+{
+	char text[TEXT_DURATION_MAX];
+	struct str analyze = call_param(&r->c, "analyze");
+	jsonw_key(w, "analysis");
+	jsonw_object_begin(w);
+	if (str_eq_c(analyze, "true") || str_eq_c(analyze, "1")) {
+		text_goduration_format(text, r->t_done - r->t_turn);
+		jsonw_kv_cstr(w, "name", "[query]");
+		jsonw_kv_cstr(w, "executionTime", text);
+		jsonw_kv_u64(w, "peakSamples", r->result.samples_peak);
+		jsonw_kv_u64(w, "totalSamples", r->result.samples_total);
+	}
+	jsonw_object_end(w);
+}
+
+static int co_answer(struct run *r, struct err *err)
+{
+	struct api_reply reply;
+	struct jsonw *w = api_reply_begin(&reply, r->c.req, &r->c.notes);
+	jsonw_object_begin(w);
+	jsonw_kv_cstr(w, "resultType", promql_type_name(r->result.type));
+	jsonw_key(w, "result");
+	api_write_result(w, &r->result, r->limit);
+	if (call_param(&r->c, "stats").n)
+		write_stats(w, r);
+	write_analysis(w, r);
+	jsonw_object_end(w);
+	return co_api_reply_end(&reply, err);
+}
+
+static int co_run(struct http_req *req, struct api_prom *api, bool range, struct err *err)
+{
+	struct err e = ERR_NONE;
+	struct run r = { .range = range, .t_begin = sys->mono_ns() };
+	int rc = co_call_begin(&r.c, req, api, &e);
+	rc = rc ? rc : read_params(&r, &e);
+	if (rc == 0 && range && api->range_hist)
+		histogram_observe(api->range_hist, (double)(r.end - r.start) / 1000);
+	rc = rc ? rc : co_evaluate_in_turn(&r, &e);
+	if (rc == 0) {
+		call_end_deadline(&r.c);
+		rc = co_answer(&r, err);
+	} else {
+		rc = co_call_fail(&r.c, &e, err);
+	}
+	call_fini(&r.c);
+	return rc;
+}
+
+int co_api_query(struct http_req *req, void *arg, struct err *err)
+{
+	return co_run(req, arg, false, err);
+}
+
+int co_api_query_range(struct http_req *req, void *arg, struct err *err)
+{
+	return co_run(req, arg, true, err);
+}
