@@ -141,8 +141,11 @@ static int co_evaluate_in_turn(struct run *r, struct err *err)
 	const struct api_backend *be = r->c.be;
 	r->t_parsed = sys->mono_ns();
 	r->c.errtype = API_EXECUTION;
+	int rc = fiber_check(err);
+	if (rc)
+		return rc;
 	r->c.doing = "query queue";
-	int rc = be->gate_enter ? be->gate_enter(be->arg, err) : fiber_check(err);
+	rc = be->gate_enter ? be->gate_enter(be->arg, err) : 0;
 	if (rc)
 		return rc;
 	r->c.doing = "query execution";

@@ -141,11 +141,11 @@ static bool fits(const char *pattern, struct str path, struct http_match *m)
 	return !path.p;
 }
 
-/* Takes the entry if it serves the method, else notes which it serves. */
+/* Takes the entry if it serves the method, else notes which it serves; OPTIONS, which all paths have, makes none known. */
 static bool take(struct http_match *m, const struct entry *e, enum http_method method)
 {
 	if (!(serves(e->route) & method)) {
-		m->allowed |= serves(e->route);
+		m->allowed |= serves(e->route) & ~(unsigned)HTTP_OPTIONS;
 		return false;
 	}
 	m->route = e->route;

@@ -11,7 +11,7 @@
  * ":name" stands for one segment, "*name" at the end for the rest. A literal path wins over patterns,
  * patterns are tried in the order added. GET routes also serve
  * HEAD. A known path with another method is 405 with Allow; OPTIONS without a
- * route of its own is 204 with Allow. A path that only lacks (or only has too much) a
+ * route of its own is 204 with Allow, and a route of OPTIONS alone makes no path known. A path that only lacks (or only has too much) a
  * final '/' is redirected (301, 308 unless GET).
  */
 #ifndef HTTP_ROUTER_H
