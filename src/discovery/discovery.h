@@ -55,10 +55,8 @@ int co_discovery_refresh(struct discovery *d, struct err *err);
 
 /* An endpoint as found. */
 struct discovery_target {
-	struct endpoint_spec spec;  /* client settings are resolved; address has no prefix, unless it is a group */
-	const char *name;           /* what it is called: the address; "thanos:///<address>" for groups */
-	const char *const *addrs;   /* group: its addresses now; else NULL */
-	size_t n_addrs;
+	struct endpoint_spec spec; /* client settings are resolved; address has no prefix, unless it is a group */
+	const char *name;          /* what it is called: the address; "thanos:///<address>" for groups */
 };
 
 /*

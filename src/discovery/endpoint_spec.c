@@ -15,8 +15,7 @@ bool endpoint_client_eq(const struct endpoint_client *a, const struct endpoint_c
 	       same(a->server_name, b->server_name) && same(a->compression, b->compression);
 }
 
-/* Whether nothing is said about TLS, so that the global settings hold as they are. */
-static bool is_silent(const struct endpoint_client *c)
+bool endpoint_client_is_silent(const struct endpoint_client *c)
 {
 	return c->tls == ENDPOINT_UNSET && c->skip_verify == ENDPOINT_UNSET && !c->cert_file && !c->key_file &&
 	       !c->ca_file && !c->min_version && (!c->server_name || !*c->server_name);
@@ -52,7 +51,7 @@ static void fill(struct endpoint_client *c, const struct endpoint_client *from)
 
 struct endpoint_client endpoint_client_resolve(const struct endpoint_client *own, const struct endpoint_client *global)
 {
-	bool silent = is_silent(own);
+	bool silent = endpoint_client_is_silent(own);
 	struct endpoint_client c = silent ? *global : *own;
 	if (own->compression && *own->compression)
 		c.compression = own->compression;

@@ -41,6 +41,9 @@ struct endpoint_spec {
 /* Whether two settings are the same, string by string. */
 bool endpoint_client_eq(const struct endpoint_client *a, const struct endpoint_client *b);
 
+/* Whether nothing is said about TLS, so that the settings above hold as they are. */
+bool endpoint_client_is_silent(const struct endpoint_client *c);
+
 /*
  * The settings in force for an entry with `own` settings under the `global`
  * ones: global as a whole where nothing of own is about TLS; own with its gaps filled from

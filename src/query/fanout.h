@@ -97,6 +97,12 @@ int co_fanout_series(struct fanout *f, const struct series_request *req, const s
 /* The next series, valid until the next call: 1, 0 at the end, or an error. */
 int co_fanout_series_next(struct fanout_series *s, struct series *ret, struct err *err);
 
+/*
+ * The stores that had a part in the series given out last, with labels `l`, by name: for messages about its chunks. In `a`
+ * or static.
+ */
+const char *fanout_series_stores_of(const struct fanout_series *s, struct labels l, struct arena *a);
+
 /* Figures so far. */
 struct fanout_stats fanout_series_stats(const struct fanout_series *s);
 

@@ -1,11 +1,15 @@
 noinst_LIBRARIES += src/query/libquery.a
 src_query_libquery_a_SOURCES = \
-	src/query/endpoints.h \
-	src/query/fanout.h \
+	src/query/endpoint_info.c src/query/endpoint_info.h \
+	src/query/endpoints.c src/query/endpoints.h \
+	src/query/fanout.c src/query/fanout.h src/query/fanout_internal.h \
+	src/query/fanout_labels.c \
+	src/query/fanout_series.c \
+	src/query/fanout_stream.c \
 	src/query/grpc.h \
 	src/query/http.c src/query/http.h \
 	src/query/http_backend.c src/query/http_backend.h \
-	src/query/query.h \
-	src/query/source.h
+	src/query/query.c src/query/query.h src/query/query_internal.h \
+	src/query/source.c src/query/source.h
 
 QUERY_LIBS = src/query/libquery.a $(API_LIBS) $(DISCOVERY_LIBS) $(SERIES_LIBS) $(PROMQL_LIBS) $(GRPC_LIBS)

@@ -1,0 +1,46 @@
+/*
+ * query/query_internal.h - the querier's inside. Private to query/.
+ */
+#ifndef QUERY_QUERY_INTERNAL_H
+#define QUERY_QUERY_INTERNAL_H
+
+#include "loop/fiber.h"
+#include "loop/gate.h"
+#include "query/query.h"
+
+struct counter;
+struct gauge;
+struct metrics_histogram;
+struct metrics_vec;
+
+/* Numbers that are NULL without a registry. */
+struct query_metrics {
+	struct gauge *queries_in_flight, *selects_in_flight;
+	struct counter *queries_total, *selects_total;
+	struct metrics_histogram *queries_wait, *selects_wait;
+	struct metrics_vec *duration; /* by series_le, samples_le, tenant */
+};
+
+struct query {
+	struct reactor *r;
+	struct logger *lg;
+	struct metrics_registry *reg;
+	struct arena arena; /* of `cfg` */
+	struct query_config cfg;
+	struct str *replica_labels;
+	size_t n_replica_labels;
+	struct relabel_rules *selector;
+	struct budget budget;
+	struct discovery *discovery;
+	struct endpoints *endpoints;
+	struct fanout *fanout;
+	struct gate gate;
+	struct query_metrics m;
+	struct fiber *updater; /* NULL when not running */
+	struct waitq stopped;
+};
+
+/* Registers the metrics of queries and selects. */
+void query_metrics_init(struct query_metrics *m, const struct query_config *cfg, struct metrics_registry *reg);
+
+#endif
