@@ -1,4 +1,4 @@
 # End-to-end tests: the real binary with real peers; each skips (77) where a peer is missing.
-E2E_TESTS = tests/e2e/test_receive_codes
+E2E_TESTS = tests/e2e/test_receive_codes tests/e2e/test_grpc_clients
 dist_check_SCRIPTS += $(E2E_TESTS)
 EXTRA_DIST += tests/e2e/e2e.py
