@@ -1,6 +1,7 @@
 TSDB_TESTS = \
 	tests/unit/tsdb/test_block \
 	tests/unit/tsdb/test_chunks \
+	tests/unit/tsdb/test_head \
 	tests/unit/tsdb/test_head_golden \
 	tests/unit/tsdb/test_head_promtool \
 	tests/unit/tsdb/test_head_random \
@@ -16,6 +17,7 @@ check_PROGRAMS += $(TSDB_TESTS)
 TSDB_TEST_LIBS = $(TSDB_LIBS) $(JANSSON_LIBS) $(OPENSSL_LIBS) $(ZLIB_LIBS) $(CMOCKA_LIBS)
 tests_unit_tsdb_test_block_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_chunks_LDADD = $(TSDB_TEST_LIBS)
+tests_unit_tsdb_test_head_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_head_golden_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_head_promtool_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_head_random_LDADD = $(TSDB_TEST_LIBS)
