@@ -52,7 +52,10 @@ tests_fuzz_fuzz_index_SOURCES = tests/fuzz/fuzz_index.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_index_LDADD = $(TSDB_LIBS)
 tests_fuzz_fuzz_index_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
-FUZZ_TARGETS += tests/fuzz/fuzz_record tests/fuzz/fuzz_wal
+FUZZ_TARGETS += tests/fuzz/fuzz_head_chunks tests/fuzz/fuzz_record tests/fuzz/fuzz_wal
+tests_fuzz_fuzz_head_chunks_SOURCES = tests/fuzz/fuzz_head_chunks.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_head_chunks_LDADD = $(TSDB_LIBS)
+tests_fuzz_fuzz_head_chunks_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c tests/fuzz/record_walk.h $(FUZZ_MAIN)
 tests_fuzz_fuzz_record_LDADD = $(TSDB_LIBS)
 tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

@@ -2,6 +2,7 @@ TSDB_TESTS = \
 	tests/unit/tsdb/test_block \
 	tests/unit/tsdb/test_chunks \
 	tests/unit/tsdb/test_head \
+	tests/unit/tsdb/test_head_damage \
 	tests/unit/tsdb/test_head_golden \
 	tests/unit/tsdb/test_head_promtool \
 	tests/unit/tsdb/test_head_random \
@@ -18,6 +19,7 @@ TSDB_TEST_LIBS = $(TSDB_LIBS) $(JANSSON_LIBS) $(OPENSSL_LIBS) $(ZLIB_LIBS) $(CMO
 tests_unit_tsdb_test_block_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_chunks_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_head_LDADD = $(TSDB_TEST_LIBS)
+tests_unit_tsdb_test_head_damage_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_head_golden_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_head_promtool_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_head_random_LDADD = $(TSDB_TEST_LIBS)
