@@ -251,6 +251,21 @@ static void close_nodes(struct eval *ev)
 	}
 }
 
+/* Runs the query; nodes are closed and what they held is given back. */
+static int run_and_close(struct eval *ev, const struct promql_query *q, struct promql_result *ret,
+			 struct err *err)
+{
+	*ret = (struct promql_result){ .type = PROMQL_TYPE_NONE };
+	ev->first = NULL;
+	ev->held = 0;
+	ev->notes = notes_new(ev->arena);
+	if (!ev->notes)
+		return eval_oom(ev, err);
+	int rc = run(ev, q, ret, err);
+	close_nodes(ev);
+	return rc;
+}
+
 int promql_exec(const struct promql_query *q, const struct promql_opts *opts,
 		const struct promql_source *src, struct arena *a, struct promql_result *ret,
 		struct err *err)
@@ -258,15 +273,19 @@ int promql_exec(const struct promql_query *q, const struct promql_opts *opts,
 	struct err own = ERR_NONE;
 	struct eval ev = { .src = src, .opts = with_defaults(opts), .text = q->text, .arena = a };
 	err = err ? err : &own;
-	*ret = (struct promql_result){ .type = PROMQL_TYPE_NONE };
 	int rc = make_grid(q, &ev.grid, err);
 	if (rc)
 		return rc;
-	ev.notes = notes_new(a);
-	if (!ev.notes)
-		return eval_oom(&ev, err);
-	rc = run(&ev, q, ret, err);
-	close_nodes(&ev);
+	rc = run_and_close(&ev, q, ret, err);
+	/*
+	 * Series of one metric name are taken to stay distinct without it. That
+	 * fails only where they differ in __type__ or __unit__ alone; such labels
+	 * are rare, so then the query runs again and looks.
+	 */
+	if (ev.typed && !ev.opts.delayed_name_removal && (!rc || rc == -ERR_FAILED_PRECONDITION)) {
+		ev.strict = true;
+		rc = run_and_close(&ev, q, ret, err);
+	}
 	if (!rc)
 		rc = eval_checkpoint(&ev, err);
 	if (!rc)

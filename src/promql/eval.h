@@ -53,6 +53,8 @@ struct eval {
 	uint64_t held, peak, total; /* samples */
 	uint64_t unreported;    /* samples computed since the last checkpoint */
 	struct node *first;     /* all nodes, for closing */
+	bool strict;            /* take no row for distinct without looking */
+	bool typed;             /* __type__ or __unit__ was dropped: see promql_exec */
 };
 
 /* One series with a value per step. */
@@ -224,6 +226,7 @@ struct trow {
 	uint64_t samples;
 	struct trow *alias; /* scratch of whoever owns the table */
 	uint32_t tag;       /* likewise */
+	uint32_t first;     /* first step with a value, of merged rows */
 };
 
 /* Rows kept, in order of arrival, with an index by label set. */
@@ -249,7 +252,8 @@ int table_add(struct table *t, const struct row *r, struct trow **ret, struct er
 /*
  * Keeps a row, or merges it into the one with equal labels. Two values at one
  * step are FAILED_PRECONDITION: "vector cannot contain metrics with the same
- * labelset". A merged row keeps its name (drop_name) unless both drop it.
+ * labelset". Whether a merged row drops its name says the one with the
+ * earlier value.
  */
 int table_merge(struct table *t, const struct row *r, struct err *err);
 

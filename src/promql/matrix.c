@@ -46,7 +46,7 @@ int matrix_selector_new(struct eval *ev, const struct promql_expr *e, struct gri
 				.selector = &sel->selector };
 	*ret = &s->m;
 	int rc = feed_init(&s->feed, ev, &sel->selector, err);
-	s->m.unique = s->feed.name_fixed;
+	s->m.unique = s->feed.name_fixed && !ev->strict;
 	return rc;
 }
 

@@ -101,8 +101,10 @@ int node_strip(struct node *n, struct labels l, struct labels *ret, struct err *
 {
 	size_t meta = 0, lead = 0;
 	for (size_t i = 0; i < l.n; i++)
-		if (is_metadata(l.p[i].name))
+		if (is_metadata(l.p[i].name)) {
 			lead += meta++ == i;
+			n->ev->typed |= l.p[i].name.p[2] != 'n';
+		}
 	if (meta == lead) {
 		*ret = (struct labels){ l.p + lead, l.n - lead };
 		return 0;

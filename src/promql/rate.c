@@ -65,6 +65,9 @@ void rate_judge_name(struct rollup *r, const struct samples *s)
 	if (name.n == 0 || !r->counter)
 		return;
 	struct eval *ev = r->n.ev;
+	if (!ev->opts.type_and_unit && r->judged == hash_str(name))
+		return;
+	r->judged = hash_str(name);
 	if (ev->opts.type_and_unit) {
 		struct str type = labels_get(s->labels, LABEL_TYPE);
 		if (!str_eq(type, STR("counter")) && !str_eq(type, STR("histogram")))

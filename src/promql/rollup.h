@@ -85,6 +85,7 @@ struct rollup {
 	struct promql_pos pos;    /* of the range argument */
 	struct promql_pos arg0_pos; /* of the first argument */
 	struct promql_pos args_pos; /* of the whole argument list */
+	uint64_t judged; /* hash of the name that was judged last, see rate_judge_name */
 	/* work space kept from series to series */
 	void *buf[3];
 	size_t buf_cap[3];

@@ -223,6 +223,6 @@ int selector_new(struct eval *ev, const struct promql_expr *e, struct grid g, st
 	feed_range(&s->feed, &g, shift, s->lookback, s->smoothed ? s->lookback : 0);
 	*ret = &s->n;
 	int rc = feed_init(&s->feed, ev, &e->selector, err);
-	s->n.unique = s->feed.name_fixed;
+	s->n.unique = s->feed.name_fixed && !ev->strict;
 	return rc;
 }

@@ -99,11 +99,24 @@ int table_add(struct table *t, const struct row *r, struct trow **ret, struct er
 	return 0;
 }
 
+/* The first step with a value. */
+static uint32_t first_value(const struct row *r, uint32_t n)
+{
+	uint32_t i = 0;
+	while (i < n && is_absent(r->v[i]) && !(r->h && r->h[i]))
+		i++;
+	return i;
+}
+
 int table_merge(struct table *t, const struct row *r, struct err *err)
 {
 	struct trow *d = table_find(t, r->labels);
-	if (!d)
-		return table_add(t, r, NULL, err);
+	if (!d) {
+		int rc = table_add(t, r, &d, err);
+		if (!rc)
+			d->first = first_value(r, t->n_steps);
+		return rc;
+	}
 	for (uint32_t i = 0; i < t->n_steps; i++) {
 		bool has = !is_absent(r->v[i]) || (r->h && r->h[i]);
 		bool had = !is_absent(d->v[i]) || (d->h && d->h[i]);
@@ -113,7 +126,11 @@ int table_merge(struct table *t, const struct row *r, struct err *err)
 		if (has)
 			d->v[i] = r->v[i];
 	}
-	d->drop_name &= r->drop_name;
+	/* As upstream: what the first value says of the name holds for the series. */
+	if (first_value(r, t->n_steps) < d->first) {
+		d->first = first_value(r, t->n_steps);
+		d->drop_name = r->drop_name;
+	}
 	int rc = hold(t, d, r, err);
 	return !rc && r->h ? copy_hists(t, d, r->h, err) : rc;
 }

@@ -13,6 +13,8 @@
 #include "promql/series_desc.h"
 #include "text/float.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -194,6 +196,68 @@ static inline char *rig_run(struct rig *r, const char *text, const struct promql
 	strbuf_add(&b, "", 0);
 	arena_fini(&a);
 	return b.p ? strbuf_steal(&b) : xstrdup("");
+}
+
+/* The value of a series at a time, as text; "" for none. */
+static inline void rig_add_at(const struct promql_rseries *s, int64_t t, struct strbuf *b)
+{
+	for (size_t i = 0; i < s->n_floats; i++)
+		if (s->floats[i].t == t)
+			strbuf_printf(b, "%016llx", isnan(s->floats[i].v) ? 1ULL : (unsigned long long)double_bits(s->floats[i].v));
+	for (size_t i = 0; i < s->n_hists; i++)
+		if (s->hists[i].t == t)
+			fhist_print(s->hists[i].h, b);
+}
+
+static inline int rig_cmp_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* What a result has at a time: `{labels} value` per series, sorted. Free it. */
+static inline char *rig_slice(const struct promql_result *res, int64_t t)
+{
+	char **lines = xcalloc(res->n_series + 1, sizeof(*lines));
+	size_t n = 0;
+	struct strbuf all = { 0 };
+	for (size_t i = 0; i < res->n_series; i++) {
+		struct strbuf v = { 0 }, b = { 0 };
+		rig_add_at(&res->series[i], t, &v);
+		if (v.n) {
+			labels_print(res->series[i].labels, &b);
+			strbuf_printf(&b, " %s\n", v.p);
+			lines[n++] = strbuf_steal(&b);
+		}
+		strbuf_fini(&v);
+	}
+	qsort(lines, n, sizeof(*lines), rig_cmp_text);
+	strbuf_add_c(&all, res->type == PROMQL_TYPE_SCALAR ? "scalar" : "");
+	for (size_t i = 0; i < n; i++) {
+		strbuf_add_c(&all, lines[i]);
+		free(lines[i]);
+	}
+	free(lines);
+	return strbuf_steal(&all);
+}
+
+/* Parses with everything on, and evaluates. Everything lies in `a`. */
+static inline int rig_exec_opts(struct rig *r, const char *text, const struct promql_opts *opts,
+				struct arena *a, int64_t start, int64_t end, int64_t step,
+				struct promql_result *res, struct err *err)
+{
+	struct promql_parse_opts all = PROMQL_PARSE_ALL;
+	struct promql_source src = rig_source(r);
+	struct promql_expr *e;
+	int rc = promql_parse(str_c(text), &all, a, &e, NULL, err);
+	struct promql_query q = { e, str_c(text), start, end, step };
+	return rc ? rc : promql_exec(&q, opts, &src, a, res, err);
+}
+
+/* As rig_exec_opts with the default options. */
+static inline int rig_exec(struct rig *r, const char *text, struct arena *a, int64_t start, int64_t end,
+			   int64_t step, struct promql_result *res, struct err *err)
+{
+	return rig_exec_opts(r, text, NULL, a, start, end, step, res, err);
 }
 
 #endif

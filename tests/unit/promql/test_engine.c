@@ -173,6 +173,29 @@ static void test_too_many_samples(void **state)
 	rig_fini(&r);
 }
 
+static void test_series_that_differ_in_type_only(void **state)
+{
+	static const struct query_case cases[] = {
+		{ "rate(m_total[30s])", "error: vector cannot contain metrics with the same labelset" },
+		{ "m_total + 1", "error: vector cannot contain metrics with the same labelset" },
+		{ "sum(m_total)", "{} 15" },
+		{ "rate(n_total[30s])", "{i=\"0\"} 1" },
+	};
+	struct rig r;
+	(void)state;
+	rig_init(&r);
+	rig_load(&r, 10000, "m_total{__type__=\"counter\",i=\"0\"} 0 10 5");
+	rig_load(&r, 10000, "m_total{__type__=\"gauge\",i=\"0\"} 0 10 10");
+	rig_load(&r, 10000, "n_total{__type__=\"counter\",i=\"0\"} 0 10 20 30");
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char *got = rig_run(&r, cases[i].expr, NULL, 30000, 30000, 0);
+		assert_string_equal(got, cases[i].want);
+		assert_int_equal(r.open_sets, 0);
+		free(got);
+	}
+	rig_fini(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +203,7 @@ int main(void)
 		cmocka_unit_test(test_range_queries),
 		cmocka_unit_test(test_cancel_stops_and_closes),
 		cmocka_unit_test(test_too_many_samples),
+		cmocka_unit_test(test_series_that_differ_in_type_only),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

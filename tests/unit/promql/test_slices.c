@@ -64,59 +64,6 @@ static void load(struct rig *r)
 	rig_load(r, 5000, "h{k=\"1\"} 1+1x20 {{schema:0 sum:3 count:6 buckets:[1 2 3]}}+{{sum:1 count:1 buckets:[1]}}x30");
 }
 
-/* The value of a series at a time, as text; "" for none. */
-static void add_at(const struct promql_rseries *s, int64_t t, struct strbuf *b)
-{
-	for (size_t i = 0; i < s->n_floats; i++)
-		if (s->floats[i].t == t)
-			strbuf_printf(b, "%016llx", isnan(s->floats[i].v) ? 1ULL : (unsigned long long)double_bits(s->floats[i].v));
-	for (size_t i = 0; i < s->n_hists; i++)
-		if (s->hists[i].t == t)
-			fhist_print(s->hists[i].h, b);
-}
-
-static int cmp_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* What a result has at a time: `{labels} value` per series, sorted. Free it. */
-static char *slice(const struct promql_result *res, int64_t t)
-{
-	char **lines = xcalloc(res->n_series + 1, sizeof(*lines));
-	size_t n = 0;
-	struct strbuf all = { 0 };
-	for (size_t i = 0; i < res->n_series; i++) {
-		struct strbuf v = { 0 }, b = { 0 };
-		add_at(&res->series[i], t, &v);
-		if (v.n) {
-			labels_print(res->series[i].labels, &b);
-			strbuf_printf(&b, " %s\n", v.p);
-			lines[n++] = strbuf_steal(&b);
-		}
-		strbuf_fini(&v);
-	}
-	qsort(lines, n, sizeof(*lines), cmp_text);
-	strbuf_add_c(&all, res->type == PROMQL_TYPE_SCALAR ? "scalar" : "");
-	for (size_t i = 0; i < n; i++) {
-		strbuf_add_c(&all, lines[i]);
-		free(lines[i]);
-	}
-	free(lines);
-	return strbuf_steal(&all);
-}
-
-static int exec(struct rig *r, const char *text, struct arena *a, int64_t start, int64_t end, int64_t step,
-		struct promql_result *res, struct err *err)
-{
-	struct promql_parse_opts all = PROMQL_PARSE_ALL;
-	struct promql_source src = rig_source(r);
-	struct promql_expr *e;
-	int rc = promql_parse(str_c(text), &all, a, &e, NULL, err);
-	struct promql_query q = { e, str_c(text), start, end, step };
-	return rc ? rc : promql_exec(&q, NULL, &src, a, res, err);
-}
-
 static void check(struct rig *r, const char *text)
 {
 	int64_t start = 3000, end = start + (STEPS - 1) * STEP, middle = start + 23 * STEP;
@@ -124,16 +71,16 @@ static void check(struct rig *r, const char *text)
 	struct err err = ERR_NONE;
 	struct arena a;
 	arena_init(&a, NULL);
-	if (exec(r, text, &a, start, end, STEP, &whole, &err) ||
-	    exec(r, text, &a, start, middle, STEP, &first, &err) ||
-	    exec(r, text, &a, middle + STEP, end, STEP, &second, &err))
+	if (rig_exec(r, text, &a, start, end, STEP, &whole, &err) ||
+	    rig_exec(r, text, &a, start, middle, STEP, &first, &err) ||
+	    rig_exec(r, text, &a, middle + STEP, end, STEP, &second, &err))
 		fail_msg("%s: %s", text, err.msg);
 	size_t values = 0;
 	for (int64_t t = start; t <= end; t += STEP) {
-		char *want = slice(&whole, t), *half = slice(t <= middle ? &first : &second, t);
-		if (exec(r, text, &a, t, t, 0, &one, &err))
+		char *want = rig_slice(&whole, t), *half = rig_slice(t <= middle ? &first : &second, t);
+		if (rig_exec(r, text, &a, t, t, 0, &one, &err))
 			fail_msg("%s at %lld: %s", text, (long long)t, err.msg);
-		char *got = slice(&one, t);
+		char *got = rig_slice(&one, t);
 		if (strcmp(want, got) != 0 || strcmp(want, half) != 0)
 			fail_msg("%s at %lld\nrange:\n%s\ninstant:\n%s\nhalf:\n%s", text, (long long)t, want,
 				 got, half);
