@@ -219,7 +219,10 @@ int append_body(struct head *h, struct write_reader *r, const struct append_opts
 			put_off(&p, &s);
 			rc = p.n == HEAD_LOOKUP_MAX ? flush(&a, &p, err) : 0;
 		} else {
-			rc = append_unusual(&a, &s, err);
+			/* In their order: those put off may be earlier samples of the same series. */
+			rc = flush(&a, &p, err);
+			if (rc == 0)
+				rc = append_unusual(&a, &s, err);
 		}
 		if (rc != 0)
 			return rc;

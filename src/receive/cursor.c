@@ -20,8 +20,13 @@ struct cursor {
 	struct cursor_query q;
 	struct cursor_count *count;
 	struct head_reader *reader;
-	struct arena arena;  /* of the selection */
-	struct arena series; /* of the series given out since `epoch` */
+	struct arena arena; /* of the selection */
+	/*
+	 * Of the series given out: since `epoch`, and before. The last series given out
+	 * may be put into a frame after the epoch changed, so each arena outlives one change.
+	 */
+	struct arena given[2];
+	unsigned now; /* given[now] is the newer */
 	uint64_t epoch;
 	struct upcoming *up;
 	size_t n, next;
@@ -99,10 +104,10 @@ static int list_series(struct cursor *c, const uint32_t *ids, size_t n, struct e
 		return arena_err(&c->arena, err);
 	for (size_t i = 0; i < n; i++) {
 		struct head_view v;
-		struct arena_mark m = arena_mark(&c->series);
+		struct arena_mark m = arena_mark(&c->given[0]);
 		int rc = i % 1024 == 0 ? co_checkpoint(err) : 0;
 		if (rc == 0)
-			rc = head_reader_series(c->reader, ids[i], false, &c->series, &v, err);
+			rc = head_reader_series(c->reader, ids[i], false, &c->given[0], &v, err);
 		struct upcoming *u = &c->up[c->n];
 		if (rc > 0) {
 			u->id = ids[i];
@@ -112,7 +117,7 @@ static int list_series(struct cursor *c, const uint32_t *ids, size_t n, struct e
 				c->n++;
 			}
 		}
-		arena_rewind(&c->series, m);
+		arena_rewind(&c->given[0], m);
 		if (rc < 0)
 			return rc;
 	}
@@ -128,7 +133,7 @@ static int list_series(struct cursor *c, const uint32_t *ids, size_t n, struct e
 static int add_chunks(struct cursor *c, uint32_t id, struct err *err)
 {
 	struct head_view v;
-	int rc = head_reader_series(c->reader, id, true, &c->series, &v, err);
+	int rc = head_reader_series(c->reader, id, true, &c->given[c->now], &v, err);
 	if (rc <= 0)
 		return rc;
 	for (size_t i = 0; i < v.n_chunks; i++) {
@@ -158,13 +163,14 @@ static int check_limits(const struct cursor *c, struct err *err)
 	return 0;
 }
 
-/* Lets go of what was handed out before the owner's last flush. */
+/* Lets go of what was handed out before the owner's last flush but one. */
 static void release(struct cursor *c)
 {
 	if (c->epoch == c->count->epoch)
 		return;
 	c->epoch = c->count->epoch;
-	arena_fini(&c->series);
+	c->now ^= 1;
+	arena_fini(&c->given[c->now]);
 }
 
 static int co_next(struct series_cursor *base, struct series *ret, struct err *err)
@@ -194,12 +200,20 @@ static int co_next(struct series_cursor *base, struct series *ret, struct err *e
 	return 0;
 }
 
+/* The owner frees it later: see the header. */
 static void close_cursor(struct series_cursor *base)
 {
+}
+
+void receive_cursor_free(struct series_cursor *base)
+{
 	struct cursor *c = (struct cursor *)base;
+	if (!c)
+		return;
 	head_reader_close(c->reader);
 	vec_fini(&c->chunks);
-	arena_fini(&c->series);
+	arena_fini(&c->given[0]);
+	arena_fini(&c->given[1]);
 	arena_fini(&c->arena);
 	free(c);
 }
@@ -210,7 +224,8 @@ int co_receive_cursor_open(struct series_cursor **ret, struct receive_db *db, co
 	struct cursor *c = xcalloc(1, sizeof(*c));
 	*c = (struct cursor){ .base = { co_next, close_cursor }, .q = *q, .count = count };
 	arena_init(&c->arena, budget);
-	arena_init(&c->series, budget);
+	arena_init(&c->given[0], budget);
+	arena_init(&c->given[1], budget);
 	c->reader = head_reader_open(receive_db_head(db), q->mint, q->maxt);
 	head_reader_set_checkpoint(c->reader, checkpoint, NULL);
 	uint32_t *ids;
@@ -219,7 +234,7 @@ int co_receive_cursor_open(struct series_cursor **ret, struct receive_db *db, co
 	if (rc == 0)
 		rc = list_series(c, ids, n, err);
 	if (rc != 0) {
-		close_cursor(&c->base);
+		receive_cursor_free(&c->base);
 		return rc;
 	}
 	*ret = &c->base;

@@ -30,12 +30,16 @@ struct cursor_count {
 };
 
 /*
- * Selects and sorts. The cursor holds the head open for reading until it is closed; memory is of `budget`. `count` is shared by the cursors of a
- * request; over a limit co_next fails with RESOURCE_EXHAUSTED. Chunk data that it hands out stay valid until a call of co_next after
- * count->epoch has changed. Suspends (it yields).
+ * Selects and sorts. The cursor holds the head open for reading; memory is of `budget`. `count` is shared by the cursors of a
+ * request; over a limit co_next fails with RESOURCE_EXHAUSTED. Labels and chunk data that it hands out stay valid until
+ * count->epoch has changed twice, or after its end until receive_cursor_free: close() frees nothing, for a merge
+ * closes a cursor while what it gave last is still on its way. Suspends (it yields).
  */
 int co_receive_cursor_open(struct series_cursor **ret, struct receive_db *db, const struct cursor_query *q,
 			   struct cursor_count *count, struct budget *budget, struct err *err);
+
+/* Frees a cursor, once nothing that it handed out is needed any more. NULL is fine. */
+void receive_cursor_free(struct series_cursor *c);
 
 /*
  * Splits matchers of a request: those on external labels are decided here, the rest go to *ret (in `a`). *ret_match

@@ -147,3 +147,10 @@ void receive_metrics_write(struct receive_metrics *m, int status, struct str ten
 	histogram_observe(metrics_histogram_with(m->write_timeseries, METRICS_LABELS(code, name)), (double)n_series);
 	histogram_observe(metrics_histogram_with(m->write_samples, METRICS_LABELS(code, name)), (double)n_samples);
 }
+
+void receive_metrics_limited(struct receive_metrics *m, struct str tenant)
+{
+	char name[160];
+	snprintf(name, sizeof(name), "%.*s", STR_ARG(tenant));
+	counter_inc(metrics_counter_with(m->limited, METRICS_LABELS(name)));
+}

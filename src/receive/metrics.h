@@ -33,4 +33,7 @@ void receive_metrics_fini(struct receive_metrics *m, struct metrics_registry *re
 /* Counts an answered write request. */
 void receive_metrics_write(struct receive_metrics *m, int status, struct str tenant, uint64_t series, uint64_t samples);
 
+/* Counts a request that met the limit of active series. */
+void receive_metrics_limited(struct receive_metrics *m, struct str tenant);
+
 #endif

@@ -145,6 +145,8 @@ static int co_series(struct grpc_call *call, void *arg, struct err *err)
 		rc = send_series(&c, m, err);
 	series_merge_free(m);
 	frame_writer_fini(&c.frame);
+	for (size_t i = 0; i < c.n_cursors; i++)
+		receive_cursor_free(c.cursors[i]);
 	give_tenants(&c.tenants);
 	return rc;
 }

@@ -223,7 +223,7 @@ static int write_and_answer(struct receive *r, struct http_req *req, const struc
 	int status = rc != 0 ? status_of_error(rc) : status_of_answer(res.answer, v2);
 	struct str text = rc != 0 ? str_c(why.msg) : res.answer == APPEND_DONE ? STR("") : strbuf_str(&res.text);
 	if (status == 429)
-		counter_inc(metrics_counter_with(r->metrics.limited, METRICS_LABELS(arena_strdup(&req->arena, r->cfg->default_tenant))));
+		receive_metrics_limited(&r->metrics, wr->tenant);
 	receive_metrics_write(&r->metrics, status, wr->tenant, res.series, res.tally.samples + res.tally.histograms);
 	if (v2)
 		add_counts(req, &res.tally, status);
@@ -249,7 +249,9 @@ static int co_serve_write(struct receive *r, struct http_req *req, struct err *e
 		wr.require_name = wr.kind == WRITE_V2;
 		rc = write_and_answer(r, req, &wr, err);
 	} else {
-		receive_metrics_write(&r->metrics, status_of_error(rc), wr.tenant.n ? wr.tenant : STR("unknown"), 0, 0);
+		/* A name that is none would let clients make as many children as they like. */
+		receive_metrics_write(&r->metrics, status_of_error(rc),
+				      tenant_name_valid(wr.tenant) ? wr.tenant : STR("unknown"), 0, 0);
 		rc = reply(req, status_of_error(rc), str_c(why.msg), err);
 	}
 	give_buffer(r, body);
