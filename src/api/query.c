@@ -7,6 +7,7 @@
 #include "loop/reactor.h"
 #include "metrics/metrics.h"
 #include "text/duration.h"
+#include "text/float.h"
 
 /* Most points of a series in a range query. */
 #define QUERY_MAX_POINTS 11000
@@ -159,9 +160,12 @@ static int co_evaluate_in_turn(struct run *r, struct err *err)
 
 /* --- answer ----------------------------------------------------------------------------- */
 
+/* A duration in seconds, with exponents as jsoniter writes them. */
 static void write_seconds(struct jsonw *w, const char *key, int64_t ns)
 {
-	jsonw_kv_double(w, key, (double)ns / 1e9);
+	char text[TEXT_FLOAT_MAX];
+	jsonw_key(w, key);
+	jsonw_raw(w, str_mem(text, text_float(text, (double)ns / 1e9, TEXT_FLOAT_JSON)));
 }
 
 static void write_stats(struct jsonw *w, const struct run *r)

@@ -1,12 +1,14 @@
 # Measurements: built and run by `make bench`, never by `make check`.
 BENCHES = tests/bench/bench_grpc tests/bench/bench_chunk tests/bench/bench_wire
 BENCHES += tests/bench/bench_text
+BENCHES += tests/bench/bench_api
 BENCHES += tests/bench/bench_http
 BENCHES += tests/bench/bench_promql
 BENCHES += tests/bench/bench_block
 BENCHES += tests/bench/bench_head
 EXTRA_PROGRAMS += $(BENCHES) tests/bench/load_write
 
+tests_bench_bench_api_LDADD = $(API_LIBS) -lm
 tests_bench_bench_grpc_LDADD = $(GRPC_LIBS)
 tests_bench_bench_block_LDADD = $(TSDB_LIBS)
 tests_bench_bench_http_LDADD = $(HTTP_LIBS)
