@@ -53,6 +53,7 @@ static void init_tenant_header(struct app *app)
 static int app_init(struct app *app, const struct app_setup *setup, struct err *err)
 {
 	*app = (struct app){ .setup = setup };
+	mem_tune();
 	init_log(app);
 	init_tenant_header(app);
 	app->reactor = reactor_new(&app->log, err);
@@ -68,6 +69,8 @@ static int app_init(struct app *app, const struct app_setup *setup, struct err *
 	probe_metrics_init(&app->probe, app->metrics);
 	http_metrics_init(&app->http_metrics, app->metrics, app->tenant_header, setup->default_tenant);
 	app->router = http_router_new();
+	if (setup->route_prefix)
+		http_router_set_prefix(app->router, setup->route_prefix);
 	probe_add_routes(&app->probe, app->router);
 	http_metrics_route(app->router, app->metrics);
 	http_debug_routes(app->router);
@@ -122,6 +125,7 @@ static int make_grpc(struct app *app, struct err *err)
 	opts.tls = app->grpc_tls;
 	opts.budget = &app->memory;
 	opts.max_connection_age_ms = app->setup->grpc->grpc_server_max_connection_age_ms;
+	opts.max_connection_grace_ms = 0; /* long streams outlive their connection's age, as upstream */
 	app->grpc = grpc_server_new(app->reactor, &opts);
 	app->health = grpc_health_new(app->grpc);
 	grpc_health_bind(app->health, &app->probe);

@@ -39,6 +39,7 @@ struct app_setup {
 	const struct grpc_options *grpc;
 	const struct option_list *warnings; /* of the option parser, to be logged */
 	uint64_t memory_limit_bytes; /* of requests and queries together; 0: none */
+	const char *route_prefix;    /* below which everything is served; NULL: the root */
 	const char *tenant_header, *default_tenant; /* HTTP metrics by tenant, upper case allowed; NULL: without */
 };
 

@@ -17,15 +17,16 @@ bin_PROGRAMS += thanos
 thanos_SOURCES = \
 	src/cmd/app.c src/cmd/app.h \
 	src/cmd/main.c \
-	src/cmd/query.h \
+	src/cmd/options_list.c \
+	src/cmd/query.c src/cmd/query.h \
 	src/cmd/receive.c src/cmd/receive.h \
 	src/cmd/version.c src/cmd/version.h
-thanos_LDADD = src/cmd/libcmd.a $(RECEIVE_LIBS) $(TEXT_LIBS)
+thanos_LDADD = src/cmd/libcmd.a $(RECEIVE_LIBS) $(QUERY_LIBS) $(TEXT_LIBS)
 
 # Example configurations, and a manual page per command, made from its options.
 thanosconfdir = $(sysconfdir)/thanos
 dist_thanosconf_DATA = conf/query.yaml conf/receive.yaml
-man1_MANS = thanos-receive.1
+man1_MANS = thanos-query.1 thanos-receive.1
 CLEANFILES += $(man1_MANS)
 thanos-query.1: thanos$(EXEEXT)
 	$(AM_V_GEN)./thanos$(EXEEXT) query --help-man > $@.tmp && mv $@.tmp $@

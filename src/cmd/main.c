@@ -21,6 +21,7 @@ static const struct {
 	run_fn *run;
 } commands[] = {
 
+	{ &query_command, query_run },
 	{ &receive_command, receive_run },
 };
 

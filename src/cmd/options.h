@@ -142,7 +142,12 @@ int options_path_or_content(const char *name, const char *path, const char *cont
 /* Reads `role:` of a YAML file; the error says what is missing. Blocks. */
 int options_yaml_role(const char *path, struct arena *a, const char **ret_role, struct err *err);
 
+struct api_flag;
 struct label;
+
+/* All options with the values in force as text, in `a`: what /api/v1/status/flags shows. RESOURCE_EXHAUSTED. */
+int options_list(const struct options_result *r, const struct option_command *cmd, struct arena *a,
+		 struct api_flag **ret, size_t *ret_n, struct err *err);
 
 /*
  * Reads label flags name="value" (the value as a Go string literal) into names and values, in `a`.

@@ -16,7 +16,7 @@
 
 #define SLICE_NS 1000000       /* co_checkpoint yields after this long */
 #define SLOW_HOLD_NS 50000000  /* a fiber that holds the loop longer is logged */
-#define SAMPLE_STACKS 64       /* one ended fiber in so many has its stack measured */
+#define SAMPLE_STACKS 16       /* one ended fiber in so many has its stack measured */
 
 /* The reactor that runs on this thread, while one of its fibers does. */
 static _Thread_local struct reactor *running;

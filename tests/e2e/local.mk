@@ -1,4 +1,7 @@
 # End-to-end tests: the real binary with real peers; each skips (77) where a peer is missing.
-E2E_TESTS = tests/e2e/test_receive_codes tests/e2e/test_grpc_clients
+E2E_TESTS = \
+	tests/e2e/test_grpc_clients \
+	tests/e2e/test_prometheus_writes \
+	tests/e2e/test_receive_codes
 dist_check_SCRIPTS += $(E2E_TESTS)
 EXTRA_DIST += tests/e2e/e2e.py
