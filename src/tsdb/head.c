@@ -114,7 +114,7 @@ int head_open_writers(struct head *h, struct wal_pos wal, struct wal_pos wbl, st
 		.dir = h->wal_dir,
 		.segment_bytes = h->cfg.wal_segment_bytes,
 		.compression = (enum wal_compression)h->cfg.compression,
-		.retain = true,
+		.retain = !h->cfg.never_sync,
 	};
 	int rc = wal_writer_open(&h->wal_w, &cfg, wal, err);
 	cfg.dir = h->wbl_dir;

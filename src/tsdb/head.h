@@ -84,6 +84,7 @@ struct head_config {
 	uint64_t chunk_file_bytes;    /* size of a head chunk file [128 MiB] */
 	enum head_compression compression;
 	struct symtab *symtab;        /* label strings; may be shared by all heads of a thread; borrowed */
+	bool never_sync;              /* logs are written but never synced: `sync` of commits is ignored, a power cut loses the end */
 	bool read_only;               /* replay only: no file is made or changed, appends give HEAD_UNAVAILABLE */
 };
 
@@ -214,7 +215,8 @@ uint64_t head_committed(const struct head *h);
 struct head_commit *head_commit_begin(struct head *h);
 
 /*
- * Writes, and with `sync` syncs, the records. Blocks; touches only the commit
+ * Writes, and with `sync` syncs, the records. What was not synced is kept in memory for the case below, up to
+ * 64 MiB, then synced anyway. Blocks; touches only the commit
  * and the log files. After ENOSPC and the like the files end at a record
  * boundary. After a failed fdatasync the file is never trusted again: the
  * records since its last good sync are written to a new segment. A second failure is

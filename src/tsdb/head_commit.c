@@ -10,7 +10,7 @@
 struct head_commit {
 	struct wal_writer *wal, *wbl;
 	struct wal_batch wal_batch, wbl_batch;
-	bool cut_wal, cut_wbl;
+	bool cut_wal, cut_wbl, never_sync;
 	struct wal_pos wal_pos, wbl_pos; /* after the run */
 	struct wal_writer_stats wal_stats, wbl_stats;
 	uint32_t wbl_start;              /* the segment that a cut began */
@@ -108,6 +108,7 @@ struct head_commit *head_commit_begin(struct head *h)
 	wal_batch_move(&c->wbl_batch, &h->wbl_batch);
 	c->cut_wal = h->cut_wal;
 	c->cut_wbl = h->cut_wbl;
+	c->never_sync = h->cfg.never_sync;
 	h->cut_wal = h->cut_wbl = false;
 	h->commit = c;
 	h->commit_no++;
@@ -127,6 +128,7 @@ static int run_log(struct wal_writer *w, const struct wal_batch *b, bool cut, bo
 int head_commit_run(struct head_commit *c, bool sync, struct err *err)
 {
 	struct wal_pos before = wal_writer_pos(c->wbl);
+	sync = sync && !c->never_sync;
 	c->wbl_start = before.segment + (before.offset > 0);
 	int rc = run_log(c->wal, &c->wal_batch, c->cut_wal, sync, err);
 	if (rc == 0)

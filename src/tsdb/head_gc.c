@@ -88,6 +88,7 @@ static void remove_series(struct head *h, struct head_series *s)
 	h->n_series--;
 	h->n_removed++;
 	h->gc_removed++;
+	h->dead_keys = true;
 }
 
 static int64_t oldest_time(const struct head_series *s)
@@ -141,6 +142,7 @@ static void gc_keys(struct head *h, size_t budget)
 	}
 	if (h->gc_at < KEY_SHARDS)
 		return;
+	h->dead_keys = false;
 	h->gc_at = 0;
 	h->gc_stage = GC_POSTINGS;
 }

@@ -192,6 +192,7 @@ struct head {
 
 	/* Series. */
 	struct key_shard shards[KEY_SHARDS];
+	bool dead_keys;               /* slots of removed series are among them */
 	struct head_series **slabs;   /* by id >> SLAB_BITS; NULL when all of it is gone */
 	uint32_t n_slabs, next_id;
 	uint64_t n_series, n_created, n_removed;

@@ -61,8 +61,8 @@ struct head_series *head_find(const struct head *h, struct hash128 key)
 		const struct key_slot *slot = &sh->slots[i];
 		if (!slot->s)
 			return NULL;
-		/* A removed series keeps its slot until the table is swept. */
-		if (slot->lo == key.lo && slot->hi == key.hi && slot->s->labels)
+		/* A removed series keeps its slot until the table is swept. Else the series itself is not touched here. */
+		if (slot->lo == key.lo && slot->hi == key.hi && (!h->dead_keys || slot->s->labels))
 			return slot->s;
 	}
 }

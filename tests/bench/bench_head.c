@@ -94,7 +94,7 @@ static void flush(struct head *h)
 static void open_head(struct job *j)
 {
 	struct err e;
-	struct head_config cfg = { .dir = j->dir, .compression = HEAD_COMPRESS_SNAPPY };
+	struct head_config cfg = { .dir = j->dir, .compression = HEAD_COMPRESS_SNAPPY, .never_sync = true };
 	must(head_open(&j->h, &cfg, NULL, NULL, NULL, &e), &e);
 }
 
@@ -179,7 +179,7 @@ static void replay(struct job *j)
 	t = now_s() - t;
 	struct head_stats st;
 	head_stats(j->h, &st);
-	printf("replay                 %7.1f ns/sample, %.2f s, %llu series\n", t / n * 1e9, t,
+	printf("replay, with series    %7.1f ns/sample, %.2f s, %llu series\n", t / n * 1e9, t,
 	       (unsigned long long)st.series);
 	head_close(j->h);
 }
