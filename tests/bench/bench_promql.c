@@ -20,11 +20,15 @@
 #define SERIES 100
 #define BUCKETS 10
 #define STEPS 1000
+#define NATIVE_SERIES 20
+#define NATIVE_SAMPLES 1100
+#define NATIVE_BUCKETS 40
 
 struct bench_series {
 	struct label l[3];
 	struct labels labels;
 	double *v;
+	struct histogram *h; /* of a native histogram, instead of v */
 };
 
 struct source {
@@ -64,6 +68,11 @@ static int src_next(void *arg, void *set, struct promql_series *ret, struct err 
 		struct bench_series *b = &src->s[s->at++];
 		if (!matchers_match(s->m, s->n_m, b->labels))
 			continue;
+		if (b->h) {
+			*ret = (struct promql_series){ .labels = b->labels, .n_hists = s->hi - s->lo,
+						       .ht = src->t + s->lo, .h = b->h + s->lo };
+			return 1;
+		}
 		*ret = (struct promql_series){ .labels = b->labels, .n_floats = s->hi - s->lo,
 					       .t = src->t + s->lo, .v = b->v + s->lo };
 		return 1;
@@ -94,9 +103,26 @@ static void add_series(struct source *src, const char *name, int l, int le, doub
 		b->v[i] = slope * (double)i + base;
 }
 
+/* A counter of NATIVE_BUCKETS buckets in one span; only the last samples exist, the rest is empty. */
+static void add_native(struct source *src, int l)
+{
+	static const struct hist_span span = { 0, NATIVE_BUCKETS };
+	add_series(src, "native", l, -1, 0, 0);
+	struct bench_series *b = &src->s[src->n - 1];
+	b->h = xcalloc(SAMPLES, sizeof(*b->h));
+	for (size_t i = SAMPLES - NATIVE_SAMPLES; i < SAMPLES; i++) {
+		double *counts = xcalloc(NATIVE_BUCKETS, sizeof(*counts)), total = 0;
+		for (int k = 0; k < NATIVE_BUCKETS; k++)
+			total += counts[k] = (double)(i * (size_t)(k + 1) + (size_t)l);
+		b->h[i] = (struct histogram){ .is_float = true, .count_f = total, .sum = total * 2,
+					      .pos_spans = &span, .n_pos_spans = 1, .pos_counts = counts,
+					      .n_pos = NATIVE_BUCKETS };
+	}
+}
+
 static void build(struct source *src)
 {
-	src->s = xcalloc(SERIES * (BUCKETS + 3), sizeof(*src->s));
+	src->s = xcalloc(SERIES * (BUCKETS + 3) + NATIVE_SERIES, sizeof(*src->s));
 	src->n = 0;
 	src->t = xcalloc(SAMPLES, sizeof(*src->t));
 	for (size_t i = 0; i < SAMPLES; i++)
@@ -110,6 +136,8 @@ static void build(struct source *src)
 	for (int i = 0; i < SERIES; i++)
 		for (int le = 0; le < BUCKETS; le++)
 			add_series(src, "h_hundred", i, le, le + 1, i);
+	for (int i = 0; i < NATIVE_SERIES; i++)
+		add_native(src, i);
 }
 
 static double now(void)
@@ -199,6 +227,12 @@ int main(int argc, char **argv)
 		{ "histogram_quantile(0.9, rate(h_hundred[5m]))", 1000 },
 		{ "histogram_quantile(0.9, sum by (le) (rate(h_hundred[5m])))", 1000 },
 		{ "max_over_time(rate(a_hundred[1m])[10m:10s])", 100 },
+		{ "native", NATIVE_SERIES },
+		{ "sum(native)", NATIVE_SERIES },
+		{ "rate(native[5m])", NATIVE_SERIES },
+		{ "histogram_quantile(0.9, sum(rate(native[5m])))", NATIVE_SERIES },
+		{ "sum_over_time(native[5m])", NATIVE_SERIES },
+		{ "histogram_count(rate(native[5m]))", NATIVE_SERIES },
 	};
 	struct source src;
 	build(&src);
