@@ -402,6 +402,72 @@ int fh_add(struct fh *f, struct fh *b, bool subtract, bool kahan, struct arena *
 		    side_add(&f->neg, &b->neg, subtract, kahan, f->zero_threshold, f->schema, a, err);
 }
 
+/* Whether the spans describe just the buckets of s, all above the zero bucket. */
+static bool same_layout(const struct fh_side *s, const struct hist_span *spans, uint32_t n_spans,
+			uint32_t n, double threshold, int32_t schema)
+{
+	uint32_t k = 0;
+	int32_t idx = 0;
+	if (s->n != n)
+		return false;
+	for (uint32_t i = 0; i < n_spans; i++) {
+		uint32_t len = spans[i].length;
+		idx += spans[i].offset;
+		/* Indexes ascend: a run is the same if both of its ends are. */
+		if (len > n - k || (len && (s->idx[k] != idx || s->idx[k + len - 1] != idx + (int32_t)len - 1)))
+			return false;
+		k += len;
+		idx += (int32_t)len;
+	}
+	return k == n && (n == 0 || schema == HIST_SCHEMA_CUSTOM || fhist_bound(s->idx[0], schema) > threshold);
+}
+
+static bool adds_in_place(const struct fh *f, const struct histogram *h)
+{
+	if (f->schema != h->schema || f->zero_threshold != h->zero_threshold)
+		return false;
+	if (f->n_bounds != h->n_bounds ||
+	    (f->bounds != h->bounds && f->n_bounds &&
+	     memcmp(f->bounds, h->bounds, f->n_bounds * sizeof(*f->bounds)) != 0))
+		return false;
+	return same_layout(&f->pos, h->pos_spans, h->n_pos_spans, h->n_pos, f->zero_threshold, f->schema) &&
+	       same_layout(&f->neg, h->neg_spans, h->n_neg_spans, h->n_neg, f->zero_threshold, f->schema);
+}
+
+static void add_counts(struct fh_side *s, const double *v, double sign, bool kahan)
+{
+	if (!kahan) {
+		for (uint32_t i = 0; i < s->n; i++)
+			s->count[i] += sign * v[i];
+		return;
+	}
+	for (uint32_t i = 0; i < s->n; i++) {
+		struct kahan k = { s->count[i], s->comp[i] };
+		kahan_add(&k, sign * v[i]);
+		s->count[i] = k.s;
+		s->comp[i] = k.c;
+	}
+}
+
+int fh_add_hist(struct fh *f, const struct histogram *h, bool subtract, bool kahan, struct arena *a,
+		struct arena *scratch, struct fhist_flags *flags, struct err *err)
+{
+	struct fh b = { .hint = h->hint };
+	double sign = subtract ? -1 : 1;
+	if (!adds_in_place(f, h)) {
+		int rc = fh_load(&b, h, scratch, err);
+		return rc ? rc : fh_add(f, &b, subtract, kahan, a, flags, err);
+	}
+	flags->collision |= adjust_hint(f, &b);
+	if (f->schema != HIST_SCHEMA_CUSTOM)
+		add_to(&f->zero_count, &f->zero_comp, sign * h->zero_count_f, kahan);
+	add_to(&f->count, &f->count_comp, sign * h->count_f, kahan);
+	add_to(&f->sum, &f->sum_comp, sign * h->sum, kahan);
+	add_counts(&f->pos, h->pos_counts, sign, kahan);
+	add_counts(&f->neg, h->neg_counts, sign, kahan);
+	return 0;
+}
+
 static void side_settle(struct fh_side *s)
 {
 	for (uint32_t i = 0; i < s->n; i++) {
@@ -527,16 +593,27 @@ static bool fh_exceeds(const struct fh *f, double limit)
 	return false;
 }
 
-/* Adds to a mean: a sum while that is finite, then incrementally. */
+/* The same of a packed histogram. */
+static bool hist_exceeds(const struct histogram *h, double limit)
+{
+	if (fabs(h->count_f) > limit || fabs(h->sum) > limit || fabs(h->zero_count_f) > limit)
+		return true;
+	for (uint32_t i = 0; i < h->n_pos; i++)
+		if (fabs(h->pos_counts[i]) > limit)
+			return true;
+	for (uint32_t i = 0; i < h->n_neg; i++)
+		if (fabs(h->neg_counts[i]) > limit)
+			return true;
+	return false;
+}
+
+/* Adds to a mean near the limit: a sum while that is finite, then incrementally. */
 static int mean_add(struct fhist_acc *s, struct fh *b, struct arena *a, struct err *err)
 {
 	int rc;
 	s->n++;
 	if (!s->incremental) {
 		struct fh sum, copy;
-		bool near_limit = fh_exceeds(&s->f, DBL_MAX / 4) || fh_exceeds(b, DBL_MAX / 4);
-		if (!near_limit)
-			return fh_add(&s->f, b, false, true, a, &s->flags, err);
 		rc = fh_clone(&sum, &s->f, a, err);
 		if (!rc)
 			rc = fh_clone(&copy, b, a, err);
@@ -573,10 +650,14 @@ int fhist_acc_add(struct fhist_acc **acc, const struct histogram *h, bool mean, 
 	}
 	s->reset |= h->hint == HIST_HINT_RESET;
 	s->not_reset |= h->hint == HIST_HINT_NOT_RESET;
+	if (!mean)
+		return fh_add_hist(&s->f, h, false, true, a, scratch, &s->flags, err);
+	if (!s->incremental && !fh_exceeds(&s->f, DBL_MAX / 4) && !hist_exceeds(h, DBL_MAX / 4)) {
+		s->n++;
+		return fh_add_hist(&s->f, h, false, true, a, scratch, &s->flags, err);
+	}
 	int rc = fh_load(&b, h, scratch, err);
-	if (rc || mean)
-		return rc ? rc : mean_add(s, &b, a, err);
-	return fh_add(&s->f, &b, false, true, a, &s->flags, err);
+	return rc ? rc : mean_add(s, &b, a, err);
 }
 
 bool fhist_acc_mixed(const struct fhist_acc *acc)

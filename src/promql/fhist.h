@@ -65,6 +65,13 @@ int fh_store(const struct fh *f, struct arena *a, const struct histogram **ret, 
 int fh_add(struct fh *f, struct fh *b, bool subtract, bool kahan, struct arena *a,
 	   struct fhist_flags *flags, struct err *err);
 
+/*
+ * fh_add of a packed histogram. One with f's own layout, as neighbours in a
+ * series mostly have, is added without unpacking; else it is unpacked in `scratch`.
+ */
+int fh_add_hist(struct fh *f, const struct histogram *h, bool subtract, bool kahan, struct arena *a,
+		struct arena *scratch, struct fhist_flags *flags, struct err *err);
+
 /* Multiplies or divides everything in f. */
 void fh_scale(struct fh *f, double factor, bool divide);
 

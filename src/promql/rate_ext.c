@@ -100,9 +100,7 @@ static int hist_ends(struct rollup *r, const struct samples *s, const struct ext
 static int add_hist(struct rollup *r, struct fh *f, const struct histogram *h, bool subtract,
 		    struct fhist_flags *flags, struct err *err)
 {
-	struct fh x;
-	int rc = fh_load(&x, h, &r->n.scratch, err);
-	return rc ? rc : fh_add(f, &x, subtract, false, &r->n.scratch, flags, err);
+	return fh_add_hist(f, h, subtract, false, &r->n.scratch, &r->n.scratch, flags, err);
 }
 
 /* Adds what was lost at each reset between left, the samples inside, and right. */

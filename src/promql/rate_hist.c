@@ -3,6 +3,18 @@
 #include "promql/over_time.h"
 #include "promql/rate.h"
 
+/* What is known of a pair of neighbours. */
+enum { RESET_UNKNOWN, RESET_NO, RESET_YES };
+
+int rollup_hist_begin(struct rollup *r, const struct samples *s, struct err *err)
+{
+	r->resets = rollup_buf(r, 2, s->nh, 1);
+	if (!r->resets)
+		return eval_oom(r->n.ev, err);
+	memset(r->resets, RESET_UNKNOWN, s->nh);
+	return 0;
+}
+
 static struct promql_pos note_pos(const struct rollup *r)
 {
 	bool instant = r->id == PROMQL_FN_IRATE || r->id == PROMQL_FN_IDELTA;
@@ -28,11 +40,17 @@ static bool is_gauge(const struct histogram *h)
 	return h->hint == HIST_HINT_GAUGE;
 }
 
-static bool hist_reset_at(const struct samples *s, size_t prev, size_t cur)
+/* Whether the counter began anew between two neighbours; worked out once per pair, for all windows. */
+static bool hist_reset_at(const struct rollup *r, const struct samples *s, size_t cur)
 {
-	if (s->hst && st_reset(s->hst[prev], s->ht[prev], s->hst[cur], s->ht[cur]))
-		return true;
-	return fhist_detect_reset(s->h[cur], s->h[prev]);
+	uint8_t *known = r->resets + cur;
+	size_t prev = cur - 1;
+	if (*known == RESET_UNKNOWN) {
+		bool reset = (s->hst && st_reset(s->hst[prev], s->ht[prev], s->hst[cur], s->ht[cur])) ||
+			     fhist_detect_reset(s->h[cur], s->h[prev]);
+		*known = reset ? RESET_YES : RESET_NO;
+	}
+	return *known == RESET_YES;
 }
 
 static void note_reconciled(struct rollup *r, bool added, bool subtracted)
@@ -79,17 +97,10 @@ static int add_resets(struct rollup *r, const struct samples *s, size_t lo, size
 {
 	struct fhist_flags flags = { 0 };
 	int rc = 0;
-	for (size_t i = lo + 1; i < hi && !rc; i++) {
-		const struct histogram *prev = i == lo + 1 ? inc->first : s->h[i - 1];
-		bool reset = prev == &inc->empty ? fhist_detect_reset(s->h[i], prev) :
-						   hist_reset_at(s, i - 1, i);
-		struct fh x;
-		if (!reset)
-			continue;
-		rc = fh_load(&x, prev, a, err);
-		if (!rc)
-			rc = fh_add(&inc->f, &x, false, false, a, &flags, err);
-	}
+	/* Of a first one that was replaced by an empty one there is nothing to add. */
+	for (size_t i = lo + (inc->first == &inc->empty ? 2 : 1); i < hi && !rc; i++)
+		if (hist_reset_at(r, s, i))
+			rc = fh_add_hist(&inc->f, s->h[i - 1], false, false, a, a, &flags, err);
 	*added |= flags.reconciled;
 	return rc;
 }
@@ -101,7 +112,7 @@ static int increase_of(struct rollup *r, const struct samples *s, size_t lo, siz
 	inc->first = s->h[lo];
 	if (r->counter && (is_gauge(inc->first) || is_gauge(last)))
 		warn_hint(r, s, "counter");
-	if (r->counter && hist_reset_at(s, lo, lo + 1)) {
+	if (r->counter && hist_reset_at(r, s, lo + 1)) {
 		const struct histogram *second = s->h[lo + 1];
 		inc->empty = (struct histogram){ .is_float = true, .schema = second->schema,
 						 .bounds = second->bounds, .n_bounds = second->n_bounds };
@@ -115,16 +126,13 @@ static int increase_of(struct rollup *r, const struct samples *s, size_t lo, siz
 	int32_t schema = min_schema(r, s, lo, hi, inc);
 	if (inc->none)
 		return 0;
-	struct fh first;
 	struct fhist_flags flags = { 0 };
 	bool added = false;
 	int rc = fh_load(&inc->f, last, a, err);
-	if (!rc)
-		rc = fh_load(&first, inc->first, a, err);
 	if (rc)
 		return rc;
 	fh_reduce(&inc->f, schema);
-	rc = fh_add(&inc->f, &first, true, false, a, &flags, err);
+	rc = fh_add_hist(&inc->f, inc->first, true, false, a, a, &flags, err);
 	if (!rc && r->counter)
 		rc = add_resets(r, s, lo, hi, inc, &added, a, err);
 	else if (!r->counter && (!is_gauge(s->h[lo]) || !is_gauge(last)))
@@ -164,11 +172,8 @@ int rollup_hist_rate(struct rollup *r, const struct samples *s, size_t lo, size_
 	if (rc || inc.none)
 		return rc;
 	if (w.from_start) {
-		struct fh first;
 		struct fhist_flags flags = { 0 };
-		rc = fh_load(&first, s->h[lo], a, err);
-		if (!rc)
-			rc = fh_add(&inc.f, &first, false, false, a, &flags, err);
+		rc = fh_add_hist(&inc.f, s->h[lo], false, false, a, a, &flags, err);
 		if (rc)
 			return rc;
 	}
@@ -181,7 +186,7 @@ int rollup_hist_irate(struct rollup *r, const struct samples *s, size_t prev, si
 {
 	const struct histogram *a = s->h[prev], *b = s->h[cur];
 	struct fhist_flags flags = { 0 };
-	struct fh f, x;
+	struct fh f;
 	if (r->counter && (is_gauge(a) || is_gauge(b)))
 		warn_hint(r, s, "counter");
 	if (!r->counter && (!is_gauge(a) || !is_gauge(b)))
@@ -190,10 +195,8 @@ int rollup_hist_irate(struct rollup *r, const struct samples *s, size_t prev, si
 	int rc = ar ? fh_load(&f, b, ar, err) : eval_oom(r->n.ev, err);
 	if (rc)
 		return rc;
-	if (!r->counter || !hist_reset_at(s, prev, cur)) {
-		rc = fh_load(&x, a, ar, err);
-		if (!rc)
-			rc = fh_add(&f, &x, true, false, ar, &flags, err);
+	if (!r->counter || !hist_reset_at(r, s, cur)) {
+		rc = fh_add_hist(&f, a, true, false, ar, ar, &flags, err);
 		if (rc)
 			return rc;
 		if (flags.mixed) {
