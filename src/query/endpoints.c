@@ -484,6 +484,11 @@ int co_endpoints_run(struct endpoints *s, struct err *err)
 	}
 }
 
+bool endpoints_first_done(const struct endpoints *s)
+{
+	return s->first_done;
+}
+
 int co_endpoints_wait_first(struct endpoints *s, struct err *err)
 {
 	int rc = 0;

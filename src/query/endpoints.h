@@ -95,6 +95,9 @@ int co_endpoints_update(struct endpoints *s, struct err *err);
 /* Rounds until cancelled. */
 int co_endpoints_run(struct endpoints *s, struct err *err);
 
+/* Whether the first round has ended. */
+bool endpoints_first_done(const struct endpoints *s);
+
 /* Waits until the first round has ended, or the deadline. */
 int co_endpoints_wait_first(struct endpoints *s, struct err *err);
 

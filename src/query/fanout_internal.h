@@ -78,14 +78,18 @@ struct stream_shared {
 	struct fanout_warnings *warnings;
 	bool abort;
 	struct budget *budget;
-	uint64_t bytes; /* received by all */
+	uint64_t bytes;   /* received by all */
+	bool failed_here; /* some stream failed for want of memory, time or because of cancellation: not the store's failure */
 };
 
 /* A store's stream, as a cursor of series. */
 struct store_stream;
 
-/* Makes one; does not connect yet. Takes its own reference of `info`. `text` is the store's name (borrowed). */
-struct store_stream *store_stream_new(struct stream_shared *sh, struct endpoint_info *info, const char *text);
+/*
+ * Makes one; does not connect yet. Takes its own reference of `info`. `text` is the store's name (borrowed). *slot is set to the
+ * stream, and to NULL when its cursor is closed.
+ */
+void store_stream_new(struct stream_shared *sh, struct endpoint_info *info, const char *text, struct store_stream **slot);
 
 /*
  * Opens the call and waits for the first series, or for all of them where they have to be sorted here. What goes wrong is kept and told
@@ -101,9 +105,6 @@ void store_stream_give_up(struct store_stream *st);
 
 /* The cursor; closing it frees the stream. */
 struct series_cursor *store_stream_cursor(struct store_stream *st);
-
-/* Whether the failure is this side's (cancelled, out of time or memory) rather than the store's. */
-bool store_stream_failed_here(const struct store_stream *st);
 
 /* Whether the stream's series given out last has these labels: it had a part in the merged one. */
 bool store_stream_stands_at(const struct store_stream *st, struct labels l);

@@ -37,14 +37,12 @@ struct fanout_series {
 
 /* --- failures of stores ---------------------------------------------------------------------- */
 
-/* A stream failed: go on without it, or not. */
+/* A stream failed and is closed: go on without it, or not. */
 static int on_fail(void *arg, size_t i, const struct err *cause)
 {
 	struct fanout_series *s = arg;
-	struct store_stream *st = s->streams[i];
-	bool here = store_stream_failed_here(st);
-	s->streams[i] = NULL;
-	if (here)
+	(void)i;
+	if (s->sh.failed_here)
 		return -cause->code;
 	if (s->sh.abort)
 		return -ERR_ABORTED;
@@ -100,7 +98,7 @@ static int make_streams(struct fanout_series *s, struct err *err)
 			return arena_err(&s->arena, err);
 	}
 	for (size_t i = 0; i < n; i++) {
-		s->streams[i] = store_stream_new(&s->sh, s->plan.stores[i], s->texts[i]);
+		store_stream_new(&s->sh, s->plan.stores[i], s->texts[i], &s->streams[i]);
 		cursors[i] = store_stream_cursor(s->streams[i]);
 	}
 	s->merge = series_merge_new(cursors, n, s->sh.budget, on_fail, s);

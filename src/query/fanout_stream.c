@@ -34,11 +34,12 @@ struct held {
 struct store_stream {
 	struct series_cursor cursor; /* first: the merge's handle */
 	struct stream_shared *sh;
+	struct store_stream **slot;
 	struct endpoint_info *info;
 	const char *text;
 	struct grpc_stream *grpc;
 	struct frame_reader frame;
-	bool in_frame, ended, opened, given_up, failed_here;
+	bool in_frame, ended, opened, given_up;
 	int64_t last_frame_ms;
 	uint64_t frames;
 	struct err failed; /* code 0: none */
@@ -69,7 +70,7 @@ static uint64_t refusals(const struct budget *b)
 static int fail_here(struct store_stream *st, const struct err *e)
 {
 	st->failed = *e;
-	st->failed_here = true;
+	st->sh->failed_here = true;
 	return -e->code;
 }
 
@@ -410,6 +411,7 @@ static int co_stream_next(struct series_cursor *c, struct series *ret, struct er
 static void stream_close(struct series_cursor *c)
 {
 	struct store_stream *st = (struct store_stream *)c;
+	*st->slot = NULL;
 	grpc_stream_close(st->grpc);
 	endpoint_info_unref(st->info);
 	arena_fini(&st->held[0].arena);
@@ -420,7 +422,7 @@ static void stream_close(struct series_cursor *c)
 
 /* --- beginning ------------------------------------------------------------------------------------------------ */
 
-struct store_stream *store_stream_new(struct stream_shared *sh, struct endpoint_info *info, const char *text)
+void store_stream_new(struct stream_shared *sh, struct endpoint_info *info, const char *text, struct store_stream **slot)
 {
 	struct store_stream *st = xcalloc(1, sizeof(*st));
 	st->cursor.co_next = co_stream_next;
@@ -433,7 +435,8 @@ struct store_stream *store_stream_new(struct stream_shared *sh, struct endpoint_
 	for (size_t i = 0; i < 2; i++)
 		arena_init(&st->held[i].arena, sh->budget);
 	arena_init(&st->all, sh->budget);
-	return st;
+	st->slot = slot;
+	*slot = st;
 }
 
 /* "fetch series for <labels> <store>": what a failed opening is called. In the stream's arena. */
@@ -486,11 +489,6 @@ void store_stream_give_up(struct store_stream *st)
 struct series_cursor *store_stream_cursor(struct store_stream *st)
 {
 	return &st->cursor;
-}
-
-bool store_stream_failed_here(const struct store_stream *st)
-{
-	return st->failed_here;
 }
 
 bool store_stream_stands_at(const struct store_stream *st, struct labels l)

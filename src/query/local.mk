@@ -6,7 +6,9 @@ src_query_libquery_a_SOURCES = \
 	src/query/fanout_labels.c \
 	src/query/fanout_series.c \
 	src/query/fanout_stream.c \
-	src/query/grpc.h \
+	src/query/grpc.c src/query/grpc.h src/query/grpc_internal.h \
+	src/query/grpc_query.c \
+	src/query/grpc_store.c \
 	src/query/http.c src/query/http.h \
 	src/query/http_backend.c src/query/http_backend.h \
 	src/query/query.c src/query/query.h src/query/query_internal.h \

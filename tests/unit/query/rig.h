@@ -125,7 +125,8 @@ static inline size_t fake_pick(struct fake_store *s, const struct series_request
 	struct matcher **m;
 	size_t n = 0;
 	struct str *names = arena_array(a, req->without_replica_labels.n + 1, sizeof(*names));
-	memcpy(names, req->without_replica_labels.p, req->without_replica_labels.n * sizeof(*names));
+	if (req->without_replica_labels.n)
+		memcpy(names, req->without_replica_labels.p, req->without_replica_labels.n * sizeof(*names));
 	assert_int_equal(wire_matchers_compile(req->matchers, req->n_matchers, a, &m, NULL), 0);
 	for (size_t i = 0; i < s->series.n; i++) {
 		struct fake_series *f = &s->series.p[i];
