@@ -78,8 +78,9 @@ static bool side_is_float(const struct side *d)
 /* Value of the sample it stands at, with what every level above the replica added. */
 static double side_v(const struct side *d)
 {
+	/* No sum where nothing is lifted: adding zero would turn a staleness marker into another NaN. */
 	if (d->s)
-		return d->s->v[d->i] + (d->counter ? d->lift : 0);
+		return d->counter ? d->s->v[d->i] + d->lift : d->s->v[d->i];
 	return side_v(d->use_a ? d->a : d->b);
 }
 

@@ -65,7 +65,7 @@ static int make_hists(struct sink *s, struct err *err)
 	return s->out->h ? 0 : arena_err(s->a, err);
 }
 
-/* Drops from [from, n) what does not go forward in time or lies before mint. */
+/* Drops from [from, n) what does not go forward in time or lies outside of mint and maxt. */
 static void keep_forward(struct sink *s, size_t from, size_t n)
 {
 	struct series_samples *o = s->out;
@@ -75,7 +75,7 @@ static void keep_forward(struct sink *s, size_t from, size_t n)
 			continue;
 		s->any = true;
 		s->last_t = o->t[i];
-		if (o->t[i] < s->mint)
+		if (o->t[i] < s->mint || o->t[i] > s->maxt)
 			continue;
 		o->t[kept] = o->t[i];
 		o->v[kept] = o->v[i];
@@ -117,9 +117,12 @@ static int add_xor(struct sink *s, struct str data, struct err *err)
 	if (xor_samples(data) > s->cap - from)
 		return err_set(err, ERR_DATA_LOSS, "a chunk holds more samples than it says");
 	int rc = xor_decode_range(data, INT64_MIN, s->maxt, o->t + from, o->v + from, &n, err);
-	if (rc == 0)
-		keep_forward(s, from, from + n);
-	return rc;
+	if (rc != 0)
+		return rc;
+	if (o->h && n)
+		memset(o->h + from, 0, n * sizeof(*o->h));
+	keep_forward(s, from, from + n);
+	return 0;
 }
 
 static int add_chunk(struct sink *s, struct chunk c, struct err *err)
@@ -228,7 +231,7 @@ int series_samples_decode(const struct series_chunk *chunks, size_t n, enum seri
 	for (size_t i = 0; i < n && pick == SERIES_PICK_COUNTER; i++)
 		resets_out |= chunks[i].part[SERIES_COUNTER].chunk.enc != CHUNK_NONE;
 	for (size_t i = 0; i < n; i++) {
-		if (chunks[i].mint > maxt && !resets_out)
+		if (chunks[i].mint > maxt)
 			break;
 		int rc = add(&s, &chunks[i], pick, resets_out, err);
 		if (rc != 0)

@@ -41,7 +41,7 @@ struct series_samples {
 };
 
 /*
- * Decodes the samples of sorted chunks with mint <= t; those later than maxt may be left out.
+ * Decodes the samples of sorted chunks with mint <= t <= maxt.
  * `resets_out` takes counter resets out of raw chunks too, which the
  * deduplication of counters needs; for SERIES_PICK_COUNTER only.
  * DATA_LOSS on damaged chunks or sum and count that do not fit, RESOURCE_EXHAUSTED.
