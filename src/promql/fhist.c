@@ -103,6 +103,11 @@ int fh_store(const struct fh *f, struct arena *a, const struct histogram **ret, 
 	h->sum = f->sum;
 	h->bounds = f->bounds;
 	h->n_bounds = f->n_bounds;
+	if (f->own_bounds && f->n_bounds) {
+		h->bounds = (const double *)arena_memdup(a, f->bounds, f->n_bounds * sizeof(*f->bounds));
+		if (!h->bounds)
+			return arena_err(a, err);
+	}
 	*ret = h;
 	int rc = side_store(&f->pos, a, &h->pos_spans, &h->n_pos_spans, &h->pos_counts, &h->n_pos, err);
 	if (rc)
@@ -354,6 +359,7 @@ static int add_custom(struct fh *f, struct fh *b, bool subtract, bool kahan, str
 		if (!bounds)
 			return arena_err(a, err);
 		flags->reconciled = true;
+		f->own_bounds = true;
 		rebound(f, bounds, n);
 		rebound(b, bounds, n);
 	}
@@ -646,7 +652,13 @@ int fhist_acc_add(struct fhist_acc **acc, const struct histogram *h, bool mean, 
 		s->n = 1;
 		s->reset = h->hint == HIST_HINT_RESET;
 		s->not_reset = h->hint == HIST_HINT_NOT_RESET;
-		return fh_load(&s->f, h, a, err);
+		int rc = fh_load(&s->f, h, a, err);
+		if (rc || h->n_bounds == 0)
+			return rc;
+		/* The histogram goes with the row it came in. */
+		s->f.own_bounds = true;
+		s->f.bounds = (const double *)arena_memdup(a, h->bounds, h->n_bounds * sizeof(double));
+		return s->f.bounds ? 0 : arena_err(a, err);
 	}
 	s->reset |= h->hint == HIST_HINT_RESET;
 	s->not_reset |= h->hint == HIST_HINT_NOT_RESET;

@@ -39,8 +39,9 @@ struct fh {
 	double zero_threshold, zero_count, zero_comp;
 	double count, count_comp, sum, sum_comp;
 	struct fh_side pos, neg;
-	const double *bounds;
+	const double *bounds; /* those of a histogram that was loaded, unless own_bounds */
 	uint32_t n_bounds;
+	bool own_bounds; /* worked out anew: they lie where the buckets lie */
 };
 
 /* A bucket as iterators show it. */
@@ -52,10 +53,13 @@ struct fh_bucket {
 /* Upper bound of the bucket with index `idx` of an exponential schema. */
 double fhist_bound(int32_t idx, int32_t schema);
 
-/* Unpacks `h` (float form). RESOURCE_EXHAUSTED over budget. */
+/* Unpacks `h` (float form); bounds stay shared with it. RESOURCE_EXHAUSTED over budget. */
 int fh_load(struct fh *f, const struct histogram *h, struct arena *a, struct err *err);
 
-/* Packs, without compensation and without empty buckets. */
+/*
+ * Packs, without compensation and without empty buckets. Nothing of the
+ * result lies where f's memory came from.
+ */
 int fh_store(const struct fh *f, struct arena *a, const struct histogram **ret, struct err *err);
 
 /*
