@@ -39,7 +39,13 @@ struct rig_set {
 	struct matcher *const *m;
 	size_t n, at;
 	int64_t mint, maxt;
+	struct arena cur; /* copies of the current series: gone at the next pull, so that sanitizers see late uses */
 };
+
+static inline void *rig_copy(struct rig_set *s, const void *p, size_t n)
+{
+	return n ? arena_memdup(&s->cur, p, n) : NULL;
+}
 
 static inline int rig_select(void *arg, struct matcher *const *m, size_t n,
 			     const struct promql_hints *h, void **ret, struct err *err)
@@ -48,6 +54,7 @@ static inline int rig_select(void *arg, struct matcher *const *m, size_t n,
 	struct rig_set *s = xcalloc(1, sizeof(*s));
 	(void)err;
 	*s = (struct rig_set){ m, n, 0, h->mint_ms, h->maxt_ms };
+	arena_init(&s->cur, NULL);
 	r->open_sets++;
 	*ret = s;
 	return 0;
@@ -65,7 +72,6 @@ static inline int rig_next(void *arg, void *set, struct promql_series *ret, stru
 {
 	struct rig *r = arg;
 	struct rig_set *s = set;
-	(void)err;
 	while (s->at < r->series.n) {
 		const struct rig_series *x = &r->series.p[s->at++];
 		if (!matchers_match(s->m, s->n, x->labels))
@@ -74,9 +80,17 @@ static inline int rig_next(void *arg, void *set, struct promql_series *ret, stru
 		size_t hlo = rig_from(x->ht, x->nh, s->mint), hhi = rig_from(x->ht, x->nh, s->maxt + 1);
 		if (lo == hi && hlo == hhi)
 			continue;
-		*ret = (struct promql_series){ .labels = x->labels, .n_floats = hi - lo, .t = x->t + lo,
-					       .v = x->v + lo, .n_hists = hhi - hlo, .ht = x->ht + hlo,
-					       .h = x->h + hlo };
+		arena_fini(&s->cur);
+		struct histogram *h = rig_copy(s, x->h + hlo, (hhi - hlo) * sizeof(*h));
+		*ret = (struct promql_series){ .n_floats = hi - lo, .n_hists = hhi - hlo, .h = h,
+					       .t = rig_copy(s, x->t + lo, (hi - lo) * sizeof(int64_t)),
+					       .v = rig_copy(s, x->v + lo, (hi - lo) * sizeof(double)),
+					       .ht = rig_copy(s, x->ht + hlo, (hhi - hlo) * sizeof(int64_t)) };
+		if (labels_copy(x->labels, &s->cur, &ret->labels, err))
+			return -err->code;
+		for (size_t i = hlo; i < hhi; i++)
+			if (hist_copy(&h[i - hlo], &x->h[i], &s->cur, err))
+				return -err->code;
 		return 1;
 	}
 	return 0;
@@ -85,6 +99,7 @@ static inline int rig_next(void *arg, void *set, struct promql_series *ret, stru
 static inline void rig_close(void *arg, void *set)
 {
 	((struct rig *)arg)->open_sets--;
+	arena_fini(&((struct rig_set *)set)->cur);
 	free(set);
 }
 
