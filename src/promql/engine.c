@@ -140,10 +140,12 @@ static int copy_samples(struct eval *ev, const struct samples *s, int64_t from, 
 		struct promql_hpoint *p = &out->hists[out->n_hists++];
 		p->t = s->ht[i];
 		int rc = eval_hist_copy(s->h[i], ev->arena, &p->h, err);
+		if (!rc)
+			rc = eval_hold(ev, hist_samples(p->h), err);
 		if (rc)
 			return rc;
 	}
-	return 0;
+	return eval_hold(ev, out->n_floats, err);
 }
 
 /* As copy_samples of an anchored or smoothed range: with the values at its ends. */

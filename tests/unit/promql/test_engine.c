@@ -173,6 +173,43 @@ static void test_too_many_samples(void **state)
 	rig_fini(&r);
 }
 
+static void test_any_memory_limit_is_an_error_not_a_crash(void **state)
+{
+	static const char *const exprs[] = {
+		"sum by (job) (rate(http_total[1m])) / on(job) group_left count by (job) (http_total)",
+		"topk(2, http_total) or up", "count_values(\"v\", http_total)", "sum(nh) + sum(nh)",
+		"rate(nh[1m])", "avg_over_time(nh[1m])", "histogram_quantile(0.5, rate(lat_bucket[1m]))",
+		"histogram_quantile(0.5, nh)", "label_replace(up, \"x\", \"$1\", \"job\", \"(.*)\")",
+		"quantile_over_time(0.5, http_total[1m])", "max_over_time(rate(http_total[1m])[2m:30s])",
+		"increase(nh[1m] smoothed)", "up unless on(job) http_total", "sort(http_total)",
+		"http_total + fill(1) up", "info(up)", "quantile by (i) (0.5, http_total)",
+		"changes(nh[1m])", "mad_over_time(http_total[1m])", "nh </ 2", "nh * 2", "-nh",
+	};
+	struct rig r;
+	(void)state;
+	load(&r);
+	for (size_t i = 0; i < ARRAY_LEN(exprs); i++) {
+		int rc = 1;
+		for (uint64_t limit = 64; rc != 0; limit += limit / 8) {
+			struct promql_result res;
+			struct err err = ERR_NONE;
+			struct budget b;
+			struct arena a;
+			budget_init(&b, NULL, "query", limit);
+			arena_init(&a, &b);
+			rc = rig_exec(&r, exprs[i], &a, 200000, 400000, 20000, &res, &err);
+			if (rc != 0 && rc != -ERR_RESOURCE_EXHAUSTED)
+				fail_msg("%s within %llu bytes: %d %s", exprs[i], (unsigned long long)limit, rc,
+					 err.msg);
+			arena_fini(&a);
+			budget_fini(&b);
+			assert_int_equal(r.open_sets, 0);
+			assert_true(limit < 64 << 20);
+		}
+	}
+	rig_fini(&r);
+}
+
 static void test_series_that_differ_in_type_only(void **state)
 {
 	static const struct query_case cases[] = {
@@ -203,6 +240,7 @@ int main(void)
 		cmocka_unit_test(test_range_queries),
 		cmocka_unit_test(test_cancel_stops_and_closes),
 		cmocka_unit_test(test_too_many_samples),
+		cmocka_unit_test(test_any_memory_limit_is_an_error_not_a_crash),
 		cmocka_unit_test(test_series_that_differ_in_type_only),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
