@@ -231,7 +231,8 @@ int series_samples_decode(const struct series_chunk *chunks, size_t n, enum seri
 	for (size_t i = 0; i < n && pick == SERIES_PICK_COUNTER; i++)
 		resets_out |= chunks[i].part[SERIES_COUNTER].chunk.enc != CHUNK_NONE;
 	for (size_t i = 0; i < n; i++) {
-		if (chunks[i].mint > maxt)
+		/* Downsampled counter chunks begin with a raw sample that lies before their mint. */
+		if (chunks[i].mint > maxt && !resets_out)
 			break;
 		int rc = add(&s, &chunks[i], pick, resets_out, err);
 		if (rc != 0)
