@@ -8,6 +8,7 @@
 #include "loop/fiber.h"
 #include "loop/reactor.h"
 #include "net/dns.h"
+#include "query/grpc.h"
 #include "query/http.h"
 #include "query/query.h"
 #include "text/float.h"
@@ -215,6 +216,7 @@ static int prepare(struct query_call *c, struct app *app, struct err *err)
 		c->query = query_new(app->reactor, &c->cfg, c->dns, &app->log, app->metrics, err);
 	if (!c->query)
 		return -err->code;
+	query_grpc_add(c->query, app->grpc);
 	return make_api(c, app, err);
 }
 
