@@ -111,4 +111,9 @@ tests_fuzz_fuzz_http1_SOURCES = tests/fuzz/fuzz_http1.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_http1_LDADD = $(HTTP_LIBS)
 tests_fuzz_fuzz_http1_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_endpoints
+tests_fuzz_fuzz_endpoints_SOURCES = tests/fuzz/fuzz_endpoints.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_endpoints_LDADD = $(DISCOVERY_LIBS)
+tests_fuzz_fuzz_endpoints_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
 check_PROGRAMS += $(FUZZ_TARGETS)

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/vec.h"
+#include "chunk/hist.h"
 #include "chunk/xor.h"
 #include "grpc/client.h"
 #include "grpc/pb.h"
@@ -46,6 +47,9 @@ struct fake_series {
 	int64_t mint, maxt;
 	char data[512];
 	size_t n;
+	char sum[512]; /* with n_sum: data are the counts of a downsampled series */
+	size_t n_sum;
+	struct hist_app *hist; /* or native histograms */
 };
 
 struct fake_store {
@@ -100,8 +104,8 @@ static inline struct labels rig_labels(struct rig *rig, const char *const *nv)
 #define L(...) rig_labels(rig, (const char *const[]){ __VA_ARGS__, NULL, NULL })
 
 /* Adds a series with one chunk of samples at from, from + step, ... */
-static inline void fake_add(struct fake_store *s, struct labels l, int64_t from, int64_t step, size_t n, double first,
-			    double delta)
+static inline struct fake_series *fake_add(struct fake_store *s, struct labels l, int64_t from, int64_t step, size_t n,
+					   double first, double delta)
 {
 	struct fake_series *f = vec_push(&s->series);
 	struct xor_app app;
@@ -110,6 +114,21 @@ static inline void fake_add(struct fake_store *s, struct labels l, int64_t from,
 	for (size_t i = 0; i < n; i++)
 		assert_true(xor_append(&app, from + step * (int64_t)i, first + delta * (double)i));
 	f->n = xor_app_bytes(&app).n;
+	return f;
+}
+
+/* Makes the series just added a downsampled one: its values are counts, `sum` per count the sums. */
+static inline void fake_make_aggregate(struct fake_series *f, double first, double per_count)
+{
+	struct xor_iter it;
+	struct xor_app app;
+	int64_t t;
+	double v;
+	xor_app_init(&app, (uint8_t *)f->sum, sizeof(f->sum));
+	assert_int_equal(xor_iter_init(&it, str_mem(f->data, f->n), NULL), 0);
+	while (xor_iter_next(&it, &t, &v, NULL) == 1)
+		assert_true(xor_append(&app, t, first + v * per_count));
+	f->n_sum = xor_app_bytes(&app).n;
 }
 
 /* --- the fake Store API -------------------------------------------------------------------------- */
@@ -144,6 +163,14 @@ static inline size_t fake_pick(struct fake_store *s, const struct series_request
 		to->chunks[0].maxt = s->mode == FAKE_BAD_TIMES ? f->mint - 1 : f->maxt;
 		to->chunks[0].part[SERIES_RAW].chunk =
 			(struct chunk){ CHUNK_XOR, str_mem(f->data, s->mode == FAKE_BAD_CHUNK ? f->n / 2 : f->n) };
+		if (f->n_sum) {
+			to->chunks[0].part[SERIES_COUNT] = to->chunks[0].part[SERIES_RAW];
+			to->chunks[0].part[SERIES_SUM].chunk = (struct chunk){ CHUNK_XOR, str_mem(f->sum, f->n_sum) };
+			to->chunks[0].part[SERIES_RAW] = (struct series_part){ 0 };
+		}
+		if (f->hist)
+			to->chunks[0].part[SERIES_RAW].chunk =
+				(struct chunk){ hist_app_stat(f->hist).enc, hist_app_bytes(f->hist) };
 		if (s->mode == FAKE_BAD_LABELS) {
 			struct label *p = arena_array(a, 2, sizeof(*p));
 			p[0] = (struct label){ STR("z"), STR("1") };
@@ -384,8 +411,10 @@ static inline void rig_run(struct rig *rig, void (*body)(struct rig *rig))
 	reactor_free(rig->r);
 	metrics_registry_free(rig->reg);
 	for (size_t i = 0; i < rig->n_stores; i++) {
-		for (size_t k = 0; k < rig->store[i].series.n; k++)
+		for (size_t k = 0; k < rig->store[i].series.n; k++) {
 			free(rig->store[i].series.p[k].labels);
+			hist_app_free(rig->store[i].series.p[k].hist);
+		}
 		vec_fini(&rig->store[i].series);
 		arena_fini(&rig->store[i].arena);
 	}
