@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A series that is to come: its number in the head and its labels as they will be shown. */
+/* A series that is to come: its number in the head or the block, and its labels as they will be shown. */
 struct upcoming {
 	uint32_t id;
 	struct labels labels;
@@ -18,8 +18,9 @@ struct upcoming {
 struct cursor {
 	struct series_cursor base;
 	struct cursor_query q;
-	struct cursor_count *count;
-	struct head_reader *reader;
+	const uint64_t *flushed; /* the owner's epoch */
+	struct head_reader *head;   /* one of these two */
+	const struct block *block;
 	struct arena arena; /* of the selection */
 	/*
 	 * Of the series given out: since `epoch`, and before. The last series given out
@@ -89,10 +90,19 @@ static int by_labels(const void *a, const void *b)
 
 /* --- opening --------------------------------------------------------------------------------- */
 
-/* Hook of the head: lets others run. Suspends. */
-static int checkpoint(void *arg, struct err *err)
+/* The labels of a series as its source has them: 1, or 0 when it is gone. */
+static int source_labels(struct cursor *c, uint32_t id, struct arena *a, struct labels *ret, struct err *err)
 {
-	return co_checkpoint(err);
+	if (c->block) {
+		struct index_series s;
+		int rc = index_reader_series(block_index(c->block), id, INT64_MAX, INT64_MIN, a, &s, err);
+		*ret = s.labels;
+		return rc != 0 ? err_prefix(err, "block %s", block_dir(c->block)) : 1;
+	}
+	struct head_view v;
+	int rc = head_reader_series(c->head, id, false, a, &v, err);
+	*ret = v.labels;
+	return rc;
 }
 
 /* Fills c->up from the ids, in order. Suspends. */
@@ -103,15 +113,15 @@ static int list_series(struct cursor *c, const uint32_t *ids, size_t n, struct e
 	if (!c->up)
 		return arena_err(&c->arena, err);
 	for (size_t i = 0; i < n; i++) {
-		struct head_view v;
+		struct labels own;
 		struct arena_mark m = arena_mark(&c->given[0]);
 		int rc = i % 1024 == 0 ? co_checkpoint(err) : 0;
 		if (rc == 0)
-			rc = head_reader_series(c->reader, ids[i], false, &c->given[0], &v, err);
+			rc = source_labels(c, ids[i], &c->given[0], &own, err);
 		struct upcoming *u = &c->up[c->n];
 		if (rc > 0) {
 			u->id = ids[i];
-			rc = shown_labels(c, v.labels, &u->labels, err);
+			rc = shown_labels(c, own, &u->labels, err);
 			if (rc == 0 && shard_matches(c->q.shard, u->labels)) {
 				sorted = sorted && (c->n == 0 || by_labels(u - 1, u) < 0);
 				c->n++;
@@ -129,21 +139,48 @@ static int list_series(struct cursor *c, const uint32_t *ids, size_t n, struct e
 
 /* --- pulling ---------------------------------------------------------------------------------- */
 
-/* Adds the chunks of one series of the head. 1 when there were any. */
-static int add_chunks(struct cursor *c, uint32_t id, struct err *err)
+/* Adds one chunk of raw samples. */
+static void add_chunk(struct cursor *c, int64_t mint, int64_t maxt, struct chunk chunk)
+{
+	struct series_chunk *k = vec_push(&c->chunks);
+	*k = (struct series_chunk){ .mint = mint, .maxt = maxt };
+	k->part[SERIES_RAW].chunk = chunk;
+	if (!c->q.skip_chunks)
+		k->part[SERIES_RAW].hash = hash_xx64(chunk.data.p, chunk.data.n);
+}
+
+static int add_head_chunks(struct cursor *c, uint32_t id, struct err *err)
 {
 	struct head_view v;
-	int rc = head_reader_series(c->reader, id, true, &c->given[c->now], &v, err);
-	if (rc <= 0)
-		return rc;
-	for (size_t i = 0; i < v.n_chunks; i++) {
-		struct series_chunk *k = vec_push(&c->chunks);
-		*k = (struct series_chunk){ .mint = v.chunks[i].mint, .maxt = v.chunks[i].maxt };
-		k->part[SERIES_RAW].chunk = v.chunks[i].chunk;
+	int rc = head_reader_series(c->head, id, true, &c->given[c->now], &v, err);
+	for (size_t i = 0; rc > 0 && i < v.n_chunks; i++)
+		add_chunk(c, v.chunks[i].mint, v.chunks[i].maxt, v.chunks[i].chunk);
+	return rc < 0 ? rc : 0;
+}
+
+static int add_block_chunks(struct cursor *c, uint32_t id, struct err *err)
+{
+	struct index_series s;
+	int rc = index_reader_series(block_index(c->block), id, c->q.mint, c->q.maxt, &c->given[c->now], &s, err);
+	if (rc != 0)
+		return err_prefix(err, "block %s", block_dir(c->block));
+	struct tombstones deleted = tombstones_of(block_tombstones(c->block), id);
+	for (size_t i = 0; i < s.n_chunks && rc == 0; i++) {
+		struct chunk chunk = { 0 };
+		if (tombstones_cover(deleted, s.chunks[i].mint, s.chunks[i].maxt))
+			continue;
 		if (!c->q.skip_chunks)
-			k->part[SERIES_RAW].hash = hash_xx64(v.chunks[i].chunk.data.p, v.chunks[i].chunk.data.n);
+			rc = block_chunk(c->block, s.chunks[i].ref, &chunk, err);
+		if (rc == 0)
+			add_chunk(c, s.chunks[i].mint, s.chunks[i].maxt, chunk);
 	}
-	return v.n_chunks > 0;
+	return rc;
+}
+
+/* Adds the chunks of one series. */
+static int add_chunks(struct cursor *c, uint32_t id, struct err *err)
+{
+	return c->block ? add_block_chunks(c, id, err) : add_head_chunks(c, id, err);
 }
 
 static int by_mint(const void *a, const void *b)
@@ -151,24 +188,12 @@ static int by_mint(const void *a, const void *b)
 	return series_chunk_cmp(a, b);
 }
 
-static int check_limits(const struct cursor *c, struct err *err)
-{
-	const struct cursor_count *k = c->count;
-	if (k->max_series && k->series > k->max_series)
-		return err_set(err, ERR_RESOURCE_EXHAUSTED, "limit %llu violated (got %llu): series",
-			       (unsigned long long)k->max_series, (unsigned long long)k->series);
-	if (k->max_chunks && k->chunks > k->max_chunks)
-		return err_set(err, ERR_RESOURCE_EXHAUSTED, "limit %llu violated (got %llu): chunks",
-			       (unsigned long long)k->max_chunks, (unsigned long long)k->chunks);
-	return 0;
-}
-
 /* Lets go of what was handed out before the owner's last flush but one. */
 static void release(struct cursor *c)
 {
-	if (c->epoch == c->count->epoch)
+	if (c->epoch == *c->flushed)
 		return;
-	c->epoch = c->count->epoch;
+	c->epoch = *c->flushed;
 	c->now ^= 1;
 	arena_fini(&c->given[c->now]);
 }
@@ -191,11 +216,8 @@ static int co_next(struct series_cursor *base, struct series *ret, struct err *e
 			continue;
 		if (c->chunks.n > 1)
 			qsort(c->chunks.p, c->chunks.n, sizeof(*c->chunks.p), by_mint);
-		c->count->series++;
-		c->count->chunks += c->q.skip_chunks ? 0 : c->chunks.n;
-		rc = check_limits(c, err);
 		*ret = (struct series){ u->labels, c->chunks.p, c->q.skip_chunks ? 0 : c->chunks.n };
-		return rc != 0 ? rc : 1;
+		return 1;
 	}
 	return 0;
 }
@@ -210,7 +232,6 @@ void receive_cursor_free(struct series_cursor *base)
 	struct cursor *c = (struct cursor *)base;
 	if (!c)
 		return;
-	head_reader_close(c->reader);
 	vec_fini(&c->chunks);
 	arena_fini(&c->given[0]);
 	arena_fini(&c->given[1]);
@@ -218,21 +239,38 @@ void receive_cursor_free(struct series_cursor *base)
 	free(c);
 }
 
-int co_receive_cursor_open(struct series_cursor **ret, struct receive_db *db, const struct cursor_query *q,
-			   struct cursor_count *count, struct budget *budget, struct err *err)
+/* The numbers of the series that match: of a head sorted by labels, of a block in its order, which is the same. */
+static int select_ids(struct cursor *c, struct postings *ret, struct err *err)
+{
+	const struct cursor_query *q = &c->q;
+	struct block_selection sel;
+	uint32_t *ids;
+	size_t n;
+	int rc;
+	if (c->block) {
+		rc = block_select(c->block, q->matchers, q->n_matchers, q->mint, q->maxt, &c->arena, &sel, err);
+		*ret = sel.postings;
+	} else {
+		rc = head_reader_select(c->head, q->matchers, q->n_matchers, true, &c->arena, &ids, &n, err);
+		if (rc == 0)
+			*ret = (struct postings){ ids, n };
+	}
+	return rc;
+}
+
+int co_receive_cursor_open(struct series_cursor **ret, const struct receive_view *view, const struct block *block,
+			   const struct cursor_query *q, const uint64_t *epoch, struct budget *budget, struct err *err)
 {
 	struct cursor *c = xcalloc(1, sizeof(*c));
-	*c = (struct cursor){ .base = { co_next, close_cursor }, .q = *q, .count = count };
+	*c = (struct cursor){ .base = { co_next, close_cursor }, .q = *q, .flushed = epoch, .epoch = *epoch, .block = block };
+	c->head = block ? NULL : view->head;
 	arena_init(&c->arena, budget);
 	arena_init(&c->given[0], budget);
 	arena_init(&c->given[1], budget);
-	c->reader = head_reader_open(receive_db_head(db), q->mint, q->maxt);
-	head_reader_set_checkpoint(c->reader, checkpoint, NULL);
-	uint32_t *ids;
-	size_t n = 0;
-	int rc = head_reader_select(c->reader, q->matchers, q->n_matchers, true, &c->arena, &ids, &n, err);
+	struct postings ids;
+	int rc = select_ids(c, &ids, err);
 	if (rc == 0)
-		rc = list_series(c, ids, n, err);
+		rc = list_series(c, ids.p, ids.n, err);
 	if (rc != 0) {
 		receive_cursor_free(&c->base);
 		return rc;

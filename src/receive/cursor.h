@@ -1,5 +1,5 @@
 /*
- * receive/cursor.h - the series of one tenant, as the Store API shows them:
+ * receive/cursor.h - the series of a tenant's head or of one of its blocks, as the Store API shows them:
  * with external labels, without replica labels, sorted.
  */
 #ifndef RECEIVE_CURSOR_H
@@ -7,7 +7,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "receive/db.h"
+#include "receive/view.h"
 #include "series/series.h"
 #include "series/wire_series.h"
 
@@ -22,21 +22,14 @@ struct cursor_query {
 	bool skip_chunks;
 };
 
-/* Chunks and series handed out so far, for limits. */
-struct cursor_count {
-	uint64_t series, chunks;
-	uint64_t max_series, max_chunks; /* 0: no limit */
-	uint64_t epoch; /* counted up by the owner when nothing handed out before is needed any more */
-};
-
 /*
- * Selects and sorts. The cursor holds the head open for reading; memory is of `budget`. `count` is shared by the cursors of a
- * request; over a limit co_next fails with RESOURCE_EXHAUSTED. Labels and chunk data that it hands out stay valid until
- * count->epoch has changed twice, or after its end until receive_cursor_free: close() frees nothing, for a merge
+ * Selects and sorts the series of the view's head (block NULL) or of one of its blocks. The view stays open as long as the
+ * cursor; memory is of `budget`. *epoch is counted up by the owner when nothing handed out before is needed any more, but for the
+ * last series of each cursor. Labels and chunk data that it hands out stay valid until *epoch has changed twice, or after its end until receive_cursor_free: close() frees nothing, for a merge
  * closes a cursor while what it gave last is still on its way. Suspends (it yields).
  */
-int co_receive_cursor_open(struct series_cursor **ret, struct receive_db *db, const struct cursor_query *q,
-			   struct cursor_count *count, struct budget *budget, struct err *err);
+int co_receive_cursor_open(struct series_cursor **ret, const struct receive_view *view, const struct block *block,
+			   const struct cursor_query *q, const uint64_t *epoch, struct budget *budget, struct err *err);
 
 /* Frees a cursor, once nothing that it handed out is needed any more. NULL is fine. */
 void receive_cursor_free(struct series_cursor *c);

@@ -1,4 +1,4 @@
-#include "receive/db.h"
+#include "receive/db_internal.h"
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -13,29 +13,7 @@
 #include <string.h>
 
 #define RETRY_MS 200             /* between commits while the disk refuses */
-#define FLUSH_BYTES (4u << 20)   /* closed chunks in memory before they are written out */
-#define GC_STEP 20000            /* items freed between two suspensions */
 #define FAIL_STOP_EXIT 3         /* the process ends with this when data on disk cannot be trusted */
-#define CHILD_MEMORY (4ull << 30)
-
-struct receive_db {
-	const struct receive_db_config *cfg;
-	char *tenant;
-	char *dir;
-	struct labels *external;
-	struct symtab *symtab;
-	struct head *head;
-	int64_t last_append_ms;
-	int64_t last_sync_ms;
-
-	bool committing;      /* the committer fiber lives */
-	bool closing;
-	uint64_t begun;       /* commits begun so far */
-	uint64_t done;        /* the newest that ended well */
-	uint64_t failed;      /* the newest that failed */
-	struct err failure;
-	struct waitq committed;
-};
 
 int wal_sync_parse(const char *s, struct wal_sync_policy *ret, struct err *err)
 {
@@ -60,18 +38,42 @@ int wal_sync_parse(const char *s, struct wal_sync_policy *ret, struct err *err)
 struct open_job {
 	struct receive_db *db;
 	struct head_config head;
+	struct local_scan_result scan;
 	struct head_replay replay;
 };
 
-static int open_head(void *arg, struct err *err)
+/* Up to where blocks hold what came in order: the log's samples before are not needed. */
+static int64_t blocks_end(const struct local_blocks *s)
+{
+	size_t n;
+	struct local_block *const *p = local_blocks_list(s, &n);
+	int64_t end = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct meta_compaction *m = &block_meta(p[i]->block)->compaction;
+		bool ooo = false;
+		for (size_t k = 0; k < m->n_hints; k++)
+			ooo = ooo || str_eq(m->hints[k], STR("from-out-of-order"));
+		if (!ooo)
+			end = MAX(end, p[i]->maxt);
+	}
+	return end;
+}
+
+static int open_files(void *arg, struct err *err)
 {
 	struct open_job *j = arg;
 	int rc = file_mkdir_all(j->head.dir, err);
-	return rc != 0 ? rc : head_open(&j->db->head, &j->head, NULL, NULL, &j->replay, err);
+	if (rc == 0)
+		rc = local_blocks_load(j->db->blocks, &j->scan, err);
+	if (rc != 0)
+		return rc;
+	j->head.min_time_ms = blocks_end(j->db->blocks);
+	return head_open(&j->db->head, &j->head, NULL, NULL, &j->replay, err);
 }
 
 static void free_db(struct receive_db *db)
 {
+	local_blocks_free(db->blocks);
 	symtab_free(db->symtab);
 	free(db->external);
 	free(db->tenant);
@@ -100,19 +102,26 @@ int co_receive_db_open(struct receive_db **ret, const struct receive_db_config *
 	db->symtab = symtab_new();
 	db->last_append_ms = sys_now_ms();
 	waitq_init(&db->committed);
+	waitq_init(&db->view_closed);
+	char *quarantine = xasprintf("%s/quarantine", dir);
+	db->blocks = local_blocks_new(dir, quarantine, NULL);
+	free(quarantine);
 	struct open_job j = { .db = db, .head = cfg->head };
 	j.head.dir = db->dir;
 	j.head.symtab = db->symtab;
 	int64_t begin = sys_mono_ms();
 	/* A half-open head would be lost: opening is not interrupted. */
 	fiber_mask();
-	int rc = co_offload("open tsdb", open_head, &j, err);
+	int rc = co_offload("open tsdb", open_files, &j, err);
 	fiber_unmask();
 	if (rc != 0) {
 		free_db(db);
 		return rc;
 	}
+	receive_db_log_scan(db, &j.scan);
 	log_replay(db, &j.replay, sys_mono_ms() - begin);
+	db->stats.replay_ms = sys_mono_ms() - begin;
+	db->stats.corruptions = j.replay.corruptions;
 	*ret = db;
 	return 0;
 }
@@ -130,6 +139,27 @@ struct labels receive_db_external(const struct receive_db *db)
 struct head *receive_db_head(struct receive_db *db)
 {
 	return db->head;
+}
+
+int64_t receive_db_min_time(const struct receive_db *db)
+{
+	size_t n;
+	struct local_block *const *p = local_blocks_list(db->blocks, &n);
+	struct head_stats st;
+	head_stats(db->head, &st);
+	int64_t t = MIN(st.min_time, st.ooo_min_time);
+	return n ? MIN(p[0]->mint, t) : t;
+}
+
+void receive_db_stats(const struct receive_db *db, struct receive_db_stats *ret)
+{
+	size_t n;
+	struct local_block *const *p = local_blocks_list(db->blocks, &n);
+	*ret = db->stats;
+	ret->blocks = n;
+	ret->block_bytes = 0;
+	for (size_t i = 0; i < n; i++)
+		ret->block_bytes += p[i]->size_bytes;
 }
 
 int64_t receive_db_last_append_ms(const struct receive_db *db)
@@ -181,7 +211,11 @@ static int commit_once(struct receive_db *db, struct err *err)
 	if (!j.c)
 		return 0;
 	uint64_t seq = ++db->begun;
+	int64_t begin = sys->mono_ns();
 	int rc = co_offload("commit", run_commit, &j, err);
+	db->stats.commits++;
+	db->stats.commits_failed += rc != 0;
+	db->stats.commit_ns += sys->mono_ns() - begin;
 	head_commit_end(db->head, j.c, rc);
 	if (rc == -ERR_DATA_LOSS)
 		fail_stop(db, err);
@@ -244,93 +278,6 @@ int co_receive_db_commit(struct receive_db *db, struct err *err)
 	if (db->done >= want)
 		return 0;
 	return err_set(err, ERR_UNAVAILABLE, "%s", db->failure.msg);
-}
-
-/* --- maintenance ------------------------------------------------------------------ */
-
-static int run_flush(void *arg, struct err *err)
-{
-	return head_flush_run(arg, err);
-}
-
-static int co_flush(struct receive_db *db, struct err *err)
-{
-	if (head_flush_bytes(db->head) < FLUSH_BYTES)
-		return 0;
-	struct head_flush *f = head_flush_begin(db->head, UINT64_MAX);
-	if (!f)
-		return 0;
-	fiber_mask();
-	int rc = co_offload("flush chunks", run_flush, f, err);
-	fiber_unmask();
-	head_flush_end(db->head, f, rc);
-	return rc;
-}
-
-struct cut_job {
-	struct receive_db *db;
-	int64_t mint, maxt;
-};
-
-/* In the child: the result travels back as the bytes of a struct head_block. */
-static int cut_in_child(void *arg, struct strbuf *out, struct err *err)
-{
-	struct cut_job *j = arg;
-	struct head_block b;
-	int rc = head_write_block(j->db->head, j->db->dir, j->mint, j->maxt, &b, err);
-	if (rc == 0)
-		strbuf_add(out, &b, sizeof(b));
-	return rc;
-}
-
-static int run_checkpoint(void *arg, struct err *err)
-{
-	return head_checkpoint_run(arg, err);
-}
-
-/* Frees what a block replaced, then shortens the log. Suspends. */
-static int co_collect(struct receive_db *db, struct err *err)
-{
-	int more, rc = 0;
-	while (rc == 0 && (more = head_gc(db->head, GC_STEP)) != 0)
-		rc = more == HEAD_GC_WAIT ? co_sleep_ms(50, err) : co_yield(err);
-	struct head_checkpoint *c = rc == 0 ? head_checkpoint_begin(db->head) : NULL;
-	if (!c)
-		return rc;
-	fiber_mask();
-	rc = co_offload("checkpoint", run_checkpoint, c, err);
-	fiber_unmask();
-	head_checkpoint_end(db->head, c, rc);
-	return rc;
-}
-
-static int co_cut(struct receive_db *db, int64_t mint, int64_t maxt, struct err *err)
-{
-	struct cut_job j = { db, mint, maxt };
-	struct strbuf out = { 0 };
-	int64_t begin = sys_mono_ms();
-	int rc = co_child_run("cut block", cut_in_child, &j, CHILD_MEMORY, 5, &out, err);
-	struct head_block b = { 0 };
-	if (rc == 0 && out.n == sizeof(b))
-		memcpy(&b, out.p, sizeof(b));
-	strbuf_fini(&out);
-	if (rc != 0)
-		return err_prefix(err, "cut block");
-	if (b.ulid[0])
-		log_info(db->cfg->log, "cut block", log_s("tenant", db->tenant), log_s("ulid", b.ulid),
-			 log_i("mint", b.mint), log_i("maxt", b.maxt), log_u("series", b.series),
-			 log_u("samples", b.samples), log_i("ms", sys_mono_ms() - begin));
-	head_truncate(db->head, maxt);
-	return co_collect(db, err);
-}
-
-int co_receive_db_maintain(struct receive_db *db, struct err *err)
-{
-	int rc = co_flush(db, err);
-	int64_t mint, maxt;
-	while (rc == 0 && head_cut_due(db->head, &mint, &maxt))
-		rc = co_cut(db, mint, maxt, err);
-	return rc;
 }
 
 void co_receive_db_close(struct receive_db *db)

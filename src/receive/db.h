@@ -48,7 +48,7 @@ struct receive_db_config {
 };
 
 /*
- * Opens (or makes) the TSDB in `dir` and replays its log, on an offload
+ * Opens (or makes) the TSDB in `dir`: its blocks, then the log's samples after them, on an offload
  * thread. `tenant` and `external` (the labels that all its series get) are copied. Suspends.
  */
 int co_receive_db_open(struct receive_db **ret, const struct receive_db_config *cfg, struct str tenant,
@@ -66,14 +66,42 @@ struct labels receive_db_external(const struct receive_db *db);
 /* The head; for reading and appending by the caller in the loop. */
 struct head *receive_db_head(struct receive_db *db);
 
+/* Figures beside those of the head. */
+struct receive_db_stats {
+	uint64_t blocks, block_bytes;      /* now */
+	uint64_t compactions, compactions_failed; /* blocks cut from the head; cuts that failed */
+	uint64_t checkpoints, checkpoints_failed;
+	uint64_t time_retentions, size_retentions; /* blocks deleted */
+	uint64_t commits_failed;
+	uint64_t corruptions;              /* damaged places that opening found */
+	int64_t replay_ms;                 /* what opening took */
+	int64_t commit_ns, commits;        /* time that commits took, their number */
+};
+
+/* The figures now. */
+void receive_db_stats(const struct receive_db *db, struct receive_db_stats *ret);
+
+/* Time of the oldest sample in blocks and head; INT64_MAX where there is none. */
+int64_t receive_db_min_time(const struct receive_db *db);
+
 /*
  * Waits until everything appended before the call is as safe as the policy
  * demands. UNAVAILABLE when the disk refuses: the request is to be sent again. Suspends.
  */
 int co_receive_db_commit(struct receive_db *db, struct err *err);
 
-/* Runs what is due: writes closed chunks, cuts blocks, checkpoints, applies retention. Called now and then by the owner's fiber. Suspends. */
+/*
+ * Runs what is due: writes out closed chunks, cuts blocks (in child processes; a head without appends for one and a half
+ * block ranges is cut to its end), shortens logs, deletes blocks beyond the retention. Called now and then by the
+ * owner's fiber. Suspends.
+ */
 int co_receive_db_maintain(struct receive_db *db, struct err *err);
+
+/* Whether nothing was appended for longer than the retention, so that the tenant may go: all that it has has expired. Never without a retention. */
+bool receive_db_expired(const struct receive_db *db);
+
+/* The directory. */
+const char *receive_db_dir(const struct receive_db *db);
 
 /* Wall clock of the last append, for pruning; starts at opening. */
 int64_t receive_db_last_append_ms(const struct receive_db *db);

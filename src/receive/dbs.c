@@ -18,6 +18,9 @@
 
 #define MAINTAIN_MS 5000
 
+/* Added to the name of a directory that is being deleted; no tenant's name has it. */
+#define DELETED_SUFFIX "~"
+
 /* A tenant in the set: open, or being opened while others wait. */
 struct entry {
 	char *name;
@@ -180,6 +183,15 @@ struct dir_job {
 	size_t n;
 };
 
+/* What a prune that was interrupted left. */
+static int remove_half_deleted(const char *path, const char *name, struct err *err)
+{
+	char *dir = xasprintf("%s/%s", path, name);
+	int rc = tenant_name_valid(str_mem(name, strlen(name) - 1)) ? file_remove_all(dir, err) : 0;
+	free(dir);
+	return rc;
+}
+
 /* Takes the lock, so that no two processes write the same logs, and lists what is there. */
 static int lock_and_list(void *arg, struct err *err)
 {
@@ -199,7 +211,12 @@ static int lock_and_list(void *arg, struct err *err)
 				     lock);
 		free(lock);
 	}
-	return rc != 0 ? rc : file_list(path, &j->names, &j->n, err);
+	if (rc == 0)
+		rc = file_list(path, &j->names, &j->n, err);
+	for (size_t i = 0; i < j->n && rc == 0; i++)
+		if (str_has_suffix(str_c(j->names[i]), STR(DELETED_SUFFIX)))
+			rc = remove_half_deleted(path, j->names[i], err);
+	return rc;
 }
 
 static bool is_tenant_dir(const struct receive_dbs *s, const char *name)
@@ -225,6 +242,55 @@ int co_receive_dbs_open(struct receive_dbs *s, struct err *err)
 	}
 	file_list_free(j.names, j.n);
 	return rc;
+}
+
+/* Deletes a tenant's directory: renamed first, so that a crash leaves no half of it. */
+static int delete_dir(void *arg, struct err *err)
+{
+	const char *dir = arg;
+	char *gone = xasprintf("%s" DELETED_SUFFIX, dir);
+	int rc = file_remove_all(gone, err);
+	if (rc == 0 && sys->rename(dir, gone) != 0)
+		rc = err_sys(err, errno, "rename %s", dir);
+	if (rc == 0)
+		rc = file_remove_all(gone, err);
+	free(gone);
+	return rc;
+}
+
+/* Closes an entry that nobody uses and deletes its directory; who asks for the tenant meanwhile waits. Suspends. */
+static void prune_entry(struct receive_dbs *s, struct entry *e)
+{
+	struct err err;
+	char *dir = xstrdup(receive_db_dir(e->db));
+	e->closing = true;
+	co_receive_db_close(e->db);
+	if (co_offload("delete tenant", delete_dir, dir, &err) != 0)
+		log_error(s->cfg->db.log, "the directory of a tenant cannot be deleted", log_s("tenant", e->name), log_err(&err));
+	else
+		log_info(s->cfg->db.log, "tenant removed: all its data has expired", log_s("tenant", e->name));
+	drop(s, e);
+	free(dir);
+}
+
+/* The first entry that may go, or NULL. */
+static struct entry *find_expired(struct receive_dbs *s)
+{
+	size_t pos = 0;
+	struct entry *e;
+	while ((e = hmap_next(&s->entries, &pos)))
+		if (e->db && !e->closing && e->refs == 0 && receive_db_expired(e->db))
+			return e;
+	return NULL;
+}
+
+void co_receive_dbs_prune(struct receive_dbs *s)
+{
+	struct entry *e;
+	fiber_mask();
+	while ((e = find_expired(s)))
+		prune_entry(s, e);
+	fiber_unmask();
 }
 
 /* Waits until nobody uses an entry, closes and drops it. Suspends. */
@@ -274,6 +340,8 @@ static int maintain_all(struct receive_dbs *s, struct err *err)
 void co_receive_dbs_maintain(struct receive_dbs *s)
 {
 	struct err err;
-	while (co_sleep_ms(MAINTAIN_MS, &err) == 0)
+	while (co_sleep_ms(MAINTAIN_MS, &err) == 0) {
 		(void)maintain_all(s, &err);
+		co_receive_dbs_prune(s);
+	}
 }

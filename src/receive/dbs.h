@@ -51,6 +51,9 @@ void receive_dbs_put(struct receive_dbs *s, struct receive_db *db);
 /* The tenants open now, sorted by name, each with a reference: an array in `a`. RESOURCE_EXHAUSTED. */
 int receive_dbs_all(struct receive_dbs *s, struct arena *a, struct receive_db ***ret, size_t *ret_n, struct err *err);
 
+/* Closes the tenants that have expired (receive_db_expired) and that nobody uses, and deletes their directories. Suspends. */
+void co_receive_dbs_prune(struct receive_dbs *s);
+
 /* Runs maintenance over all tenants, for ever: the owner starts it as a fiber and cancels it. Suspends. */
 void co_receive_dbs_maintain(struct receive_dbs *s);
 

@@ -34,7 +34,7 @@ static Thanos__Info__TSDBInfo *tsdb_info(struct receive_db *db, struct arena *a)
 		return NULL;
 	thanos__info__tsdbinfo__init(info);
 	info->labels = label_set(receive_db_external(db), a);
-	info->min_time = head_min_time(receive_db_head(db));
+	info->min_time = receive_db_min_time(db);
 	info->max_time = INT64_MAX; /* open: more is written all the time */
 	return info->labels ? info : NULL;
 }

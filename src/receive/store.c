@@ -4,6 +4,8 @@
 #include "grpc/server.h"
 #include "receive/cursor.h"
 #include "receive/internal.h"
+#include "receive/names.h"
+#include "receive/view.h"
 #include "series/merge.h"
 #include "series/wire_series.h"
 
@@ -13,11 +15,19 @@
 #define SAMPLES_PER_CHUNK 120 /* how --store.limits.request-samples counts, as upstream */
 #define FLUSH_BYTES (256u << 10)
 
-/* The tenants that a request looks at, each with a reference. */
+/* The tenants that a request looks at, each with a reference and, where something can match, a view. */
 struct tenants {
 	struct receive_dbs *dbs;
 	struct receive_db **p;
+	struct tenant_view *views;
 	size_t n;
+};
+
+/* What a request sees of a tenant. */
+struct tenant_view {
+	struct receive_view view; /* closed where the tenant's external labels do not match */
+	struct matcher **matchers; /* those of the series' own labels */
+	size_t n_matchers;
 };
 
 static int take_tenants(struct receive *r, struct arena *a, struct tenants *ret, struct err *err)
@@ -28,10 +38,33 @@ static int take_tenants(struct receive *r, struct arena *a, struct tenants *ret,
 	return receive_dbs_all(r->dbs, a, &ret->p, &ret->n, err);
 }
 
+/* Opens the views of [mint, maxt] of all tenants that can match, in one turn. */
+static int open_views(struct tenants *t, struct matcher *const *m, size_t n_m, int64_t mint, int64_t maxt, struct arena *a,
+		      struct err *err)
+{
+	t->views = arena_array(a, t->n, sizeof(*t->views));
+	if (!t->views)
+		return arena_err(a, err);
+	for (size_t i = 0; i < t->n; i++) {
+		struct tenant_view *v = &t->views[i];
+		bool match;
+		int rc = receive_match_external(receive_db_external(t->p[i]), m, n_m, a, &v->matchers, &v->n_matchers,
+						&match, err);
+		if (rc == 0 && match)
+			rc = receive_view_open(&v->view, t->p[i], mint, maxt, a, err);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
 static void give_tenants(struct tenants *t)
 {
-	for (size_t i = 0; i < t->n; i++)
+	for (size_t i = 0; i < t->n; i++) {
+		if (t->views)
+			receive_view_close(&t->views[i].view);
 		receive_dbs_put(t->dbs, t->p[i]);
+	}
 }
 
 /* --- Series -------------------------------------------------------------------------------- */
@@ -43,7 +76,9 @@ struct series_call {
 	struct series_request req;
 	struct matcher **matchers;
 	struct tenants tenants;
-	struct cursor_count count;
+	uint64_t epoch; /* counts flushes: see receive/cursor.h */
+	uint64_t n_series, n_chunks; /* sent */
+	uint64_t max_series, max_chunks; /* 0: no limit */
 	struct series_cursor **cursors;
 	size_t n_cursors;
 	struct frame_writer frame;
@@ -51,32 +86,43 @@ struct series_call {
 	size_t parts_cap;
 };
 
-/* Opens a cursor over every tenant that can have what is asked for. Suspends. */
-static int open_cursors(struct series_call *c, struct err *err)
+/* Opens the cursors of a tenant: over its head and over each of its blocks. Suspends. */
+static int open_tenant(struct series_call *c, const struct tenant_view *v, struct err *err)
 {
-	c->cursors = arena_array(c->a, c->tenants.n, sizeof(*c->cursors));
-	if (!c->cursors)
-		return arena_err(c->a, err);
-	for (size_t i = 0; i < c->tenants.n; i++) {
-		struct cursor_query q = { .mint = c->req.mint,
-					  .maxt = c->req.maxt,
-					  .external = receive_db_external(c->tenants.p[i]),
-					  .without = c->req.without_replica_labels,
-					  .shard = c->req.has_shard ? &c->req.shard : NULL,
-					  .skip_chunks = c->req.skip_chunks };
-		struct matcher **rest;
-		bool match;
-		int rc = receive_match_external(q.external, c->matchers, c->req.n_matchers, c->a, &rest, &q.n_matchers,
-						&match, err);
-		q.matchers = rest;
-		if (rc == 0 && match)
-			rc = co_receive_cursor_open(&c->cursors[c->n_cursors], c->tenants.p[i], &q, &c->count,
-						    c->a->budget, err);
+	const struct cursor_query q = { .mint = c->req.mint,
+					.maxt = c->req.maxt,
+					.matchers = v->matchers,
+					.n_matchers = v->n_matchers,
+					.external = receive_db_external(v->view.db),
+					.without = c->req.without_replica_labels,
+					.shard = c->req.has_shard ? &c->req.shard : NULL,
+					.skip_chunks = c->req.skip_chunks };
+	for (size_t i = 0; i <= v->view.n_blocks; i++) {
+		const struct block *b = i < v->view.n_blocks ? v->view.blocks[i]->block : NULL;
+		int rc = co_receive_cursor_open(&c->cursors[c->n_cursors], &v->view, b, &q, &c->epoch, c->a->budget, err);
 		if (rc != 0)
 			return rc;
-		c->n_cursors += match;
+		c->n_cursors++;
 	}
 	return 0;
+}
+
+/* Opens the cursors of all tenants that can have what is asked for. Suspends. */
+static int open_cursors(struct series_call *c, struct err *err)
+{
+	size_t n = 0;
+	int rc = open_views(&c->tenants, c->matchers, c->req.n_matchers, c->req.mint, c->req.maxt, c->a, err);
+	if (rc != 0)
+		return rc;
+	for (size_t i = 0; i < c->tenants.n; i++)
+		n += 1 + c->tenants.views[i].view.n_blocks;
+	c->cursors = arena_array(c->a, n, sizeof(*c->cursors));
+	if (!c->cursors)
+		return arena_err(c->a, err);
+	for (size_t i = 0; i < c->tenants.n && rc == 0; i++)
+		if (c->tenants.views[i].view.db)
+			rc = open_tenant(c, &c->tenants.views[i], err);
+	return rc;
 }
 
 /* Sends the frame under construction; its bytes are copied. Suspends. */
@@ -97,8 +143,22 @@ static int send_frame(struct series_call *c, bool batch, struct err *err)
 		c->parts[i] = grpc_part_copy(str_mem(iov[i].iov_base, iov[i].iov_len));
 	int rc = co_grpc_send(c->call, c->parts, n, err);
 	frame_writer_reset(&c->frame);
-	c->count.epoch++;
+	c->epoch++;
 	return rc;
+}
+
+/* --store.limits.request-series and -samples: counted as they are sent. */
+static int check_limits(struct series_call *c, const struct series *s, struct err *err)
+{
+	c->n_series++;
+	c->n_chunks += s->n_chunks;
+	if (c->max_series && c->n_series > c->max_series)
+		return err_set(err, ERR_RESOURCE_EXHAUSTED, "limit %llu violated (got %llu): series",
+			       (unsigned long long)c->max_series, (unsigned long long)c->n_series);
+	if (c->max_chunks && c->n_chunks > c->max_chunks)
+		return err_set(err, ERR_RESOURCE_EXHAUSTED, "limit %llu violated (got %llu): chunks",
+			       (unsigned long long)c->max_chunks, (unsigned long long)c->n_chunks);
+	return 0;
 }
 
 /* Sends all series, in batches of the size that was asked for. Suspends. */
@@ -109,7 +169,9 @@ static int send_series(struct series_call *c, struct series_merge *m, struct err
 	struct series s;
 	int rc;
 	while ((rc = co_series_merge_next(m, &s, err)) == 1) {
-		rc = frame_add_series(&c->frame, &s, err);
+		rc = check_limits(c, &s, err);
+		if (rc == 0)
+			rc = frame_add_series(&c->frame, &s, err);
 		sent++;
 		bool last = c->req.limit > 0 && sent >= c->req.limit;
 		if (rc == 0 && (c->frame.n_series >= batch || c->frame.bytes >= FLUSH_BYTES || last))
@@ -125,10 +187,10 @@ static int read_series_request(struct series_call *c, struct err *err)
 	int rc = series_request_read(grpc_call_request(c->call), c->a, &c->req, err);
 	if (rc == 0)
 		rc = wire_matchers_compile(c->req.matchers, c->req.n_matchers, c->a, &c->matchers, err);
-	c->count.max_series = (uint64_t)MAX(c->r->cfg->store_series_limit, 0);
-	c->count.max_chunks = (uint64_t)MAX(c->r->cfg->store_samples_limit, 0) / SAMPLES_PER_CHUNK;
-	if (c->r->cfg->store_samples_limit > 0 && c->count.max_chunks == 0)
-		c->count.max_chunks = 1;
+	c->max_series = (uint64_t)MAX(c->r->cfg->store_series_limit, 0);
+	c->max_chunks = (uint64_t)MAX(c->r->cfg->store_samples_limit, 0) / SAMPLES_PER_CHUNK;
+	if (c->r->cfg->store_samples_limit > 0 && c->max_chunks == 0)
+		c->max_chunks = 1;
 	return rc;
 }
 
@@ -153,49 +215,6 @@ static int co_series(struct grpc_call *call, void *arg, struct err *err)
 
 /* --- LabelNames and LabelValues ------------------------------------------------------------- */
 
-/* Strings of several tenants on the way to one sorted list; they live in the call's arena. */
-struct union_of {
-	struct arena *a;
-	struct str *p;
-	size_t n, cap;
-};
-
-static int add_string(struct union_of *u, struct str s, struct err *err)
-{
-	if (u->n == u->cap) {
-		size_t cap = u->cap ? u->cap * 2 : 64;
-		struct str *p = arena_alloc(u->a, cap * sizeof(*p));
-		if (!p)
-			return arena_err(u->a, err);
-		if (u->n)
-			memcpy(p, u->p, u->n * sizeof(*p));
-		u->p = p;
-		u->cap = cap;
-	}
-	/* Copied: a tenant's strings may go while the answer is being sent. */
-	char *copy = arena_memdup(u->a, s.p, s.n);
-	if (!copy)
-		return arena_err(u->a, err);
-	u->p[u->n++] = str_mem(copy, s.n);
-	return 0;
-}
-
-static int by_bytes(const void *a, const void *b)
-{
-	return str_cmp(*(const struct str *)a, *(const struct str *)b);
-}
-
-static void sort_unique(struct union_of *u, int64_t limit)
-{
-	size_t kept = 0;
-	if (u->n)
-		qsort(u->p, u->n, sizeof(*u->p), by_bytes);
-	for (size_t i = 0; i < u->n; i++)
-		if (kept == 0 || !str_eq(u->p[kept - 1], u->p[i]))
-			u->p[kept++] = u->p[i];
-	u->n = limit > 0 && kept > (size_t)limit ? (size_t)limit : kept;
-}
-
 struct label_call {
 	struct receive *r;
 	struct grpc_call *call;
@@ -203,7 +222,7 @@ struct label_call {
 	struct label_request req;
 	struct matcher **matchers;
 	struct tenants tenants;
-	struct union_of out;
+	struct name_set out;
 };
 
 static bool is_replica_label(const struct label_call *c, struct str name)
@@ -214,49 +233,25 @@ static bool is_replica_label(const struct label_call *c, struct str name)
 	return false;
 }
 
-/* Hook of the head: lets others run. Suspends. */
-static int checkpoint(void *arg, struct err *err)
-{
-	return co_checkpoint(err);
-}
-
-/* Adds all strings but replica labels. */
-static int add_all(struct label_call *c, const struct str *p, size_t n, bool names, struct err *err)
-{
-	int rc = 0;
-	for (size_t i = 0; i < n && rc == 0; i++)
-		if (!names || !is_replica_label(c, p[i]))
-			rc = add_string(&c->out, p[i], err);
-	return rc;
-}
-
 /* Names, or values of req.label, of one tenant. Suspends. */
-static int add_tenant(struct label_call *c, struct receive_db *db, struct err *err)
+static int add_tenant(struct label_call *c, const struct tenant_view *v, bool names, struct err *err)
 {
-	struct labels external = receive_db_external(db);
-	bool names = c->req.label.n == 0;
-	struct matcher **m;
-	struct str *p;
-	size_t n_m, n = 0;
-	bool match;
-	int rc = receive_match_external(external, c->matchers, c->req.n_matchers, c->a, &m, &n_m, &match, err);
-	if (rc != 0 || !match)
+	struct labels external = receive_db_external(v->view.db);
+	struct str own = labels_get(external, c->req.label);
+	struct name_set found = { .a = c->a };
+	/* The value of an external label is there if any series matches. */
+	int rc = co_receive_names(&v->view, names || own.n ? STR("") : c->req.label, v->matchers, v->n_matchers, &found, err);
+	name_set_finish(&found, 0);
+	if (rc != 0 || found.n == 0)
 		return rc;
-	struct head_reader *rd = head_reader_open(receive_db_head(db), c->req.start, c->req.end);
-	head_reader_set_checkpoint(rd, checkpoint, NULL);
-	bool external_value = !names && labels_has(external, c->req.label);
-	if (names || external_value)
-		rc = head_reader_label_names(rd, m, n_m, c->a, &p, &n, err);
-	else
-		rc = head_reader_label_values(rd, c->req.label, m, n_m, c->a, &p, &n, err);
-	if (rc == 0 && !external_value)
-		rc = add_all(c, p, n, names, err);
-	for (size_t i = 0; rc == 0 && n > 0 && names && i < external.n; i++)
-		rc = add_all(c, &external.p[i].name, 1, true, err);
-	struct str value = labels_get(external, c->req.label);
-	if (rc == 0 && external_value && n > 0)
-		rc = add_all(c, &value, 1, false, err);
-	head_reader_close(rd);
+	if (!names && own.n)
+		return name_set_add(&c->out, own, err);
+	for (size_t i = 0; i < found.n && rc == 0; i++)
+		if (!names || !is_replica_label(c, found.p[i]))
+			rc = name_set_add(&c->out, found.p[i], err);
+	for (size_t i = 0; rc == 0 && names && i < external.n; i++)
+		if (!is_replica_label(c, external.p[i].name))
+			rc = name_set_add(&c->out, external.p[i].name, err);
 	return rc;
 }
 
@@ -272,13 +267,16 @@ static int co_labels(struct grpc_call *call, struct receive *r, bool names, stru
 		rc = wire_matchers_compile(c.req.matchers, c.req.n_matchers, c.a, &c.matchers, err);
 	if (rc == 0)
 		rc = take_tenants(r, c.a, &c.tenants, err);
+	if (rc == 0)
+		rc = open_views(&c.tenants, c.matchers, c.req.n_matchers, c.req.start, c.req.end, c.a, err);
 	bool none = !names && is_replica_label(&c, c.req.label);
 	for (size_t i = 0; i < c.tenants.n && rc == 0 && !none; i++)
-		rc = add_tenant(&c, c.tenants.p[i], err);
+		if (c.tenants.views[i].view.db)
+			rc = add_tenant(&c, &c.tenants.views[i], names, err);
 	give_tenants(&c.tenants);
 	if (rc != 0)
 		return rc;
-	sort_unique(&c.out, c.req.limit);
+	name_set_finish(&c.out, c.req.limit);
 	struct strbuf b = { 0 };
 	label_response_write(&(struct label_response){ .values = { c.out.p, c.out.n } }, &b);
 	rc = co_grpc_send_str(call, strbuf_str(&b), err);
