@@ -113,7 +113,7 @@ static int list_series(struct cursor *c, const uint32_t *ids, size_t n, struct e
 	if (!c->up)
 		return arena_err(&c->arena, err);
 	for (size_t i = 0; i < n; i++) {
-		struct labels own;
+		struct labels own = { NULL, 0 };
 		struct arena_mark m = arena_mark(&c->given[0]);
 		int rc = i % 1024 == 0 ? co_checkpoint(err) : 0;
 		if (rc == 0)
