@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "http/router.h"
 #include "query/http_backend.h"
+#include "query/http_internal.h"
 #include "query/query.h"
 
 #include <stdio.h>
@@ -14,16 +15,6 @@
 
 /* Longest list of endpoints as JSON. */
 #define STORES_TEXT_MAX ((size_t)64 << 20)
-
-struct query_http {
-	struct query *q;
-	struct api_backend backend;
-	struct api_prom prom;
-	struct api_status status;
-	const char *external_prefix;
-	const struct http_router *router;
-	bool disable_cors;
-};
 
 struct query_http *query_http_new(struct query *q, const struct query_http_config *cfg,
 				  struct metrics_registry *reg)
@@ -46,8 +37,7 @@ struct query_http *query_http_new(struct query *q, const struct query_http_confi
 	pc.replica_labels = query_replica_labels(q, &pc.n_replica_labels);
 	h->q = q;
 	h->backend = query_http_backend(q);
-	h->external_prefix = cfg->external_prefix;
-	h->disable_cors = cfg->disable_cors;
+	h->cfg = *cfg;
 	api_prom_init(&h->prom, &pc, &h->backend, reg);
 	h->status = (struct api_status){
 		.disable_cors = cfg->disable_cors,
@@ -125,7 +115,7 @@ static int co_stores(struct http_req *req, void *arg, struct err *err)
 	struct api_reply reply;
 	struct jsonw w;
 	size_t n;
-	if (!h->disable_cors)
+	if (!h->cfg.disable_cors)
 		api_cors(req);
 	/* Written whole before anything is sent: the list does not outlive a suspension. */
 	struct endpoint_status *s = endpoints_status(query_endpoints(h->q), &n);
@@ -144,23 +134,11 @@ static int co_stores(struct http_req *req, void *arg, struct err *err)
 	return rc;
 }
 
-/* --- what endpoints are not asked for yet ------------------------------------------------- */
-
-static int co_unavailable(struct http_req *req, void *arg, struct err *err)
-{
-	struct query_http *h = arg;
-	char text[128];
-	if (!h->disable_cors)
-		api_cors(req);
-	snprintf(text, sizeof(text), "%s is not available: endpoints are not asked for it yet", req->route->pattern);
-	return co_api_reply_error(req, API_UNAVAILABLE, str_c(text), err);
-}
-
 /* --- pages ------------------------------------------------------------------------------ */
 
 static const char *prefix_of(const struct query_http *h)
 {
-	const char *p = h->external_prefix && *h->external_prefix ? h->external_prefix : http_router_prefix(h->router);
+	const char *p = h->cfg.external_prefix && *h->cfg.external_prefix ? h->cfg.external_prefix : http_router_prefix(h->router);
 	return strcmp(p, "/") == 0 ? "" : p;
 }
 
@@ -215,12 +193,12 @@ static const struct http_route routes[] = {
 	{ HTTP_GET, "/", co_landing },
 	{ HTTP_GET, "/graph", co_to_landing },
 	{ HTTP_GET, "/api/v1/stores", co_stores, .name = "stores" },
-	{ HTTP_GET, "/api/v1/alerts", co_unavailable, .name = "alerts" },
-	{ HTTP_GET, "/api/v1/rules", co_unavailable, .name = "rules" },
-	{ HTTP_GET, "/api/v1/targets", co_unavailable, .name = "targets" },
-	{ HTTP_GET, "/api/v1/metadata", co_unavailable, .name = "metadata" },
-	{ HTTP_GET | HTTP_POST, "/api/v1/query_exemplars", co_unavailable, .name = "exemplars" },
-	{ HTTP_GET, "/api/v1/status/tsdb", co_unavailable, .name = "status_tsdb" },
+	{ HTTP_GET, "/api/v1/alerts", co_http_alerts, .name = "alerts" },
+	{ HTTP_GET, "/api/v1/rules", co_http_rules, .name = "rules" },
+	{ HTTP_GET, "/api/v1/targets", co_http_targets, .name = "targets" },
+	{ HTTP_GET, "/api/v1/metadata", co_http_metadata, .name = "metadata" },
+	{ HTTP_GET | HTTP_POST, "/api/v1/query_exemplars", co_http_exemplars, .name = "exemplars" },
+	{ HTTP_GET, "/api/v1/status/tsdb", co_http_tsdb_status, .name = "status_tsdb" },
 };
 
 void query_http_add_routes(struct query_http *h, struct http_router *r)

@@ -27,6 +27,8 @@ struct query_http_config {
 	const char *tenant_header; /* --query.tenant-header; NULL: "THANOS-TENANT" */
 	const char *tenant_cert_field; /* --query.tenant-certificate-field; NULL: the header */
 	const char *external_prefix;   /* --web.external-prefix: where browsers see the server; NULL: as the router's */
+	/* --no-<rule, target, metric-metadata, exemplar, status>.partial-response: one endpoint's failure is all's */
+	bool rules_abort, targets_abort, metadata_abort, exemplars_abort, status_abort;
 	const struct api_flag *flags;  /* for /api/v1/status/flags */
 	size_t n_flags;
 	const char *version, *revision, *branch, *build_user, *build_date;

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += src/query/libquery.a
 src_query_libquery_a_SOURCES = \
+	src/query/ask.c src/query/ask.h \
 	src/query/endpoint_info.c src/query/endpoint_info.h \
 	src/query/endpoints.c src/query/endpoints.h \
 	src/query/fanout.c src/query/fanout.h src/query/fanout_internal.h \
@@ -10,7 +11,13 @@ src_query_libquery_a_SOURCES = \
 	src/query/grpc_query.c \
 	src/query/grpc_store.c \
 	src/query/http.c src/query/http.h \
+	src/query/http_asking.c src/query/http_internal.h \
 	src/query/http_backend.c src/query/http_backend.h \
+	src/query/http_exemplars.c \
+	src/query/http_metadata.c \
+	src/query/http_rules.c \
+	src/query/http_targets.c \
+	src/query/http_tsdb.c \
 	src/query/query.c src/query/query.h src/query/query_internal.h \
 	src/query/source.c src/query/source.h
 

@@ -1,0 +1,115 @@
+#include "query/ask.h"
+
+#include "base/vec.h"
+#include "grpc/pb.h"
+#include "loop/fiber.h"
+#include "query/endpoints.h"
+#include "query/query.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One endpoint's part. */
+struct part {
+	const struct query_question *what;
+	struct endpoint_info *info;
+	struct arena *a;
+	const void *request;
+	int64_t timeout_ms;
+	VEC(void *) got;
+	struct err failed; /* code 0: answered */
+};
+
+static int co_receive(struct part *p, struct grpc_stream *s, struct err *err)
+{
+	for (;;) {
+		void *msg;
+		int rc = co_grpc_recv_pb(s, p->what->answer, p->a, &msg, err);
+		if (rc || !msg)
+			return rc;
+		*vec_push(&p->got) = msg;
+	}
+}
+
+/* Asks one endpoint; suspends. */
+static void part_main(void *arg)
+{
+	struct part *p = arg;
+	struct grpc_call_opts opts = { .timeout_ms = p->timeout_ms, .budget = p->a->budget };
+	struct grpc_stream *s;
+	if (co_grpc_stream_open_pb(p->info->channel, p->what->method, &opts, p->request, &s, &p->failed))
+		return;
+	(void)co_receive(p, s, &p->failed);
+	grpc_stream_close(s);
+}
+
+static int co_ask_all(struct part *parts, size_t n, struct err *err)
+{
+	struct fiber_group g;
+	fiber_group_init(&g);
+	for (size_t i = 0; i < n; i++)
+		if (parts[i].request)
+			fiber_group_start(&g, "ask", part_main, &parts[i]);
+	return co_fiber_group_join(&g, err);
+}
+
+/* Failures become warnings, or the first of them the end. */
+static int judge(const struct part *parts, size_t n, struct api_notes *notes, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct part *p = &parts[i];
+		struct err text;
+		if (!p->failed.code)
+			continue;
+		err_set(&text, (enum err_code)p->failed.code,
+			"receiving %s from %s client %s: rpc error: code = %s desc = %s", p->what->what, p->what->what,
+			p->info->name, err_code_name(p->failed.code), p->failed.msg);
+		if (p->what->abort)
+			return err_set(err, (enum err_code)text.code, "%s", text.msg);
+		api_note(notes, str_c(text.msg));
+	}
+	return 0;
+}
+
+static int collect(const struct part *parts, size_t n, struct arena *a, struct query_answers *ret, struct err *err)
+{
+	size_t total = 0;
+	for (size_t i = 0; i < n; i++)
+		total += parts[i].got.n;
+	*ret = (struct query_answers){ arena_array(a, total + 1, sizeof(void *)), 0 };
+	if (!ret->p)
+		return arena_err(a, err);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < parts[i].got.n; k++)
+			ret->p[ret->n++] = parts[i].got.p[k];
+	return 0;
+}
+
+static void prepare(struct part *p, struct query *q, const struct query_question *what, struct endpoint_info *info,
+		    struct arena *a)
+{
+	const struct query_config *cfg = query_config(q);
+	p->what = what;
+	p->info = info;
+	p->a = a;
+	p->request = what->request ? what->request : what->request_of(what->arg, info, a);
+	p->timeout_ms = cfg->store_response_timeout_ms > 0 ? cfg->store_response_timeout_ms : cfg->timeout_ms;
+}
+
+int co_query_ask(struct query *q, const struct query_question *what, struct arena *a, struct api_notes *notes,
+		 struct query_answers *ret, struct err *err)
+{
+	size_t n;
+	struct endpoint_info **list = endpoints_get(query_endpoints(q), what->api, &n);
+	struct part *parts = arena_array(a, n + 1, sizeof(*parts));
+	int rc = parts ? 0 : arena_err(a, err);
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		prepare(&parts[i], q, what, list[i], a);
+	rc = rc ? rc : co_ask_all(parts, n, err);
+	rc = rc ? rc : judge(parts, n, notes, err);
+	rc = rc ? rc : collect(parts, n, a, ret, err);
+	for (size_t i = 0; parts && i < n; i++)
+		vec_fini(&parts[i].got);
+	endpoints_release(list, n);
+	return rc;
+}

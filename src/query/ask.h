@@ -1,0 +1,50 @@
+/*
+ * query/ask.h - one question to all endpoints that offer an API: rules,
+ * targets, metadata, exemplars, TSDB statistics.
+ *
+ * They are asked at the same time. Where one fails, its failure is a warning, or with
+ * `abort` the failure of all (upstream: the Proxy types of pkg/rules, pkg/targets ...).
+ */
+#ifndef QUERY_ASK_H
+#define QUERY_ASK_H
+
+#include "api/reply.h"
+#include "base/arena.h"
+#include "base/err.h"
+
+#include <protobuf-c/protobuf-c.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct endpoint_info;
+struct query;
+
+/* What is asked. */
+struct query_question {
+	unsigned api;       /* enum endpoint_api */
+	const char *method; /* "/thanos.Rules/Rules" */
+	const char *what;   /* "rules", for messages */
+	const void *request; /* a message of protobuf-c; NULL: request_of */
+	/* The request for one endpoint, in `a`; NULL leaves it out. */
+	const void *(*request_of)(void *arg, const struct endpoint_info *i, struct arena *a);
+	void *arg;
+	const ProtobufCMessageDescriptor *answer; /* of the messages that come back */
+	bool abort;
+};
+
+/* All messages that came, by endpoint in the order of their names. In the arena of the call. */
+struct query_answers {
+	void **p;
+	size_t n;
+};
+
+/*
+ * Asks. Each endpoint has the store response timeout, without one the query timeout. Answers lie in `a`, whose
+ * budget bounds them. Suspends.
+ */
+int co_query_ask(struct query *q, const struct query_question *what, struct arena *a, struct api_notes *notes,
+		 struct query_answers *ret, struct err *err);
+
+#endif
