@@ -67,6 +67,9 @@ struct fake_store {
 	unsigned calls, label_calls;
 	struct label_request last_labels;
 	int cancelled; /* calls that hung until cancelled or out of time */
+	const struct grpc_method *more; /* methods of other APIs, handlers get the store */
+	size_t n_more;
+	void (*announce)(Thanos__Info__InfoResponse *r); /* adds those APIs to an Info */
 };
 
 struct rig {
@@ -328,6 +331,8 @@ static inline int co_fake_info(struct grpc_call *c, void *arg, struct err *err)
 	st.supports_sharding = !s->no_sharding;
 	st.supports_without_replica_labels = !s->no_without_replica;
 	r.store = s->no_store_api ? NULL : &st;
+	if (s->announce)
+		s->announce(&r);
 	return co_grpc_send_pb(c, &r, err);
 }
 
@@ -364,6 +369,8 @@ static inline void fake_listen(struct rig *rig, struct fake_store *s)
 	struct err e;
 	s->srv = grpc_server_new(rig->r, NULL);
 	grpc_server_add(s->srv, fake_methods, ARRAY_LEN(fake_methods), s);
+	if (s->n_more)
+		grpc_server_add(s->srv, s->more, s->n_more, s);
 	assert_int_equal(addr_parse(s->addr[0] ? str_c(s->addr) : STR("127.0.0.1:0"), -1, &at, &e), 0);
 	if (grpc_server_listen(s->srv, &at, &e) != 0)
 		fail_msg("%s", e.msg);
