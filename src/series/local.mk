@@ -2,6 +2,7 @@ noinst_LIBRARIES += src/series/libseries.a
 src_series_libseries_a_SOURCES = \
 	src/series/dedup.c src/series/dedup.h \
 	src/series/merge.c src/series/merge.h \
+	src/series/overlap.c src/series/overlap.h \
 	src/series/samples.c src/series/samples.h \
 	src/series/series.c src/series/series.h \
 	src/series/shard.c src/series/shard.h \
