@@ -34,6 +34,7 @@ struct notes;
 struct grid {
 	int64_t start, end, step; /* step 0 where n <= 1 came from an instant query */
 	uint32_t n;
+	int64_t asked; /* start, or in a subquery the time before its first step from which data are asked for */
 };
 
 /* Time of step i. */

@@ -37,7 +37,7 @@ int feed_init(struct feed *f, struct eval *ev, const struct promql_selector *sel
 void feed_range(struct feed *f, const struct grid *g, struct shift s, int64_t back_ms,
 		int64_t ahead_ms)
 {
-	int64_t first = s.has_at ? s.at_ms : g->start;
+	int64_t first = s.has_at ? s.at_ms : g->asked;
 	int64_t last = s.has_at ? s.at_ms : g->n ? grid_t(g, g->n - 1) : g->start;
 	f->hints.mint_ms = first - s.offset_ms - back_ms + 1;
 	f->hints.maxt_ms = last - s.offset_ms + ahead_ms;

@@ -153,7 +153,9 @@ static int subquery_grid(const struct grid *g, const struct window *w, int64_t s
 	if (n > PROMQL_MAX_STEPS)
 		return err_set(err, ERR_RESOURCE_EXHAUSTED, "subquery has %lld steps, %d at most",
 			       (long long)n, PROMQL_MAX_STEPS);
-	*ret = (struct grid){ start, end, step, (uint32_t)n };
+	/* Data are asked for from where upstream's engine asks: how replicas are merged depends on it. */
+	int64_t asked = (w->has_at ? w->at_ms : g->asked) - w->offset_ms - w->range_ms;
+	*ret = (struct grid){ start, end, step, (uint32_t)n, asked };
 	return 0;
 }
 
