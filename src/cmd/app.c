@@ -21,6 +21,7 @@
 
 #include <ctype.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +30,7 @@ struct main_call {
 	struct app *app;
 	app_fn *co_main;
 	void *arg;
-	int rc;
+	int exit_code;
 };
 
 static void init_log(struct app *app)
@@ -113,7 +114,8 @@ static int make_grpc_tls(const struct grpc_options *o, struct tls_ctx **ret, str
 		.curves = names_of(&o->grpc_server_tls_curves),
 		.alpn = { alpn, ARRAY_LEN(alpn) },
 	};
-	return tls_ctx_new_server(&cfg, ret, err);
+	int rc = tls_ctx_new_server(&cfg, ret, err);
+	return rc == 0 ? 0 : err_prefix(err, "--grpc-server-tls-*");
 }
 
 static int make_grpc(struct app *app, struct err *err)
@@ -156,20 +158,22 @@ int app_serve(struct app *app, struct err *err)
 {
 	struct addr at;
 	const char *http = app->setup->http->http_address, *grpc = app->setup->grpc->grpc_address;
-	int rc = http_server_listen(app->http, http, err);
+	int rc = addr_parse(str_c(grpc), -1, &at, err);
 	if (rc != 0)
-		return rc;
+		return err_prefix(err, "--grpc-address");
+	rc = http_server_listen(app->http, http, err);
+	if (rc != 0)
+		return err_prefix(err, "--http-address");
 	log_info(&app->log, "listening for requests and metrics", log_s("service", "http/server"),
 		 log_s("address", http));
 	grpc_server_metrics_init(app->grpc, app->metrics);
-	rc = addr_parse(str_c(grpc), -1, &at, err);
-	if (rc == 0)
-		rc = grpc_server_listen(app->grpc, &at, err);
+	rc = grpc_server_listen(app->grpc, &at, err);
 	if (rc != 0)
 		return err_prefix(err, "--grpc-address");
 	log_info(&app->log, "listening for serving gRPC", log_s("service", "gRPC/server"),
 		 log_s("address", grpc));
 	probe_healthy(&app->probe);
+	app->served = true;
 	return 0;
 }
 
@@ -215,7 +219,8 @@ void co_app_drain(struct app *app)
 {
 	struct err why;
 	err_set(&why, ERR_UNAVAILABLE, "shutting down");
-	probe_not_ready(&app->probe, &why);
+	if (app->served)
+		probe_not_ready(&app->probe, &why);
 	struct fiber_group drains, watcher;
 	fiber_mask();
 	fiber_group_init(&drains);
@@ -228,24 +233,36 @@ void co_app_drain(struct app *app)
 	fiber_group_cancel(&watcher);
 	(void)co_fiber_group_join(&watcher, NULL);
 	fiber_unmask();
-	probe_not_healthy(&app->probe, &why);
+	if (app->served)
+		probe_not_healthy(&app->probe, &why);
 }
 
 /* --- the main fiber -------------------------------------------------------------------- */
+
+/* Says why the process ends, and returns its exit code. A mistake in the options reads as one in the command line does. */
+static int report(struct app *app, const struct err *err)
+{
+	bool served = app->served;
+	if (!served && (err->code == ERR_INVALID_ARGUMENT || err->code == ERR_FAILED_PRECONDITION)) {
+		fprintf(stderr, "thanos %s: error: %s\n", app->setup->component, err->msg);
+		return APP_EXIT_USAGE;
+	}
+	log_error(&app->log, served ? "command failed" : "preparing command failed",
+		  log_s("command", app->setup->component), log_err(err));
+	return APP_EXIT_FAILURE;
+}
 
 /* Suspends. */
 static void run_main(void *arg)
 {
 	struct main_call *c = arg;
 	struct err err = ERR_NONE;
-	c->rc = make_grpc(c->app, &err);
-	if (c->rc == 0)
-		c->rc = make_http(c->app, &err);
-	if (c->rc == 0)
-		c->rc = c->co_main(c->app, c->arg, &err);
-	if (c->rc != 0)
-		log_error(&c->app->log, c->app->probe.healthy ? "command failed" : "preparing command failed",
-			  log_s("command", c->app->setup->component), log_err(&err));
+	int rc = make_grpc(c->app, &err);
+	if (rc == 0)
+		rc = make_http(c->app, &err);
+	if (rc == 0)
+		rc = c->co_main(c->app, c->arg, &err);
+	c->exit_code = rc == 0 ? 0 : report(c->app, &err);
 	reactor_stop(c->app->reactor);
 }
 
@@ -255,14 +272,15 @@ int app_main(const struct app_setup *setup, app_fn *co_main, void *arg)
 	struct err err;
 	if (app_init(&app, setup, &err) != 0) {
 		log_error(&app.log, "preparing command failed", log_s("command", setup->component), log_err(&err));
-		return 1;
+		return APP_EXIT_FAILURE;
 	}
 	for (size_t i = 0; i < setup->warnings->n; i++)
 		log_warn(&app.log, setup->warnings->p[i]);
 	struct main_call call = { &app, co_main, arg, 0 };
 	fiber_start(app.reactor, "main", run_main, &call);
 	reactor_run(app.reactor);
-	log_info(&app.log, "exiting");
+	if (call.exit_code != APP_EXIT_USAGE)
+		log_info(&app.log, "exiting");
 	app_fini(&app);
-	return call.rc == 0 ? 0 : 1;
+	return call.exit_code;
 }

@@ -31,6 +31,10 @@ struct signal_watch;
 struct tls_ctx;
 struct web_config;
 
+/* Exit codes of the process; 0 is an orderly end. The docs promise them. */
+#define APP_EXIT_FAILURE 1 /* something failed at run time: a port in use, a file that cannot be read */
+#define APP_EXIT_USAGE 2   /* a mistake in flags or configuration */
+
 /* How a component's process is set up; the options are borrowed. */
 struct app_setup {
 	const char *component; /* "query", "receive": label and log field */
@@ -63,6 +67,7 @@ struct app {
 	struct grpc_health *health;
 	struct tls_ctx *grpc_tls;
 	struct web_config *web; /* --http.config; NULL without */
+	bool served;         /* app_serve ended well */
 };
 
 /* A component's main fiber: starts, waits, stops. 0 is an orderly end. Suspends. */
@@ -70,8 +75,9 @@ typedef int app_fn(struct app *app, void *arg, struct err *err);
 
 /*
  * Sets everything up, runs co_main in a fiber on a new event loop and returns the process's exit code: 0 after an orderly
- * end, 1 after an error, which is logged ("preparing <component> command failed" before app_serve ended well,
- * "<component> command failed" after).
+ * end; APP_EXIT_FAILURE after an error, which is logged ("preparing command failed" before app_serve ended well,
+ * "command failed" after); APP_EXIT_USAGE where what the options say cannot be (INVALID_ARGUMENT, FAILED_PRECONDITION,
+ * before app_serve ended well), which is said in one line on stderr.
  */
 int app_main(const struct app_setup *setup, app_fn *co_main, void *arg);
 

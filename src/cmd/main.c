@@ -2,6 +2,7 @@
 
 #include "base/compiler.h"
 #include "base/hash.h"
+#include "cmd/app.h"
 #include "cmd/query.h"
 #include "cmd/query_options.h"
 #include "cmd/receive.h"
@@ -25,7 +26,6 @@ static const struct {
 	{ &receive_command, receive_run },
 };
 
-#define USAGE_EXIT 2
 
 static void print_commands(FILE *to)
 {
@@ -38,11 +38,12 @@ static void print_commands(FILE *to)
 	fputs("\nSee thanos <command> --help for the flags of a command.\n", to);
 }
 
-/* A mistake in the command line: one line, exit code 2 (kingpin's). */
+/* A mistake in the command line or its file: one line, exit code 2 (kingpin's); 1 for a file that cannot be read. */
 static int usage_error(const char *cmd, const struct err *err)
 {
+	bool mistake = err->code == ERR_INVALID_ARGUMENT || err->code == ERR_FAILED_PRECONDITION;
 	fprintf(stderr, "thanos%s%s: error: %s\n", cmd ? " " : "", cmd ? cmd : "", err->msg);
-	return USAGE_EXIT;
+	return mistake ? APP_EXIT_USAGE : APP_EXIT_FAILURE;
 }
 
 static int run_command(size_t i, const char *config_file, int argc, char **argv, struct arena *a)
@@ -121,7 +122,7 @@ static int dispatch(int argc, char **argv, struct arena *a)
 	struct err err;
 	if (argc < 2) {
 		print_commands(stderr);
-		return USAGE_EXIT;
+		return APP_EXIT_USAGE;
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		struct strbuf text = { 0 };

@@ -76,6 +76,9 @@ static int set_duration(int64_t *ret_ms, struct str v, struct err *err)
 	if (text_anyduration_parse(v, &ns, NULL) != 0)
 		return err_set(err, ERR_INVALID_ARGUMENT,
 			       "want a duration such as 15d or 1h30m, got \"%.*s\"", STR_ARG(v));
+	if (ns < 0)
+		return err_set(err, ERR_INVALID_ARGUMENT, "want a duration that is not negative, got \"%.*s\"",
+			       STR_ARG(v));
 	*ret_ms = ns / 1000000;
 	return 0;
 }

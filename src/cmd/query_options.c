@@ -98,6 +98,7 @@ static const struct option rows[] = {
 	{ "query.telemetry.request-series-seconds-quantiles", OPTION_LIST, O(query_telemetry_request_series_seconds_quantiles), .def = "10,100,1000,10000,100000",
 	  .help = "Series-count thresholds that become the series_le label." },
 	{ "query.tenant-certificate-field", OPTION_STRING, O(query_tenant_certificate_field),
+	  .choices = "|organization|organizationalUnit|commonName",
 	  .help = "Take tenant from client certificate subject: organization, organizationalUnit or commonName; overrides header." },
 	{ "query.tenant-header", OPTION_STRING, O(query_tenant_header), .def = "THANOS-TENANT",
 	  .help = "HTTP header carrying the tenant." },

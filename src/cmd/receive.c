@@ -3,6 +3,7 @@
 #include "cmd/app.h"
 #include "cmd/receive_options.h"
 #include "labels/labels.h"
+#include "net/addr.h"
 #include "receive/receive.h"
 
 #include <stdlib.h>
@@ -92,7 +93,11 @@ static int make_config(struct receive_call *c, struct app *app, struct err *err)
 		.store_series_limit = o->store_limits.store_limits_request_series,
 		.store_samples_limit = o->store_limits.store_limits_request_samples,
 	};
-	int rc = wal_sync_parse(o->tsdb_wal_sync, &cfg->sync, err);
+	struct addr at;
+	int rc = addr_parse(str_c(o->remote_write_address), -1, &at, err);
+	if (rc != 0)
+		return err_prefix(err, "--remote-write.address");
+	rc = wal_sync_parse(o->tsdb_wal_sync, &cfg->sync, err);
 	if (rc == 0)
 		rc = external_labels(c, err);
 	if (rc == 0)

@@ -68,6 +68,7 @@ static const struct option rows[] = {
 	{ "receive.split-tenant-label-name", OPTION_STRING, O(receive_split_tenant_label_name),
 	  .help = "Series label whose value becomes the tenant (label is removed)." },
 	{ "receive.tenant-certificate-field", OPTION_STRING, O(receive_tenant_certificate_field),
+	  .choices = "|organization|organizationalUnit|commonName",
 	  .help = "Take tenant from client certificate subject; overrides header." },
 	{ "receive.tenant-header", OPTION_STRING, O(receive_tenant_header), .def = "THANOS-TENANT",
 	  .help = "HTTP header carrying the tenant." },

@@ -125,6 +125,7 @@ static void sub_connected(struct grpc_sub *sub, struct conn *c)
 	l->text = xstrdup(sub->text);
 	list_push_back(&ch->links, &l->link);
 	sub->up = l;
+	sub->last = ERR_NONE;
 	l->session = h2_session_new(c, false, &ch->h2, &link_cbs, l);
 }
 
@@ -351,6 +352,17 @@ void grpc_channel_set_metrics(struct grpc_channel *ch, struct grpc_client_metric
 	ch->metrics = m;
 }
 
+/* Adds to a failed wait why the last try to connect failed, where one did. */
+static int wait_failed(const struct grpc_channel *ch, struct err *err)
+{
+	const struct grpc_sub *sub = ch->subs.n ? ch->subs.p[ch->next % ch->subs.n] : NULL;
+	if (!sub || !sub->last.code)
+		return err_prefix(err, "waiting for a connection to %s", ch->target);
+	struct err why = *err;
+	return err_set(err, (enum err_code)why.code, "waiting for a connection to %s: %s; last connection error: %s",
+		       ch->target, why.msg, sub->last.msg);
+}
+
 /* The next connection in turn that takes calls, or NULL. */
 static struct grpc_link *pick(struct grpc_channel *ch)
 {
@@ -393,7 +405,7 @@ int co_grpc_channel_pick(struct grpc_channel *ch, bool wait_for_ready, struct gr
 		rv = co_waitq_wait(&ch->changed, "grpc connection", err);
 		ch->waiting--;
 		if (rv && err)
-			err_prefix(err, "waiting for a connection to %s", ch->target);
+			wait_failed(ch, err);
 	}
 	return rv;
 }

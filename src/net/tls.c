@@ -64,6 +64,11 @@ static void read_stamps(const struct tls_config *cfg, struct stamp s[3])
 static int load_failed(struct err *err, const char *what, const char *path)
 {
 	char text[256];
+	unsigned long first = ERR_peek_error();
+	if (ERR_SYSTEM_ERROR(first)) {
+		ERR_clear_error();
+		return err_sys(err, ERR_GET_REASON(first), "%s %s", what, path ? path : "(inline)");
+	}
 	return err_set(err, ERR_INVALID_ARGUMENT, "%s %s: %s", what, path ? path : "(inline)",
 		       tls_error_text(text, sizeof(text)));
 }

@@ -55,7 +55,7 @@ static int make_server(struct receive *r, struct err *err)
 {
 	int rc = tls_ctx_new_server(&r->cfg->write_tls, &r->tls, err);
 	if (rc != 0)
-		return err_prefix(err, "remote-write.server-tls");
+		return err_prefix(err, "--remote-write.server-tls-*");
 	r->router = http_router_new();
 	http_router_add(r->router, write_routes, ARRAY_LEN(write_routes), r);
 	const struct http_server_config cfg = {
@@ -198,8 +198,8 @@ static void watch_limits(void *arg)
 int co_receive_start(struct receive *r, struct err *err)
 {
 	int rc = co_receive_dbs_open(r->dbs, err);
-	if (rc == 0)
-		rc = http_server_listen(r->http, r->cfg->write_address, err);
+	if (rc == 0 && (rc = http_server_listen(r->http, r->cfg->write_address, err)) != 0)
+		err_prefix(err, "--remote-write.address");
 	if (rc != 0)
 		return rc;
 	r->maintainer = fiber_start(r->cfg->reactor, "maintain", maintain, r);

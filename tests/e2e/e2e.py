@@ -103,11 +103,11 @@ def check(condition, why):
         fail(why)
 
 
-def http(url, data=None, headers=None, method=None, timeout=30):
-    """(status, headers, body) of a request; never raises for a status."""
+def http(url, data=None, headers=None, method=None, timeout=30, tls=None):
+    """(status, headers, body) of a request; never raises for a status. `tls` is an ssl.SSLContext."""
     request = urllib.request.Request(url, data=data, headers=headers or {}, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=timeout) as response:
+        with urllib.request.urlopen(request, timeout=timeout, context=tls) as response:
             return response.status, response.headers, response.read()
     except urllib.error.HTTPError as e:
         return e.code, e.headers, e.read()
@@ -163,12 +163,13 @@ class Receive:
 class Query:
     """thanos query over Store API addresses."""
 
-    def __init__(self, *endpoints, flags=()):
+    def __init__(self, *endpoints, flags=(), wait=True):
         self.http, self.grpc = free_port(), free_port()
         self.base = f"http://127.0.0.1:{self.http}"
         self.process = Process("query", THANOS, "query", f"--http-address=127.0.0.1:{self.http}",
                                f"--grpc-address=127.0.0.1:{self.grpc}", *[f"--endpoint={e}" for e in endpoints], *flags)
-        wait_http(f"{self.base}/-/ready", self.process)
+        if wait:
+            wait_http(f"{self.base}/-/ready", self.process)
 
     def wait_stores(self, n, timeout=20):
         end = time.monotonic() + timeout
@@ -178,6 +179,37 @@ class Query:
                 return
             time.sleep(0.1)
         fail(f"query did not see {n} stores")
+
+
+class Authority:
+    """A CA that signs certificates, in a directory of its own; needs openssl."""
+
+    def __init__(self, name):
+        self.dir = scratch(f"ca-{name}")
+        self.cert = self.dir / "ca.crt"
+        self.openssl("req", "-x509", *self.KEY, "-days", 2, "-subj", f"/CN={name}", "-keyout", self.dir / "ca.key", "-out",
+                     self.cert)
+
+    KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+
+    @staticmethod
+    def openssl(*argv):
+        subprocess.run(["openssl", *map(str, argv)], check=True, capture_output=True)
+
+    def issue(self, name, extension, subject=None):
+        """(certificate, key) files NAME.crt and NAME.key; written anew when they exist."""
+        key, cert, request, ext = (self.dir / f"{name}.{e}" for e in ("key", "crt", "csr", "ext"))
+        self.openssl("req", *self.KEY, "-subj", subject or f"/CN={name}", "-keyout", key, "-out", request)
+        ext.write_text(extension)
+        self.openssl("x509", "-req", "-in", request, "-CA", self.cert, "-CAkey", self.dir / "ca.key", "-CAcreateserial",
+                     "-days", 2, "-extfile", ext, "-out", cert)
+        return cert, key
+
+    def server(self, name="server"):
+        return self.issue(name, "subjectAltName=IP:127.0.0.1,DNS:localhost")
+
+    def client(self, name="client", subject=None):
+        return self.issue(name, "extendedKeyUsage=clientAuth", subject)
 
 
 # --- remote write 1.0 by hand ---------------------------------------------------------------
@@ -219,10 +251,10 @@ def snappy(data):
     return bytes(out)
 
 
-def remote_write(url, body, **headers):
+def remote_write(url, body, tls=None, **headers):
     """(status, text) of a remote write request with an uncompressed protobuf body."""
     h = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy",
          "X-Prometheus-Remote-Write-Version": "0.1.0"}
     h.update({k.replace("_", "-"): v for k, v in headers.items()})
-    status, _, text = http(url, snappy(body), h)
+    status, _, text = http(url, snappy(body), h, tls=tls)
     return status, text.decode(errors="replace")

@@ -1,7 +1,9 @@
 # End-to-end tests: the real binary with real peers; each skips (77) where a peer is missing.
 E2E_TESTS = \
 	tests/e2e/test_grpc_clients \
+	tests/e2e/test_options \
 	tests/e2e/test_prometheus_writes \
-	tests/e2e/test_receive_codes
+	tests/e2e/test_receive_codes \
+	tests/e2e/test_tls
 dist_check_SCRIPTS += $(E2E_TESTS)
 EXTRA_DIST += tests/e2e/e2e.py
