@@ -183,6 +183,17 @@ bool arena_on_fini(struct arena *a, arena_cleanup_fn *fn, void *arg)
 	return true;
 }
 
+bool arena_reserve(struct arena *a, size_t size)
+{
+#ifdef TH_SANITIZERS
+	(void)a;
+	(void)size;
+	return true;
+#else
+	return (size_t)(a->end - a->pos) >= size || add_block(a, size);
+#endif
+}
+
 struct arena_mark arena_mark(const struct arena *a)
 {
 	return (struct arena_mark){ a->head, a->cleanups, a->pos, a->end };

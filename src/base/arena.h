@@ -101,6 +101,12 @@ char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3) MUST
 /* Runs fn(arg) when the arena goes or is rewound past this point. Returns false when over budget. */
 bool arena_on_fini(struct arena *a, arena_cleanup_fn *fn, void *arg) MUST_CHECK;
 
+/*
+ * Makes room for `size` bytes in one block, so that what follows a mark taken now needs no new block, and a rewind gives none back,
+ * until it is used up. False when over budget. No effect under sanitizers, where every piece is a malloc.
+ */
+bool arena_reserve(struct arena *a, size_t size);
+
 /* Notes the current position. */
 struct arena_mark arena_mark(const struct arena *a);
 

@@ -22,9 +22,13 @@
 /* The least time a store gets for a frame when somebody waits for it, however long it was silent before. */
 #define GRACE_MS 200
 
+/* Memory that each of the two series held keeps. */
+#define KEPT_BYTES 4096
+
 /* A series being put together. */
 struct held {
 	struct arena arena;
+	struct arena_mark empty; /* of `arena`, its first block kept */
 	struct series s;
 	size_t cap;           /* of s.chunks */
 	size_t chunks_copied; /* the first ones, whose data lie in the arena */
@@ -374,7 +378,7 @@ static int co_gather(struct store_stream *st)
 	struct held *cur = &st->held[st->next], *after = &st->held[!st->next];
 	struct err e = ERR_NONE;
 	for (;;) {
-		arena_fini(&after->arena);
+		arena_rewind(&after->arena, after->empty);
 		int rc = co_next_raw(st, after);
 		st->have_next = rc == 1;
 		if (rc != 1)
@@ -432,8 +436,12 @@ void store_stream_new(struct stream_shared *sh, struct endpoint_info *info, cons
 	st->text = text;
 	st->shard_here = sh->req->has_shard && !info->supports_sharding;
 	st->sort_here = sh->n_replicas > 0 && !info->supports_without_replica_labels;
-	for (size_t i = 0; i < 2; i++)
-		arena_init(&st->held[i].arena, sh->budget);
+	for (size_t i = 0; i < 2; i++) {
+		struct held *h = &st->held[i];
+		arena_init(&h->arena, sh->budget);
+		(void)arena_reserve(&h->arena, KEPT_BYTES);
+		h->empty = arena_mark(&h->arena);
+	}
 	arena_init(&st->all, sh->budget);
 	st->slot = slot;
 	*slot = st;

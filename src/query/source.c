@@ -15,6 +15,9 @@
 /* Series per message that stores are asked for, as upstream does. */
 #define BATCH_SERIES 64
 
+/* Memory for samples that a select keeps from series to series. */
+#define KEPT_BYTES 65536
+
 struct query_source {
 	struct query *q;
 	const struct query_select_opts *o;
@@ -195,8 +198,7 @@ static int source_select(void *arg, struct matcher *const *matchers, size_t n_ma
 	s->open = set;
 	count_select(s->q);
 	int rc = make_request(set, matchers, n_matchers, hints, err);
-	if (rc == 0 && !arena_alloc(&set->arena, 1))
-		rc = arena_err(&set->arena, err);
+	(void)arena_reserve(&set->arena, KEPT_BYTES);
 	set->empty = arena_mark(&set->arena);
 	if (rc == 0) {
 		rc = co_fanout_series(s->q->fanout, &set->req, &s->o->scope, &s->warnings, s->a->budget, &set->stream, err);

@@ -6,11 +6,13 @@ BENCHES += tests/bench/bench_http
 BENCHES += tests/bench/bench_promql
 BENCHES += tests/bench/bench_block
 BENCHES += tests/bench/bench_head
+BENCHES += tests/bench/bench_fanout
 EXTRA_PROGRAMS += $(BENCHES) tests/bench/load_write
 
 tests_bench_bench_api_LDADD = $(API_LIBS) -lm
 tests_bench_bench_grpc_LDADD = $(GRPC_LIBS)
 tests_bench_bench_block_LDADD = $(TSDB_LIBS)
+tests_bench_bench_fanout_LDADD = $(QUERY_LIBS)
 tests_bench_bench_http_LDADD = $(HTTP_LIBS)
 tests_bench_bench_chunk_LDADD = $(CHUNK_LIBS)
 tests_bench_bench_head_LDADD = $(TSDB_LIBS)

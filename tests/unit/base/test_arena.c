@@ -58,6 +58,29 @@ static void note(void *arg)
 	ran[n_ran++] = *(int *)arg;
 }
 
+static void test_reserved_room_survives_rewinds(void **state)
+{
+	struct budget b;
+	struct arena a;
+	budget_init(&b, NULL, "query", 20000);
+	arena_init(&a, &b);
+	assert_true(arena_reserve(&a, 8000));
+	uint64_t reserved = a.bytes;
+	struct arena_mark m = arena_mark(&a);
+	for (int i = 0; i < 10; i++) {
+		for (int k = 0; k < 8; k++)
+			assert_non_null(arena_alloc(&a, 1000 - 16));
+#ifndef TH_SANITIZERS
+		assert_int_equal(a.bytes, reserved);
+		assert_false(arena_reserve(&a, 20000));
+#endif
+		arena_rewind(&a, m);
+		assert_int_equal(a.bytes, reserved);
+	}
+	arena_fini(&a);
+	budget_fini(&b);
+}
+
 static void test_rewind_runs_newer_cleanups_last_first(void **state)
 {
 	static int one = 1, two = 2, three = 3;
@@ -91,6 +114,7 @@ int main(void)
 		cmocka_unit_test(test_pieces_are_aligned_and_distinct),
 		cmocka_unit_test(test_over_budget_is_refused_with_figures),
 		cmocka_unit_test(test_parent_limit_holds_for_children),
+		cmocka_unit_test(test_reserved_room_survives_rewinds),
 		cmocka_unit_test(test_rewind_runs_newer_cleanups_last_first),
 		cmocka_unit_test(test_array_overflow_is_refused),
 	};
