@@ -1,11 +1,11 @@
 #include "api/call.h"
 
 #include "api/param.h"
+#include "api/tenant.h"
 #include "base/compiler.h"
 #include "base/sys.h"
 #include "loop/fiber.h"
 #include "loop/reactor.h"
-#include "net/conn.h"
 #include "promql/parser.h"
 #include "series/wire_series.h"
 #include "text/json_read.h"
@@ -15,51 +15,6 @@
 
 /* Most selectors of one request: each is a fan-out of its own. */
 #define CALL_MAX_SELECTORS 128
-
-/* --- tenant ----------------------------------------------------------------------------- */
-
-static int tenant_of_cert(struct call *c, const char *name, struct str *ret, struct err *err)
-{
-	static const struct {
-		const char *name;
-		enum conn_cert_field field;
-	} fields[] = { { "organization", CONN_CERT_O }, { "organizationalUnit", CONN_CERT_OU },
-		       { "commonName", CONN_CERT_CN } };
-	char buf[256];
-	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-		if (strcmp(fields[i].name, name) != 0)
-			continue;
-		if (http_req_aborted(c->req) || !c->req->conn ||
-		    !conn_peer_cert_field(c->req->conn, fields[i].field, buf, sizeof(buf)))
-			return err_set(err, ERR_INVALID_ARGUMENT, "could not get %s field from client cert", name);
-		*ret = str_c(arena_strdup(&c->req->arena, buf));
-		return 0;
-	}
-	return err_set(err, ERR_INVALID_ARGUMENT, "tls client cert field requested is not supported");
-}
-
-static int read_tenant(struct call *c, struct err *err)
-{
-	const struct api_prom_config *cfg = &c->api->cfg;
-	struct str t = { NULL, 0 };
-	if (cfg->tenant_cert_field) {
-		int rc = tenant_of_cert(c, cfg->tenant_cert_field, &t, err);
-		if (rc)
-			return rc;
-	} else {
-		if (cfg->tenant_header)
-			t = http_req_header(c->req, cfg->tenant_header);
-		if (t.n == 0)
-			t = http_req_header(c->req, "thanos-tenant");
-		if (t.n == 0)
-			t = str_c(cfg->default_tenant ? cfg->default_tenant : "default-tenant");
-	}
-	if (t.n == 0 || (str_index(t, '/') >= 0 && t.n > 1))
-		return err_set(err, ERR_INVALID_ARGUMENT, "tenant name not valid");
-	c->select.tenant = t;
-	c->req->tenant = t;
-	return 0;
-}
 
 /* --- begin and end ---------------------------------------------------------------------- */
 
@@ -72,7 +27,8 @@ int co_call_begin(struct call *c, struct http_req *req, struct api_prom *api, st
 	c->notes.a = &c->arena;
 	if (!api->cfg.disable_cors)
 		api_cors(req);
-	int rc = read_tenant(c, err);
+	int rc = api_tenant_of(&api->cfg, req, &c->select.tenant, err);
+	req->tenant = c->select.tenant;
 	return rc ? rc : co_http_params(req, &c->params, err);
 }
 
@@ -338,6 +294,26 @@ int call_matchers(struct call *c, const char *name, const struct api_matchers **
 		struct promql_expr *e;
 		rc = promql_parse_selector(texts[i], &c->arena, &e, err);
 		rc = rc ? rc : matchers_of(c, &e->selector, &m[i], err);
+	}
+	*ret = m;
+	*ret_n = n;
+	return rc;
+}
+
+int call_series_matchers(struct call *c, const struct api_matchers **ret, size_t *ret_n, struct err *err)
+{
+	const char *label = c->api->cfg.enforce_label;
+	int rc = call_matchers(c, "match[]", ret, ret_n, err);
+	if (rc || !label)
+		return rc;
+	size_t n = *ret_n ? *ret_n : 1;
+	struct api_matchers *m = arena_array(&c->arena, n, sizeof(*m));
+	if (!m)
+		return arena_err(&c->arena, err);
+	for (size_t i = 0; i < n && !rc; i++) {
+		if (*ret_n)
+			m[i] = (*ret)[i];
+		rc = api_tenant_enforce_matchers(&m[i], label, c->select.tenant, &c->arena, err);
 	}
 	*ret = m;
 	*ret_n = n;

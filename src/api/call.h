@@ -82,6 +82,9 @@ int call_metadata_range(struct call *c, int64_t *ret_start, int64_t *ret_end, st
 /* All selectors in parameters `name`, as lists of matchers in the arena. */
 int call_matchers(struct call *c, const char *name, const struct api_matchers **ret, size_t *ret_n, struct err *err);
 
+/* The selectors in match[], held to the tenant where that is enforced: then there is one even without any match[]. */
+int call_series_matchers(struct call *c, const struct api_matchers **ret, size_t *ret_n, struct err *err);
+
 /* Parses the parameter query; the whole of a long complaint is left in c->errtext. */
 int call_parse_query(struct call *c, struct promql_expr **ret, struct err *err);
 

@@ -41,7 +41,7 @@ static int read_params(struct lookup *l, struct err *err)
 	rc = rc ? rc : call_read_partial(c, err);
 	rc = rc ? rc : call_read_store_match(c, err);
 	rc = rc ? rc : api_limit_parse(call_param(c, "limit"), &l->limit, err);
-	rc = rc ? rc : call_matchers(c, "match[]", &l->matchers, &l->n_matchers, err);
+	rc = rc ? rc : call_series_matchers(c, &l->matchers, &l->n_matchers, err);
 	c->select.dedup = true;
 	c->select.skip_chunks = true;
 	return rc ? rc : call_set_timeout(c, err);

@@ -10,6 +10,7 @@ src_api_libapi_a_SOURCES = \
 	src/api/reply.c src/api/reply.h \
 	src/api/result.c src/api/result.h \
 	src/api/series.c \
-	src/api/status.c src/api/status.h
+	src/api/status.c src/api/status.h \
+	src/api/tenant.c src/api/tenant.h
 
 API_LIBS = src/api/libapi.a $(PROMQL_LIBS) $(SERIES_LIBS) $(HTTP_LIBS) $(LABELS_LIBS) $(LOOP_LIBS) $(BASE_LIBS)

@@ -34,6 +34,7 @@ struct api_prom_config {
 	const char *tenant_header; /* --query.tenant-header; THANOS-TENANT is looked at too */
 	const char *default_tenant; /* NULL: "default-tenant" */
 	const char *tenant_cert_field; /* --query.tenant-certificate-field: organization, organizationalUnit, commonName; NULL: header */
+	const char *enforce_label; /* --query.tenant-label-name, with --query.enforce-tenancy; NULL: not enforced */
 };
 
 /* The API. Keep it where it was initialised while routes may be served. Members are private. */

@@ -3,6 +3,7 @@
 #include "api/call.h"
 #include "api/param.h"
 #include "api/result.h"
+#include "api/tenant.h"
 #include "base/sys.h"
 #include "loop/reactor.h"
 #include "metrics/metrics.h"
@@ -95,7 +96,10 @@ static int read_params(struct run *r, struct err *err)
 	rc = rc ? rc : call_check_engine(c, err);
 	rc = rc ? rc : read_lookback(r, err);
 	rc = rc ? rc : api_limit_parse(call_param(c, "limit"), &r->limit, err);
-	return rc ? rc : call_parse_query(c, &r->expr, err);
+	rc = rc ? rc : call_parse_query(c, &r->expr, err);
+	if (rc == 0 && c->api->cfg.enforce_label)
+		rc = api_tenant_enforce(r->expr, c->api->cfg.enforce_label, c->select.tenant, &c->arena, err);
+	return rc;
 }
 
 /* --- evaluation ------------------------------------------------------------------------- */

@@ -48,7 +48,7 @@ static int read_params(struct listing *l, struct err *err)
 	if (!http_params_has(c->params, "match[]"))
 		return err_set(err, ERR_INVALID_ARGUMENT, "no match[] parameter provided");
 	int rc = call_metadata_range(c, &l->start, &l->end, err);
-	rc = rc ? rc : call_matchers(c, "match[]", &l->matchers, &l->n_matchers, err);
+	rc = rc ? rc : call_series_matchers(c, &l->matchers, &l->n_matchers, err);
 	rc = rc ? rc : call_read_dedup(c, err);
 	rc = rc ? rc : call_read_store_match(c, err);
 	rc = rc ? rc : api_limit_parse(call_param(c, "limit"), &l->limit, err);

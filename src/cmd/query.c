@@ -189,6 +189,7 @@ static int make_api(struct query_call *c, struct app *app, struct err *err)
 		.engine = o->query_promql_engine,
 		.tenant_header = o->query_tenant_header,
 		.tenant_cert_field = set(o->query_tenant_certificate_field),
+		.enforce_label = o->query_enforce_tenancy ? o->query_tenant_label_name : NULL,
 		.external_prefix = set(o->web_external_prefix),
 		.rules_abort = !o->rule_partial_response,
 		.targets_abort = !o->target_partial_response,

@@ -33,6 +33,7 @@ struct query_http *query_http_new(struct query *q, const struct query_http_confi
 		.tenant_header = cfg->tenant_header,
 		.default_tenant = qc->default_tenant,
 		.tenant_cert_field = cfg->tenant_cert_field,
+		.enforce_label = cfg->enforce_label,
 	};
 	pc.replica_labels = query_replica_labels(q, &pc.n_replica_labels);
 	h->q = q;

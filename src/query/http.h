@@ -26,6 +26,7 @@ struct query_http_config {
 	const char *engine;        /* --query.promql-engine; NULL: "thanos" */
 	const char *tenant_header; /* --query.tenant-header; NULL: "THANOS-TENANT" */
 	const char *tenant_cert_field; /* --query.tenant-certificate-field; NULL: the header */
+	const char *enforce_label; /* --query.tenant-label-name, with --query.enforce-tenancy; NULL: not enforced */
 	const char *external_prefix;   /* --web.external-prefix: where browsers see the server; NULL: as the router's */
 	/* --no-<rule, target, metric-metadata, exemplar, status>.partial-response: one endpoint's failure is all's */
 	bool rules_abort, targets_abort, metadata_abort, exemplars_abort, status_abort;

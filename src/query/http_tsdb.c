@@ -1,5 +1,7 @@
 /* Statistics of all TSDB heads, summed over endpoints and tenants. Source: pkg/status. */
 #include "api/param.h"
+#include "api/tenant.h"
+#include "base/compiler.h"
 #include "proto/status.pb-c.h"
 #include "promql/parser.h"
 #include "query/endpoints.h"
@@ -32,6 +34,8 @@ struct tsdb_call {
 	struct asking a;
 	Thanos__TSDBStatisticsRequest req;
 	uint64_t limit;
+	struct str tenant; /* enforced; empty: all */
+	bool found;        /* some endpoint knows it */
 	struct stat_sums sums;
 };
 
@@ -60,6 +64,22 @@ static int add_matchers(struct tsdb_call *c, const struct promql_selector *s, st
 	return 0;
 }
 
+/* Where tenants are enforced, the stores are asked for this one's TSDBs only. */
+static int enforce_tenant(struct tsdb_call *c, struct err *err)
+{
+	const struct api_prom_config *cfg = &c->a.h->prom.cfg;
+	struct promql_matcher own = { .type = PROMQL_MATCH_EQ };
+	struct promql_selector s = { .matchers = &own, .n_matchers = 1 };
+	if (!cfg->enforce_label)
+		return 0;
+	int rc = api_tenant_of(cfg, c->a.req, &c->tenant, err);
+	if (rc)
+		return rc;
+	own.name = str_c(cfg->enforce_label);
+	own.value = c->tenant;
+	return add_matchers(c, &s, err);
+}
+
 static int read_params(struct tsdb_call *c, struct err *err)
 {
 	char **texts;
@@ -77,7 +97,7 @@ static int read_params(struct tsdb_call *c, struct err *err)
 		rc = promql_parse_selector(str_c(texts[i]), &c->a.arena, &e, err);
 		rc = rc ? rc : add_matchers(c, &e->selector, err);
 	}
-	return rc;
+	return rc ? rc : enforce_tenant(c, err);
 }
 
 /* --- sums ------------------------------------------------------------------------------- */
@@ -151,10 +171,17 @@ static int gather(struct tsdb_call *c, const struct query_answers *ans, struct e
 			api_note(&c->a.notes, str_c(r->warning));
 		if (r->result_case != THANOS__TSDBSTATISTICS_RESPONSE__RESULT_STATISTICS)
 			continue;
-		for (size_t k = 0; k < r->statistics->n_statistics && !rc; k++)
-			if (r->statistics->statistics[k]->value)
-				rc = add_entry(c, r->statistics->statistics[k]->value, err);
+		for (size_t k = 0; k < r->statistics->n_statistics && !rc; k++) {
+			const Thanos__TSDBStatistics__StatisticsEntry *e = r->statistics->statistics[k];
+			if (!e->value || (c->tenant.n && !str_eq_c(c->tenant, e->key)))
+				continue;
+			c->found = true;
+			rc = add_entry(c, e->value, err);
+		}
 	}
+	if (rc == 0 && c->tenant.n && !c->found)
+		rc = err_set(err, ERR_NOT_FOUND, "retrieving tsdb statistics: %.*s tenant not found",
+			     (int)MIN(c->tenant.n, (size_t)100), c->tenant.p);
 	return rc;
 }
 

@@ -388,6 +388,31 @@ static void test_metadata_requests_have_a_default_range(void **state)
 	run(&cfg, co_default_range);
 }
 
+static void co_enforced(struct rig *g)
+{
+	/* The tenant is b:9090, by its label `instance`. */
+	const char *one = VECTOR("{\"metric\":{\"__name__\":\"up\",\"instance\":\"b:9090\",\"job\":\"x\"},\"value\":[300,\"0\"]}");
+	co_expect(g, "GET", "/api/v1/query", "query=up&time=300", 200, one);
+	co_expect(g, "GET", "/api/v1/query", "query=up%7Binstance%3D%22a:9090%22%7D&time=300", 200, one);
+	co_expect(g, "GET", "/api/v1/query", "query=count(up%2Bup)%2Bsum_over_time(count(up)[1m:15s])&time=300", 200,
+		  VECTOR("{\"metric\":{},\"value\":[300,\"5\"]}"));
+	co_expect(g, "GET", "/api/v1/query", "query=ser&time=300", 200, VECTOR(""));
+	co_expect(g, "GET", "/api/v1/series", "match[]=ser&match[]=%7Binstance%3D~%22a.*%22%7D", 200,
+		  "{\"status\":\"success\",\"data\":[{\"__name__\":\"up\",\"instance\":\"b:9090\",\"job\":\"x\"}]}");
+	co_refused(g, "/api/v1/series", "", 400, "bad_data", "no match[] parameter provided");
+	co_expect(g, "GET", "/api/v1/label/instance/values", "", 200, "{\"status\":\"success\",\"data\":[\"b:9090\"]}");
+	co_expect(g, "GET", "/api/v1/labels", "match[]=ser", 200, "{\"status\":\"success\",\"data\":[]}");
+	co_expect(g, "GET", "/api/v1/label/i/values", "", 200, "{\"status\":\"success\",\"data\":[]}");
+}
+
+static void test_enforced_tenants_see_their_own_series_only(void **state)
+{
+	struct api_prom_config cfg = plain;
+	cfg.default_tenant = "b:9090";
+	cfg.enforce_label = "instance";
+	run(&cfg, co_enforced);
+}
+
 /* --- the rest --------------------------------------------------------------------------- */
 
 static void co_tenants(struct rig *g)
@@ -477,6 +502,7 @@ int main(void)
 		cmocka_unit_test(test_label_names_and_values),
 		cmocka_unit_test(test_series_of_several_selectors_are_merged),
 		cmocka_unit_test(test_metadata_requests_have_a_default_range),
+		cmocka_unit_test(test_enforced_tenants_see_their_own_series_only),
 		cmocka_unit_test(test_tenants_come_from_the_header_and_are_checked),
 		cmocka_unit_test(test_status_tools_and_methods),
 		cmocka_unit_test(test_cors_can_be_switched_off),

@@ -316,6 +316,8 @@ static void web_body(struct rig *rig)
 	http_router_free(web.router);
 }
 
+static const char *the_tenant; /* default of the querier; NULL: the flag's */
+
 /* Two stores that offer everything, of which one has external labels; replica is a replica label. */
 static void run(void (*body)(struct rig *rig), const struct query_http_config *cfg)
 {
@@ -333,6 +335,8 @@ static void run(void (*body)(struct rig *rig), const struct query_http_config *c
 	fake_add(&rig->store[0], L("__name__", "m", "i", "1", "replica", "a"), 1000, 1000, 2, 1, 1);
 	fake_add(&rig->store[1], L("__name__", "m", "i", "1", "replica", "b"), 1000, 1000, 2, 1, 1);
 	fake_add(&rig->store[1], L("__name__", "n", "i", "2"), 1000, 1000, 2, 5, 1);
+	if (the_tenant)
+		rig->cfg.default_tenant = the_tenant;
 	fake.fail = -1;
 	web.cfg = cfg ? *cfg : (struct query_http_config){ .partial_response = true };
 	web.body = body;
@@ -519,6 +523,27 @@ static void test_tsdb_statistics_are_summed(void **state)
 	run(tsdb_body, NULL);
 }
 
+static void tsdb_tenant_body(struct rig *rig)
+{
+	assert_non_null(strstr(co_get("/api/v1/status/tsdb", 200), "\"numSeries\":200,"));
+}
+
+static void tsdb_other_body(struct rig *rig)
+{
+	co_expect("/api/v1/status/tsdb", 500,
+		  "{\"status\":\"error\",\"errorType\":\"internal\",\"error\":\"retrieving tsdb statistics: default-tenant "
+		  "tenant not found\"}");
+}
+
+static void test_tsdb_statistics_are_the_enforced_tenants(void **state)
+{
+	const struct query_http_config cfg = { .partial_response = true, .enforce_label = "tenant_id" };
+	run(tsdb_other_body, &cfg);
+	the_tenant = "tenant";
+	run(tsdb_tenant_body, &cfg);
+	the_tenant = NULL;
+}
+
 static void abort_body(struct rig *rig)
 {
 	static const char *const paths[] = { "/api/v1/rules", "/api/v1/targets", "/api/v1/metadata",
@@ -549,6 +574,7 @@ int main(void)
 		cmocka_unit_test(test_metadata_are_united),
 		cmocka_unit_test(test_exemplars_are_asked_where_they_can_be),
 		cmocka_unit_test(test_tsdb_statistics_are_summed),
+		cmocka_unit_test(test_tsdb_statistics_are_the_enforced_tenants),
 		cmocka_unit_test(test_a_failure_is_all_of_it_without_partial_response),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
