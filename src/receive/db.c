@@ -103,6 +103,7 @@ int co_receive_db_open(struct receive_db **ret, const struct receive_db_config *
 	db->last_append_ms = sys_now_ms();
 	waitq_init(&db->committed);
 	waitq_init(&db->view_closed);
+	waitq_init(&db->maintained);
 	char *quarantine = xasprintf("%s/quarantine", dir);
 	db->blocks = local_blocks_new(dir, quarantine, NULL);
 	free(quarantine);
@@ -246,6 +247,8 @@ static void committer(void *arg)
 		refused = rc != 0;
 		if (refused && db->closing)
 			break;
+		if (db->gap_wanted) /* commit_once woke who wants it: it runs before this goes on */
+			(void)co_yield(NULL);
 		if (refused)
 			(void)co_sleep_ms(RETRY_MS, NULL);
 	}

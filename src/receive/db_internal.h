@@ -21,6 +21,7 @@ struct receive_db {
 	struct receive_db_stats stats;
 
 	bool committing;      /* the committer fiber lives */
+	bool gap_wanted;      /* a checkpoint waits for a moment without a commit */
 	bool closing;
 	uint64_t begun;       /* commits begun so far */
 	uint64_t done;        /* the newest that ended well */
@@ -32,6 +33,8 @@ struct receive_db {
 	unsigned generation;
 	size_t views[2];
 	struct waitq view_closed;
+	bool maintaining;
+	struct waitq maintained;
 	bool collecting; /* a truncation was not collected to its end yet */
 };
 

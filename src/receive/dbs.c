@@ -340,8 +340,8 @@ static int maintain_all(struct receive_dbs *s, struct err *err)
 void co_receive_dbs_maintain(struct receive_dbs *s)
 {
 	struct err err;
-	while (co_sleep_ms(MAINTAIN_MS, &err) == 0) {
+	do {
 		(void)maintain_all(s, &err);
 		co_receive_dbs_prune(s);
-	}
+	} while (co_sleep_ms(MAINTAIN_MS, &err) == 0);
 }

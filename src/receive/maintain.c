@@ -86,13 +86,25 @@ static int run_checkpoint(void *arg, struct err *err)
 	return head_checkpoint_run(arg, err);
 }
 
+/* Begins a checkpoint between two commits, which under load follow each other at once. Suspends. */
+static int co_begin_checkpoint(struct receive_db *db, struct head_checkpoint **ret, struct err *err)
+{
+	int rc = 0;
+	db->gap_wanted = true;
+	while (rc == 0 && !(*ret = head_checkpoint_begin(db->head)) && db->committing)
+		rc = co_waitq_wait(&db->committed, "moment without a commit", err);
+	db->gap_wanted = false;
+	return rc;
+}
+
 static int co_checkpoint_log(struct receive_db *db, struct err *err)
 {
-	struct head_checkpoint *c = head_checkpoint_begin(db->head);
+	struct head_checkpoint *c = NULL;
+	int rc = co_begin_checkpoint(db, &c, err);
 	if (!c)
-		return 0;
+		return rc;
 	fiber_mask();
-	int rc = co_offload("checkpoint", run_checkpoint, c, err);
+	rc = co_offload("checkpoint", run_checkpoint, c, err);
 	fiber_unmask();
 	head_checkpoint_end(db->head, c, rc);
 	if (rc == 0)
@@ -358,7 +370,13 @@ static int co_cut_due(struct receive_db *db, struct err *err)
 
 int co_receive_db_maintain(struct receive_db *db, struct err *err)
 {
-	int rc = co_flush(db, err);
+	int rc = 0;
+	while (db->maintaining && rc == 0)
+		rc = co_waitq_wait(&db->maintained, "maintenance", err);
+	if (rc != 0)
+		return rc;
+	db->maintaining = true;
+	rc = co_flush(db, err);
 	if (rc == 0)
 		rc = co_collect(db, err);
 	if (rc == 0)
@@ -367,5 +385,7 @@ int co_receive_db_maintain(struct receive_db *db, struct err *err)
 		rc = co_retain(db, db->cfg->retention_ms, 0, &db->stats.time_retentions, err);
 	if (rc == 0)
 		rc = co_retain(db, 0, db->cfg->retention_bytes, &db->stats.size_retentions, err);
+	db->maintaining = false;
+	waitq_wake_all(&db->maintained);
 	return rc;
 }

@@ -168,6 +168,7 @@ struct head_reader {
 	struct list link;
 	uint64_t epoch;
 	int64_t mint, maxt;
+	int64_t asked_mint; /* samples out of order and exemplars stay in the head when it is truncated */
 	int (*checkpoint)(void *arg, struct err *err);
 	void *checkpoint_arg;
 };

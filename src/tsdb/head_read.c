@@ -14,6 +14,7 @@ struct head_reader *head_reader_open(struct head *h, int64_t mint, int64_t maxt)
 	r->epoch = ++h->epoch;
 	/* What was cut into a block is read from there. */
 	r->mint = MAX(mint, h->truncated);
+	r->asked_mint = mint;
 	r->maxt = maxt;
 	list_push_back(&h->readers, &r->link);
 	return r;
@@ -48,9 +49,9 @@ struct filler {
 	struct head_view *v;
 };
 
-static bool overlaps(const struct head_reader *r, int64_t mint, int64_t maxt)
+static bool overlaps(const struct head_reader *r, int64_t mint, int64_t maxt, bool ooo)
 {
-	return mint <= r->maxt && maxt >= r->mint;
+	return mint <= r->maxt && maxt >= (ooo ? r->asked_mint : r->mint);
 }
 
 static void add_chunk(struct head_view *v, int64_t mint, int64_t maxt, struct chunk c, bool ooo)
@@ -61,7 +62,7 @@ static void add_chunk(struct head_view *v, int64_t mint, int64_t maxt, struct ch
 static int add_closed(struct filler *f, const struct closed_chunk *c, bool ooo, struct err *err)
 {
 	struct chunk data;
-	if (!overlaps(f->r, c->mint, c->maxt))
+	if (!overlaps(f->r, c->mint, c->maxt, ooo))
 		return 0;
 	if (!head_closed_data(f->r->h->files, c, &data))
 		return err_set(err, ERR_DATA_LOSS, "head chunk file %06u of %s is damaged at %u",
@@ -75,7 +76,7 @@ static int add_open(struct filler *f, struct head_series *s, struct err *err)
 {
 	bool is_float = series_kind(s) == KIND_FLOAT;
 	int64_t first = is_float ? s->app.t_first : hist_app_stat(s->hist).t_first;
-	if (!overlaps(f->r, first, s->app.t))
+	if (!overlaps(f->r, first, s->app.t, false))
 		return 0;
 	struct str b = is_float ? xor_app_bytes(&s->app) : hist_app_bytes(s->hist);
 	uint8_t enc = is_float ? CHUNK_XOR : hist_app_stat(s->hist).enc;
@@ -105,7 +106,7 @@ static void take_encoded(void *arg, struct closed_chunk c)
 	if (e->over || !arena_on_fini(e->f->a, free_bytes, c.bytes)) {
 		e->over = true;
 		free(c.bytes);
-	} else if (overlaps(e->f->r, c.mint, c.maxt)) {
+	} else if (overlaps(e->f->r, c.mint, c.maxt, true)) {
 		e->chunks[e->n++] = (struct head_chunk){ c.mint, c.maxt, { c.enc, str_mem(c.bytes, c.size) }, true };
 	}
 }
@@ -199,7 +200,7 @@ static int series_exemplars(struct head_reader *r, uint32_t id, struct arena *a,
 	size_t first = *n;
 	for (uint32_t at = s ? s->exemplar : 0; at; at = h->ring[at - 1].older) {
 		const struct ring_exemplar *e = &h->ring[at - 1];
-		if (e->t < r->mint || e->t > r->maxt)
+		if (e->t < r->asked_mint || e->t > r->maxt)
 			continue;
 		char *block = arena_memdup(a, e->labels, e->labels_n);
 		struct head_exemplar *x = &dst[(*n)++];

@@ -7,3 +7,7 @@ E2E_TESTS = \
 	tests/e2e/test_tls
 dist_check_SCRIPTS += $(E2E_TESTS)
 EXTRA_DIST += tests/e2e/e2e.py
+
+# kill -9 under load; THANOS_LEDGER_CYCLES=200 for a long run.
+check_PROGRAMS += tests/e2e/test_ledger
+tests_e2e_test_ledger_LDADD = $(RECEIVE_LIBS)
