@@ -13,6 +13,7 @@
 struct upcoming {
 	uint32_t id;
 	struct labels labels;
+	uint64_t source; /* hash of its own labels: tells series apart that show the same ones */
 };
 
 struct cursor {
@@ -21,6 +22,8 @@ struct cursor {
 	const uint64_t *flushed; /* the owner's epoch */
 	struct head_reader *head;   /* one of these two */
 	const struct block *block;
+	uint64_t tenant; /* hash of the external labels */
+	uint64_t source; /* of the series being read */
 	struct arena arena; /* of the selection */
 	/*
 	 * Of the series given out: since `epoch`, and before. The last series given out
@@ -121,6 +124,7 @@ static int list_series(struct cursor *c, const uint32_t *ids, size_t n, struct e
 		struct upcoming *u = &c->up[c->n];
 		if (rc > 0) {
 			u->id = ids[i];
+			u->source = labels_hash_keyed(own) ^ c->tenant;
 			rc = shown_labels(c, own, &u->labels, err);
 			if (rc == 0 && shard_matches(c->q.shard, u->labels)) {
 				sorted = sorted && (c->n == 0 || by_labels(u - 1, u) < 0);
@@ -143,7 +147,7 @@ static int list_series(struct cursor *c, const uint32_t *ids, size_t n, struct e
 static void add_chunk(struct cursor *c, int64_t mint, int64_t maxt, struct chunk chunk)
 {
 	struct series_chunk *k = vec_push(&c->chunks);
-	*k = (struct series_chunk){ .mint = mint, .maxt = maxt };
+	*k = (struct series_chunk){ .mint = mint, .maxt = maxt, .source = c->source };
 	k->part[SERIES_RAW].chunk = chunk;
 	if (!c->q.skip_chunks)
 		k->part[SERIES_RAW].hash = hash_xx64(chunk.data.p, chunk.data.n);
@@ -178,9 +182,10 @@ static int add_block_chunks(struct cursor *c, uint32_t id, struct err *err)
 }
 
 /* Adds the chunks of one series. */
-static int add_chunks(struct cursor *c, uint32_t id, struct err *err)
+static int add_chunks(struct cursor *c, const struct upcoming *u, struct err *err)
 {
-	return c->block ? add_block_chunks(c, id, err) : add_head_chunks(c, id, err);
+	c->source = u->source;
+	return c->block ? add_block_chunks(c, u->id, err) : add_head_chunks(c, u->id, err);
 }
 
 static int by_mint(const void *a, const void *b)
@@ -208,7 +213,7 @@ static int co_next(struct series_cursor *base, struct series *ret, struct err *e
 		struct upcoming *u = &c->up[c->next];
 		/* Series that differ only in labels left out are one. */
 		do
-			rc = rc < 0 ? rc : add_chunks(c, c->up[c->next++].id, err);
+			rc = rc < 0 ? rc : add_chunks(c, &c->up[c->next++], err);
 		while (rc >= 0 && c->next < c->n && labels_eq(u->labels, c->up[c->next].labels));
 		if (rc < 0)
 			return rc;
@@ -264,6 +269,7 @@ int co_receive_cursor_open(struct series_cursor **ret, const struct receive_view
 	struct cursor *c = xcalloc(1, sizeof(*c));
 	*c = (struct cursor){ .base = { co_next, close_cursor }, .q = *q, .flushed = epoch, .epoch = *epoch, .block = block };
 	c->head = block ? NULL : view->head;
+	c->tenant = labels_hash_keyed(q->external);
 	arena_init(&c->arena, budget);
 	arena_init(&c->given[0], budget);
 	arena_init(&c->given[1], budget);

@@ -7,6 +7,7 @@
 #include "receive/names.h"
 #include "receive/view.h"
 #include "series/merge.h"
+#include "series/overlap.h"
 #include "series/wire_series.h"
 
 #include <stdlib.h>
@@ -82,6 +83,7 @@ struct series_call {
 	struct series_cursor **cursors;
 	size_t n_cursors;
 	struct frame_writer frame;
+	struct arena joined; /* chunks made of overlapping ones, until their frame is sent */
 	struct grpc_part *parts;
 	size_t parts_cap;
 };
@@ -143,6 +145,7 @@ static int send_frame(struct series_call *c, bool batch, struct err *err)
 		c->parts[i] = grpc_part_copy(str_mem(iov[i].iov_base, iov[i].iov_len));
 	int rc = co_grpc_send(c->call, c->parts, n, err);
 	frame_writer_reset(&c->frame);
+	arena_fini(&c->joined);
 	c->epoch++;
 	return rc;
 }
@@ -169,7 +172,10 @@ static int send_series(struct series_call *c, struct series_merge *m, struct err
 	struct series s;
 	int rc;
 	while ((rc = co_series_merge_next(m, &s, err)) == 1) {
-		rc = check_limits(c, &s, err);
+		/* Out-of-order chunks and blocks overlap; a querier would take them for replicas. */
+		rc = series_join_sources(&s, &c->joined, err);
+		if (rc == 0)
+			rc = check_limits(c, &s, err);
 		if (rc == 0)
 			rc = frame_add_series(&c->frame, &s, err);
 		sent++;
@@ -197,6 +203,7 @@ static int read_series_request(struct series_call *c, struct err *err)
 static int co_series(struct grpc_call *call, void *arg, struct err *err)
 {
 	struct series_call c = { .r = arg, .call = call, .a = grpc_call_arena(call) };
+	arena_init(&c.joined, c.a->budget);
 	int rc = read_series_request(&c, err);
 	if (rc == 0)
 		rc = take_tenants(c.r, c.a, &c.tenants, err);
@@ -207,6 +214,7 @@ static int co_series(struct grpc_call *call, void *arg, struct err *err)
 		rc = send_series(&c, m, err);
 	series_merge_free(m);
 	frame_writer_fini(&c.frame);
+	arena_fini(&c.joined);
 	for (size_t i = 0; i < c.n_cursors; i++)
 		receive_cursor_free(c.cursors[i]);
 	give_tenants(&c.tenants);

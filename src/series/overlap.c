@@ -140,3 +140,58 @@ int series_chunks_join(const struct series_chunk *c, size_t n, struct arena *a, 
 	vec_fini(&j.chunks);
 	return rc;
 }
+
+/* Order of chunks by source, then as always. */
+static int by_source(const void *a, const void *b)
+{
+	const struct series_chunk *x = a, *y = b;
+	if (x->source != y->source)
+		return x->source < y->source ? -1 : 1;
+	return series_chunk_cmp(x, y);
+}
+
+static int by_order(const void *a, const void *b)
+{
+	return series_chunk_cmp(a, b);
+}
+
+/* Adds the joined chunks of each source to `j`. */
+static int join_each(struct joined *j, const struct series_chunk *c, size_t n, struct err *err)
+{
+	int rc = 0;
+	for (size_t i = 0; i < n && rc == 0;) {
+		size_t same = 1, got;
+		struct series_chunk *p;
+		while (i + same < n && c[i + same].source == c[i].source)
+			same++;
+		rc = series_chunks_join(&c[i], same, j->a, &p, &got, err);
+		for (size_t k = 0; rc == 0 && k < got; k++)
+			*vec_push(&j->chunks) = p[k];
+		i += same;
+	}
+	return rc;
+}
+
+int series_join_sources(struct series *s, struct arena *a, struct err *err)
+{
+	if (!series_chunks_overlap(s->chunks, s->n_chunks))
+		return 0;
+	struct joined j = { .a = a };
+	struct series_chunk *copy = arena_alloc(a, s->n_chunks * sizeof(*copy));
+	if (!copy)
+		return arena_err(a, err);
+	memcpy(copy, s->chunks, s->n_chunks * sizeof(*copy));
+	qsort(copy, s->n_chunks, sizeof(*copy), by_source);
+	int rc = join_each(&j, copy, s->n_chunks, err);
+	if (rc == 0) {
+		qsort(j.chunks.p, j.chunks.n, sizeof(*j.chunks.p), by_order);
+		s->n_chunks = j.chunks.n;
+		s->chunks = arena_alloc(a, j.chunks.n * sizeof(*s->chunks));
+		if (!s->chunks)
+			rc = arena_err(a, err);
+		else
+			memcpy(s->chunks, j.chunks.p, j.chunks.n * sizeof(*s->chunks));
+	}
+	vec_fini(&j.chunks);
+	return rc;
+}

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "series/series.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Most samples of a chunk made here. */
@@ -28,5 +29,12 @@ bool series_chunks_overlap(const struct series_chunk *c, size_t n);
  */
 int series_chunks_join(const struct series_chunk *c, size_t n, struct arena *a, struct series_chunk **ret,
 		       size_t *ret_n, struct err *err) MUST_CHECK;
+
+/*
+ * Joins the overlapping chunks of a series among those with the same `source`: chunks of different sources are replicas,
+ * which only the querier makes one. The chunks given back lie in `a`, sorted; s->chunks stays as it is where nothing overlaps. Errors as
+ * series_chunks_join.
+ */
+int series_join_sources(struct series *s, struct arena *a, struct err *err) MUST_CHECK;
 
 #endif

@@ -32,6 +32,7 @@ struct series_part {
 /* A chunk as the Store API carries it (storepb.AggrChunk). Times in ms, both inclusive. */
 struct series_chunk {
 	int64_t mint, maxt;
+	uint64_t source; /* keyed hash of the series that it is stored under, set by who owns the data; else 0 */
 	struct series_part part[SERIES_AGGRS];
 };
 

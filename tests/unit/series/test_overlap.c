@@ -66,6 +66,20 @@ static void test_overlapping_chunks_keep_every_time_once(void **state)
 	}
 }
 
+static void test_replicas_are_not_joined(void **state)
+{
+	struct series_chunk c[] = { chunk(0, 10, 50, 1), chunk(2, 10, 50, 2), chunk(5, 10, 50, 3), chunk(7, 10, 50, 4) };
+	struct series s = { .chunks = c, .n_chunks = 4 };
+	c[0].source = c[2].source = 7;
+	c[1].source = c[3].source = 9;
+	assert_int_equal(series_join_sources(&s, &a, &e), 0);
+	assert_int_equal(s.n_chunks, 2);
+	assert_int_equal(chunk_samples(s.chunks[0].part[SERIES_RAW].chunk), 100);
+	assert_int_equal(chunk_samples(s.chunks[1].part[SERIES_RAW].chunk), 100);
+	assert_int_equal(s.chunks[0].mint, 0);
+	assert_int_equal(s.chunks[1].mint, 2);
+}
+
 static void test_damage_is_reported(void **state)
 {
 	struct series_chunk c[] = { chunk(0, 10, 50, 1), chunk(5, 10, 50, 2) }, *out;
@@ -81,6 +95,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_chunks_apart_stay_as_they_are),
 		TEST(test_overlapping_chunks_keep_every_time_once),
+		TEST(test_replicas_are_not_joined),
 		TEST(test_damage_is_reported),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
