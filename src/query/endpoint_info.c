@@ -27,13 +27,14 @@ void endpoint_info_unref(struct endpoint_info *i)
 	free(i);
 }
 
-static struct endpoint_info *info_new(const char *name, bool strict, struct grpc_channel *ch)
+static struct endpoint_info *info_new(const char *name, bool strict, bool group, struct grpc_channel *ch)
 {
 	struct endpoint_info *i = xcalloc(1, sizeof(*i));
 	i->refs = 1;
 	arena_init(&i->arena, NULL);
 	i->name = arena_strdup(&i->arena, name);
 	i->strict = strict;
+	i->group = group;
 	i->component = "unknown-store-api";
 	i->mint = INT64_MIN;
 	i->maxt = INT64_MAX;
@@ -41,9 +42,9 @@ static struct endpoint_info *info_new(const char *name, bool strict, struct grpc
 	return i;
 }
 
-struct endpoint_info *endpoint_info_assume(const char *name, struct grpc_channel *ch)
+struct endpoint_info *endpoint_info_assume(const char *name, bool group, struct grpc_channel *ch)
 {
-	struct endpoint_info *i = info_new(name, true, ch);
+	struct endpoint_info *i = info_new(name, true, group, ch);
 	i->apis = ENDPOINT_STORE;
 	return i;
 }
@@ -127,7 +128,7 @@ static int take(struct endpoint_info *i, const Thanos__Info__InfoResponse *r, st
 	return rc == 0 && r->store ? take_store(i, r->store, err) : rc;
 }
 
-int co_endpoint_info_ask(const char *name, bool strict, struct grpc_channel *ch, int64_t timeout_ms,
+int co_endpoint_info_ask(const char *name, bool strict, bool group, struct grpc_channel *ch, int64_t timeout_ms,
 			 struct endpoint_info **ret, struct err *err)
 {
 	Thanos__Info__InfoRequest req = THANOS__INFO__INFO_REQUEST__INIT;
@@ -143,7 +144,7 @@ int co_endpoint_info_ask(const char *name, bool strict, struct grpc_channel *ch,
 	if (rc == -ERR_UNIMPLEMENTED)
 		rc = err_set(err, ERR_FAILED_PRECONDITION, "cannot obtain metadata: neither info nor store client found");
 	if (rc == 0) {
-		struct endpoint_info *i = info_new(name, strict, ch);
+		struct endpoint_info *i = info_new(name, strict, group, ch);
 		rc = take(i, resp, err);
 		if (rc == 0)
 			*ret = i;

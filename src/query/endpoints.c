@@ -331,7 +331,7 @@ static void note(struct endpoint *e, struct endpoint_info *answer, const struct 
 	} else {
 		err_set(&e->failed, ERR_UNAVAILABLE, "rpc error: code = %s desc = %s", err_code_name(failed->code), failed->msg);
 		if (!e->info && e->spec.strict)
-			e->info = endpoint_info_assume(e->name, e->channel);
+			e->info = endpoint_info_assume(e->name, e->spec.group, e->channel);
 		if (e->set->lg)
 			log_warn(e->set->lg, "update of endpoint failed", log_s("err", e->failed.msg), log_s("address", e->name));
 	}
@@ -351,7 +351,8 @@ static void ask_main(void *arg)
 	int64_t before = fiber_set_deadline(reactor_now_ms(e->set->r) + e->set->cfg.info_timeout_ms);
 	int rc = co_look_up(e, &failed);
 	if (rc == 0)
-		rc = co_endpoint_info_ask(e->name, e->spec.strict, e->channel, e->set->cfg.info_timeout_ms, &answer, &failed);
+		rc = co_endpoint_info_ask(e->name, e->spec.strict, e->spec.group, e->channel, e->set->cfg.info_timeout_ms, &answer,
+					  &failed);
 	fiber_restore_deadline(before);
 	if (rc != 0 && fiber_check(NULL) != 0)
 		return; /* the whole round was cancelled: nothing is known about the endpoint */

@@ -50,6 +50,7 @@ struct endpoint_tsdb {
 struct endpoint_info {
 	const char *name;      /* as discovery calls it */
 	bool strict;
+	bool group;            /* several addresses: calls that find one UNAVAILABLE are tried again */
 	bool answered;         /* false: a strict endpoint that never did; taken as a store of all times */
 	const char *component; /* "sidecar", "store", "receive", "rule", "query", "debug", else "unknown-store-api" */
 	unsigned apis;         /* sum of enum endpoint_api */

@@ -4,10 +4,15 @@
 #include "grpc/client.h"
 #include "labels/builder.h"
 #include "labels/relabel_yaml.h"
+#include "loop/fiber.h"
 #include "metrics/metrics.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* Calls to an endpoint group that find no server are tried so often, with a pause that doubles. */
+#define GROUP_TRIES 3
+#define GROUP_PAUSE_MS 100
 
 struct fanout *fanout_new(struct endpoints *set, const struct fanout_config *cfg, struct metrics_registry *reg)
 {
@@ -324,6 +329,11 @@ void fanout_call_opts(const struct fanout_scope *scope, struct grpc_metadata *me
 	*meta = (struct grpc_metadata){ STR("thanos-tenant"), scope->tenant };
 	opts->metadata = meta;
 	opts->n_metadata = 1;
+}
+
+bool co_fanout_try_again(const struct endpoint_info *i, int code, unsigned tries)
+{
+	return i->group && code == ERR_UNAVAILABLE && tries < GROUP_TRIES && co_sleep_ms(GROUP_PAUSE_MS << (tries - 1), NULL) == 0;
 }
 
 /* --- what it announces ------------------------------------------------------------------------------ */

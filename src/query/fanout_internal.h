@@ -59,6 +59,12 @@ const char *fanout_store_text(const struct endpoint_info *i, struct arena *a);
 /* Fills in the tenant's metadata; both structs live as long as the call is being made. */
 void fanout_call_opts(const struct fanout_scope *scope, struct grpc_metadata *meta, struct grpc_call_opts *opts);
 
+/*
+ * After a call to the store failed with `code` for the `tries`-th time (from 1) without an answer: waits and says whether to try
+ * again, which endpoint groups do three times (upstream: EndpointGroupGRPCOpts).
+ */
+bool co_fanout_try_again(const struct endpoint_info *i, int code, unsigned tries);
+
 /* Whether a request asks for WARN. */
 static inline bool fanout_warns(bool disabled, uint32_t strategy)
 {

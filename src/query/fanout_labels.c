@@ -3,7 +3,6 @@
 #include "base/mem.h"
 #include "grpc/client.h"
 #include "loop/fiber.h"
-#include "loop/reactor.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +35,12 @@ static void part_main(void *arg)
 	struct grpc_part part = grpc_part_copy(c->message);
 	struct str msg;
 	fanout_call_opts(c->scope, &meta, &opts);
-	int rc = co_grpc_unary(p->info->channel, c->method, &opts, &part, 1, &p->arena, &msg, &p->failed);
+	int rc;
+	unsigned tries = 0;
+	do {
+		p->failed = ERR_NONE;
+		rc = co_grpc_unary(p->info->channel, c->method, &opts, &part, 1, &p->arena, &msg, &p->failed);
+	} while (rc != 0 && co_fanout_try_again(p->info, -rc, ++tries));
 	if (rc == 0)
 		(void)label_response_read(msg, &p->arena, &p->resp, &p->failed);
 }

@@ -461,7 +461,8 @@ static const char *fetch_text(struct store_stream *st)
 	return text ? text : "fetch series for";
 }
 
-void co_store_stream_begin(struct store_stream *st)
+/* Opens the call once and reads what the cursor needs to begin. */
+static void co_begin_once(struct store_stream *st)
 {
 	struct err e = ERR_NONE;
 	struct grpc_metadata meta;
@@ -475,12 +476,22 @@ void co_store_stream_begin(struct store_stream *st)
 		return;
 	}
 	st->last_frame_ms = reactor_now_ms(fiber_reactor());
-	if (st->sort_here) {
+	if (st->sort_here)
 		rc = co_read_all(st);
-		if (rc == 0 || st->n_sorted)
-			st->have_next = co_next_raw(st, &st->held[st->next]) == 1;
-	} else {
+	if (rc == 0 || st->n_sorted)
 		st->have_next = co_next_raw(st, &st->held[st->next]) == 1;
+}
+
+void co_store_stream_begin(struct store_stream *st)
+{
+	for (unsigned tries = 1;; tries++) {
+		co_begin_once(st);
+		bool may = st->failed.code && st->frames == 0 && !st->given_up && !st->sh->failed_here;
+		if (!may || !co_fanout_try_again(st->info, st->failed.code, tries))
+			return;
+		grpc_stream_close(st->grpc);
+		st->grpc = NULL;
+		st->failed = ERR_NONE;
 	}
 }
 

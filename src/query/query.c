@@ -337,6 +337,16 @@ static bool is_replica_label(const struct query_select_opts *o, struct str name)
 	return false;
 }
 
+/* A failure of stores in upstream's words; what is not about this side is FAILED_PRECONDITION for the API. */
+static int explain(struct err *err, const char *call)
+{
+	bool here = err->code == ERR_CANCELLED || err->code == ERR_RESOURCE_EXHAUSTED || err->code == ERR_INVALID_ARGUMENT ||
+		    fiber_check(NULL) != 0;
+	if (!here)
+		err->code = ERR_FAILED_PRECONDITION;
+	return err_prefix(err, "%s", call);
+}
+
 int co_query_label_names(struct query *q, const struct query_select_opts *o, struct matcher *const *matchers, size_t n_matchers,
 			 int64_t start, int64_t end, uint64_t limit, struct arena *a, struct label_response *ret,
 			 struct err *err)
@@ -344,7 +354,7 @@ int co_query_label_names(struct query *q, const struct query_select_opts *o, str
 	struct label_request req;
 	int rc = make_label_request(o, matchers, n_matchers, start, end, limit, a, &req, err);
 	if (rc == 0 && (rc = co_fanout_label_names(q->fanout, &req, &o->scope, a, ret, err)) != 0)
-		return err ? err_prefix(err, "proxy LabelNames()") : rc;
+		return err ? explain(err, "proxy LabelNames()") : rc;
 	if (rc != 0)
 		return rc;
 	/* Stores that do not know without_replica_labels still have them. */
@@ -369,6 +379,6 @@ int co_query_label_values(struct query *q, const struct query_select_opts *o, st
 	req.label = name;
 	rc = co_fanout_label_values(q->fanout, &req, &o->scope, a, ret, err);
 	if (rc != 0)
-		return err ? err_prefix(err, "proxy LabelValues()") : rc;
+		return err ? explain(err, "proxy LabelValues()") : rc;
 	return 0;
 }

@@ -65,6 +65,7 @@ struct fake_store {
 	struct series_request last;
 	struct str last_tenant;
 	unsigned calls, label_calls;
+	unsigned busy; /* so many calls fail with UNAVAILABLE */
 	struct label_request last_labels;
 	int cancelled; /* calls that hung until cancelled or out of time */
 	const struct grpc_method *more; /* methods of other APIs, handlers get the store */
@@ -229,6 +230,8 @@ static inline int co_fake_series(struct grpc_call *c, void *arg, struct err *err
 	s->last_tenant = str_mem(arena_memdup(&s->arena, tenant.n ? tenant.p : "", tenant.n), tenant.n);
 	assert_int_equal(series_request_read(copy, &s->arena, &s->last, NULL), 0);
 	size_t n = fake_pick(s, &s->last, a, out);
+	if (s->busy && s->busy--)
+		return err_set(err, ERR_UNAVAILABLE, "busy");
 	if (s->mode == FAKE_ERROR)
 		return err_set(err, ERR_INTERNAL, "disk on fire");
 	if (s->mode == FAKE_HANG)
@@ -273,6 +276,8 @@ static inline int co_fake_labels(struct grpc_call *c, struct fake_store *s, bool
 	copy.p = arena_memdup(&s->arena, copy.n ? copy.p : "", copy.n);
 	assert_int_equal(values ? label_values_request_read(copy, &s->arena, req, NULL)
 				: label_names_request_read(copy, &s->arena, req, NULL), 0);
+	if (s->busy && s->busy--)
+		return err_set(err, ERR_UNAVAILABLE, "busy");
 	if (s->mode == FAKE_ERROR)
 		return err_set(err, ERR_INTERNAL, "disk on fire");
 	if (s->mode == FAKE_HANG)

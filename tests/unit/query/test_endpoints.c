@@ -220,6 +220,51 @@ static void test_names_groups_and_looked_up_addresses(void **state)
 	rig_run(&the_rig, names_body);
 }
 
+/* A querier of its own, over store 0 as a group. */
+static struct query *group_of(struct rig *rig)
+{
+	struct query_config cfg = rig->cfg;
+	const char *const group[] = { rig->store[0].addr };
+	cfg.discovery = query_config_default().discovery;
+	cfg.discovery.endpoint_groups = (struct discovery_names){ group, 1 };
+	struct query *q = query_new(rig->r, &cfg, rig->dns, NULL, NULL, &rig->err);
+	assert_non_null(q);
+	assert_int_equal(co_endpoints_update(query_endpoints(q), &rig->err), 0);
+	return q;
+}
+
+static void retry_body(struct rig *rig)
+{
+	struct label_response names;
+	struct query *single = rig->q;
+	rig->q = group_of(rig);
+	rig->opts.partial_response = false;
+	rig->store[0].busy = 2;
+	co_expect_lines(rig, "{__name__=\"m\"} 1000:1\n");
+	rig->store[0].busy = 2;
+	assert_int_equal(co_query_label_names(rig->q, &rig->opts, NULL, 0, 0, 1, 0, &rig->arena, &names, &rig->err), 0);
+	assert_int_equal(names.values.n, 1);
+	rig->store[0].busy = 3;
+	struct rig_result r = co_rig_select(rig, "m", 0, 1000, "");
+	assert_int_equal(r.rc, -ERR_FAILED_PRECONDITION);
+	rig_result_fini(&r);
+	query_free(rig->q);
+	/* One that is no group is not asked again. */
+	rig->q = single;
+	rig->store[0].busy = 1;
+	r = co_rig_select(rig, "m", 0, 1000, "");
+	assert_int_equal(r.rc, -ERR_FAILED_PRECONDITION);
+	rig_result_fini(&r);
+}
+
+static void test_groups_are_tried_again(void **state)
+{
+	rig_init(&the_rig, 1);
+	struct rig *rig = &the_rig;
+	fake_add(&rig->store[0], L("__name__", "m"), 1000, 1000, 1, 1, 0);
+	rig_run(&the_rig, retry_body);
+}
+
 static void test_wrong_configuration_is_refused(void **state)
 {
 	struct rig *rig = &the_rig;
@@ -324,6 +369,7 @@ int main(void)
 		cmocka_unit_test(test_store_that_restarts_comes_back),
 		cmocka_unit_test(test_strict_endpoint_is_queried_though_it_never_answered),
 		cmocka_unit_test(test_names_groups_and_looked_up_addresses),
+		cmocka_unit_test(test_groups_are_tried_again),
 		cmocka_unit_test(test_wrong_configuration_is_refused),
 		cmocka_unit_test(test_updates_run_until_stopped),
 		cmocka_unit_test(test_options_of_queries),

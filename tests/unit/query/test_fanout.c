@@ -450,7 +450,7 @@ static void labels_body(struct rig *rig)
 	assert_int_equal(co_query_label_values(q, o, STR("i"), NULL, 0, 0, 9000, 0, a, &r, &rig->err), 0);
 	assert_int_equal(r.warnings.n, 1);
 	o->partial_response = false;
-	assert_int_equal(co_query_label_names(q, o, NULL, 0, 0, 9000, 0, a, &r, &rig->err), -ERR_DEADLINE_EXCEEDED);
+	assert_int_equal(co_query_label_names(q, o, NULL, 0, 0, 9000, 0, a, &r, &rig->err), -ERR_FAILED_PRECONDITION);
 	assert_non_null(strstr(rig->err.msg, "fetch label names from store Addr: "));
 }
 
