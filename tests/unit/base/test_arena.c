@@ -70,10 +70,10 @@ static void test_reserved_room_survives_rewinds(void **state)
 	for (int i = 0; i < 10; i++) {
 		for (int k = 0; k < 8; k++)
 			assert_non_null(arena_alloc(&a, 1000 - 16));
-#ifndef TH_SANITIZERS
-		assert_int_equal(a.bytes, reserved);
-		assert_false(arena_reserve(&a, 20000));
-#endif
+		if (reserved) { /* not under sanitizers */
+			assert_int_equal(a.bytes, reserved);
+			assert_false(arena_reserve(&a, 20000));
+		}
 		arena_rewind(&a, m);
 		assert_int_equal(a.bytes, reserved);
 	}
