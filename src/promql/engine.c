@@ -273,7 +273,8 @@ int promql_exec(const struct promql_query *q, const struct promql_opts *opts,
 		struct err *err)
 {
 	struct err own = ERR_NONE;
-	struct eval ev = { .src = src, .opts = with_defaults(opts), .text = q->text, .arena = a };
+	struct eval ev = { .src = src, .opts = with_defaults(opts), .text = q->text, .arena = a,
+			   .mint = INT64_MAX };
 	err = err ? err : &own;
 	int rc = make_grid(q, &ev.grid, err);
 	if (rc)

@@ -69,6 +69,7 @@ struct promql_query {
 /* What a selector will do with its series: for push-down and choice of resolution. Borrowed. */
 struct promql_hints {
 	int64_t mint_ms, maxt_ms; /* samples needed, both inclusive */
+	int64_t query_mint_ms;    /* the smallest mint_ms of the query's selectors: where upstream begins to merge replicas */
 	int64_t step_ms;          /* of the innermost query around it; 0 for one step */
 	int64_t range_ms;         /* of a range selector, else 0 */
 	struct str func;          /* innermost function or aggregation around it; may be empty */

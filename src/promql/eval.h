@@ -51,6 +51,7 @@ struct eval {
 	struct arena *arena;
 	struct notes *notes;
 	struct grid grid;       /* of the query itself */
+	int64_t mint;           /* smallest mint_ms of the selectors planned so far */
 	uint64_t held, peak, total; /* samples */
 	uint64_t unreported;    /* samples computed since the last checkpoint */
 	struct node *first;     /* all nodes, for closing */

@@ -34,13 +34,14 @@ int feed_init(struct feed *f, struct eval *ev, const struct promql_selector *sel
 	return compile(f, sel, err);
 }
 
-void feed_range(struct feed *f, const struct grid *g, struct shift s, int64_t back_ms,
-		int64_t ahead_ms)
+void feed_range(struct feed *f, struct eval *ev, const struct grid *g, struct shift s,
+		int64_t back_ms, int64_t ahead_ms)
 {
 	int64_t first = s.has_at ? s.at_ms : g->asked;
 	int64_t last = s.has_at ? s.at_ms : g->n ? grid_t(g, g->n - 1) : g->start;
 	f->hints.mint_ms = first - s.offset_ms - back_ms + 1;
 	f->hints.maxt_ms = last - s.offset_ms + ahead_ms;
+	ev->mint = MIN(ev->mint, f->hints.mint_ms);
 }
 
 int feed_next(struct feed *f, struct promql_series *ret, struct err *err)
@@ -52,6 +53,7 @@ int feed_next(struct feed *f, struct promql_series *ret, struct err *err)
 	eval_release(f->ev, f->held);
 	f->held = 0;
 	if (!f->opened) {
+		f->hints.query_mint_ms = f->ev->mint;
 		rc = src->select(src->arg, f->matchers, f->n_matchers, &f->hints, &f->set, err);
 		if (rc)
 			return rc;

@@ -406,7 +406,7 @@ int info_new(struct eval *ev, const struct promql_expr *e, const struct info_arg
 	arena_init(&x->arena, ev->arena->budget);
 	table_init(&x->base, ev, x->n.grid.n);
 	table_init(&x->out, ev, x->n.grid.n);
-	feed_range(&x->feed, &x->n.grid, args->shift, ev->opts.lookback_ms, 0);
+	feed_range(&x->feed, ev, &x->n.grid, args->shift, ev->opts.lookback_ms, 0);
 	x->feed.hints.func = STR("info");
 	x->v = arena_array(ev->arena, x->n.grid.n, sizeof(*x->v));
 	*ret = &x->n;

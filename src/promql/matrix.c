@@ -41,7 +41,7 @@ int matrix_selector_new(struct eval *ev, const struct promql_expr *e, struct gri
 	s->feed.hints = *hints;
 	s->feed.stats = counts_only;
 	s->feed.hints.range_ms = w.range_ms;
-	feed_range(&s->feed, &g, shift, w.range_ms + w.back_ms, w.ahead_ms);
+	feed_range(&s->feed, ev, &g, shift, w.range_ms + w.back_ms, w.ahead_ms);
 	s->m = (struct matrix){ .ops = &matrix_selector_ops, .expr = e, .win = w,
 				.selector = &sel->selector };
 	*ret = &s->m;

@@ -220,7 +220,7 @@ int selector_new(struct eval *ev, const struct promql_expr *e, struct grid g, st
 	s->pick = pick;
 	s->lookback = ev->opts.lookback_ms;
 	s->smoothed = e->selector.smoothed;
-	feed_range(&s->feed, &g, shift, s->lookback, s->smoothed ? s->lookback : 0);
+	feed_range(&s->feed, ev, &g, shift, s->lookback, s->smoothed ? s->lookback : 0);
 	*ret = &s->n;
 	int rc = feed_init(&s->feed, ev, &e->selector, err);
 	s->n.unique = s->feed.name_fixed && !ev->strict;

@@ -31,8 +31,8 @@ struct shift {
 /* Compiles the matchers of a selector. `extra` may add more (NULL-terminated list, may be NULL). */
 int feed_init(struct feed *f, struct eval *ev, const struct promql_selector *sel, struct err *err);
 
-/* Sets the range of samples needed so that each step of `g` sees (ref - back, ref + ahead]. */
-void feed_range(struct feed *f, const struct grid *g, struct shift s, int64_t back_ms,
+/* Sets the range of samples needed so that each step of `g` sees (ref - back, ref + ahead]; the query's grows by it. */
+void feed_range(struct feed *f, struct eval *ev, const struct grid *g, struct shift s, int64_t back_ms,
 		int64_t ahead_ms);
 
 /* The next series as the source gives it: 1, 0, or an error. */

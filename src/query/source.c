@@ -38,6 +38,7 @@ struct query_set {
 	struct fanout_series *stream;
 	enum series_pick pick;
 	bool dedup, counter;
+	int64_t merge_mint; /* replicas are merged from here on, as by upstream's querier; not after req.mint */
 };
 
 struct query_source *query_source_new(struct query *q, const struct query_select_opts *o, struct arena *a, struct err *err)
@@ -117,6 +118,7 @@ static int make_request(struct query_set *set, struct matcher *const *m, size_t 
 	set->pick = series_pick_of(h->func);
 	set->counter = dedup_is_counter(h->func);
 	set->dedup = o->dedup && o->n_replica_labels > 0;
+	set->merge_mint = MIN(h->query_mint_ms, h->mint_ms);
 	*r = (struct series_request){
 		.mint = h->mint_ms,
 		.maxt = h->maxt_ms,
@@ -238,7 +240,21 @@ static int decode_list(struct query_set *set, const struct series *s, const uint
 			if (list[i] == wanted)
 				mine[n++] = s->chunks[i];
 	}
-	return series_samples_decode(mine, n, set->pick, resets_out, r->mint, r->maxt, a, ret, err);
+	int64_t mint = n_lists > 1 ? set->merge_mint : r->mint;
+	return series_samples_decode(mine, n, set->pick, resets_out, mint, r->maxt, a, ret, err);
+}
+
+/* Leaves out samples before `mint`. */
+static void drop_before(struct series_samples *s, int64_t mint)
+{
+	size_t k = 0;
+	while (k < s->n && s->t[k] < mint)
+		k++;
+	s->n -= k;
+	s->t += k;
+	s->v += k;
+	if (s->h)
+		s->h += k;
 }
 
 /* All samples of a series, of its replicas made one. */
@@ -263,7 +279,10 @@ static int decode(struct query_set *set, const struct series *s, struct series_s
 		if (rc != 0)
 			return rc;
 	}
-	return dedup_merge(replicas, n_lists, set->src->q->cfg.dedup, set->counter, a, ret, err);
+	int rc = dedup_merge(replicas, n_lists, set->src->q->cfg.dedup, set->counter, a, ret, err);
+	if (rc == 0)
+		drop_before(ret, set->req.mint);
+	return rc;
 }
 
 /* Takes damaged chunks out of the series; returns whether any was. */
