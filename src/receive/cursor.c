@@ -56,28 +56,27 @@ int receive_match_external(struct labels external, struct matcher *const *m, siz
 
 /* --- labels as they are shown -------------------------------------------------------------- */
 
-static bool left_out(const struct cursor_query *q, struct str name)
+static bool left_out(struct wire_strs without, struct str name)
 {
-	for (size_t i = 0; i < q->without.n; i++)
-		if (str_eq(q->without.p[i], name))
+	for (size_t i = 0; i < without.n; i++)
+		if (str_eq(without.p[i], name))
 			return true;
 	return false;
 }
 
-/* Merges a series' labels with the external ones, which win, and leaves out what is not wanted. */
-static int shown_labels(struct cursor *c, struct labels own, struct labels *ret, struct err *err)
+int receive_shown_labels(struct labels own, struct labels ext, struct wire_strs without, struct arena *a,
+			 struct labels *ret, struct err *err)
 {
-	struct labels ext = c->q.external;
-	struct label *p = arena_alloc(&c->arena, (own.n + ext.n) * sizeof(*p));
+	struct label *p = arena_alloc(a, (own.n + ext.n) * sizeof(*p));
 	if (!p)
-		return arena_err(&c->arena, err);
+		return arena_err(a, err);
 	size_t i = 0, j = 0, n = 0;
 	while (i < own.n || j < ext.n) {
 		int d = i == own.n ? 1 : j == ext.n ? -1 : str_cmp(own.p[i].name, ext.p[j].name);
 		const struct label *l = d < 0 ? &own.p[i] : &ext.p[j];
 		i += d <= 0;
 		j += d >= 0;
-		if (!left_out(&c->q, l->name))
+		if (!left_out(without, l->name))
 			p[n++] = *l;
 	}
 	*ret = (struct labels){ p, n };
@@ -125,7 +124,7 @@ static int list_series(struct cursor *c, const uint32_t *ids, size_t n, struct e
 		if (rc > 0) {
 			u->id = ids[i];
 			u->source = labels_hash_keyed(own) ^ c->tenant;
-			rc = shown_labels(c, own, &u->labels, err);
+			rc = receive_shown_labels(own, c->q.external, c->q.without, &c->arena, &u->labels, err);
 			if (rc == 0 && shard_matches(c->q.shard, u->labels)) {
 				sorted = sorted && (c->n == 0 || by_labels(u - 1, u) < 0);
 				c->n++;

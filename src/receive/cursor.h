@@ -34,6 +34,10 @@ int co_receive_cursor_open(struct series_cursor **ret, const struct receive_view
 /* Frees a cursor, once nothing that it handed out is needed any more. NULL is fine. */
 void receive_cursor_free(struct series_cursor *c);
 
+/* A series' own labels with the external ones, which win, and without those of `without`: pairs in `a`. RESOURCE_EXHAUSTED. */
+int receive_shown_labels(struct labels own, struct labels external, struct wire_strs without, struct arena *a,
+			 struct labels *ret, struct err *err);
+
 /*
  * Splits matchers of a request: those on external labels are decided here, the rest go to *ret (in `a`). *ret_match
  * false: the tenant has nothing that matches.

@@ -132,6 +132,11 @@ const char *receive_db_tenant(const struct receive_db *db)
 	return db->tenant;
 }
 
+const struct receive_db_config *receive_db_config(const struct receive_db *db)
+{
+	return db->cfg;
+}
+
 struct labels receive_db_external(const struct receive_db *db)
 {
 	return *db->external;
@@ -157,6 +162,7 @@ void receive_db_stats(const struct receive_db *db, struct receive_db_stats *ret)
 	size_t n;
 	struct local_block *const *p = local_blocks_list(db->blocks, &n);
 	*ret = db->stats;
+	ret->min_time = receive_db_min_time(db);
 	ret->blocks = n;
 	ret->block_bytes = 0;
 	for (size_t i = 0; i < n; i++)

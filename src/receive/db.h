@@ -60,6 +60,9 @@ void co_receive_db_close(struct receive_db *db);
 /* The tenant's name, a C string. */
 const char *receive_db_tenant(const struct receive_db *db);
 
+/* What it was opened with. */
+const struct receive_db_config *receive_db_config(const struct receive_db *db);
+
 /* The external labels, sorted. */
 struct labels receive_db_external(const struct receive_db *db);
 
@@ -76,6 +79,7 @@ struct receive_db_stats {
 	uint64_t corruptions;              /* damaged places that opening found */
 	int64_t replay_ms;                 /* what opening took */
 	int64_t commit_ns, commits;        /* time that commits took, their number */
+	int64_t min_time;                  /* receive_db_min_time */
 };
 
 /* The figures now. */

@@ -4,8 +4,7 @@
 #include "grpc/server.h"
 #include "proto/info.pb-c.h"
 
-/* Labels as a message, in the arena. NULL over budget. */
-static Thanos__ZLabelSet *label_set(struct labels l, struct arena *a)
+Thanos__ZLabelSet *receive_label_set(struct labels l, struct arena *a)
 {
 	Thanos__ZLabelSet *set = arena_alloc(a, sizeof(*set));
 	Thanos__Label **p = arena_array(a, l.n, sizeof(*p));
@@ -33,7 +32,7 @@ static Thanos__Info__TSDBInfo *tsdb_info(struct receive_db *db, struct arena *a)
 	if (!info)
 		return NULL;
 	thanos__info__tsdbinfo__init(info);
-	info->labels = label_set(receive_db_external(db), a);
+	info->labels = receive_label_set(receive_db_external(db), a);
 	info->min_time = receive_db_min_time(db);
 	info->max_time = INT64_MAX; /* open: more is written all the time */
 	return info->labels ? info : NULL;
@@ -74,6 +73,8 @@ int co_receive_info(struct grpc_call *call, void *arg, struct err *err)
 	struct arena *a = grpc_call_arena(call);
 	Thanos__Info__InfoResponse resp = THANOS__INFO__INFO_RESPONSE__INIT;
 	Thanos__Info__StoreInfo store = THANOS__INFO__STORE_INFO__INIT;
+	Thanos__Info__ExemplarsInfo exemplars = THANOS__INFO__EXEMPLARS_INFO__INIT;
+	Thanos__Info__StatusInfo status = THANOS__INFO__STATUS_INFO__INIT;
 	if (!r->ready)
 		return err_set(err, ERR_UNAVAILABLE, "Receive is not ready");
 	int rc = describe(r, &resp, &store, a, err);
@@ -83,5 +84,9 @@ int co_receive_info(struct grpc_call *call, void *arg, struct err *err)
 	store.supports_without_replica_labels = true;
 	resp.componenttype = (char[]){ "receive" };
 	resp.store = &store;
+	exemplars.min_time = INT64_MIN;
+	exemplars.max_time = INT64_MAX;
+	resp.exemplars = &exemplars;
+	resp.status = &status;
 	return co_grpc_send_pb(call, &resp, err);
 }

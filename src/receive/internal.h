@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 
+struct Thanos__ZLabelSet;
 struct grpc_call;
 struct http_req;
 struct http_router;
@@ -52,6 +53,15 @@ struct receive {
 
 /* /thanos.info.Info/Info: what is announced to queriers. Suspends. */
 int co_receive_info(struct grpc_call *call, void *arg, struct err *err);
+
+/* /thanos.Exemplars/Exemplars. Suspends. */
+int co_receive_exemplars(struct grpc_call *call, void *arg, struct err *err);
+
+/* /thanos.Status/TSDBStatistics. Suspends. */
+int co_receive_status(struct grpc_call *call, void *arg, struct err *err);
+
+/* Labels as a message, in the arena. NULL over budget. */
+struct Thanos__ZLabelSet *receive_label_set(struct labels l, struct arena *a);
 
 /* POST /api/v1/receive. Suspends. */
 int co_receive_write_http(struct http_req *req, void *arg, struct err *err);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 struct metrics_registry;
+struct metrics_histogram;
 struct metrics_vec;
 struct receive_dbs;
 struct counter;
@@ -21,7 +22,9 @@ struct receive_metrics {
 	struct gauge *pending;                                /* write requests being served */
 	struct counter *limits_reloads, *limits_reload_errors;
 	struct receive_dbs *dbs;
-	struct metrics_vec *tsdb[16]; /* gauges by tenant, refreshed at exposition */
+	struct metrics_histogram *series_requested, *chunks_requested; /* of Series calls */
+	struct gauge *series_pending;
+	struct metrics_vec *tsdb[32]; /* by tenant, refreshed at exposition */
 };
 
 /* Registers everything; the figures of the TSDBs in `dbs` are read at exposition. `m` must stay where it is. */

@@ -203,6 +203,8 @@ static int read_series_request(struct series_call *c, struct err *err)
 static int co_series(struct grpc_call *call, void *arg, struct err *err)
 {
 	struct series_call c = { .r = arg, .call = call, .a = grpc_call_arena(call) };
+	struct receive_metrics *metrics = &c.r->metrics;
+	gauge_add(metrics->series_pending, 1);
 	arena_init(&c.joined, c.a->budget);
 	int rc = read_series_request(&c, err);
 	if (rc == 0)
@@ -218,6 +220,9 @@ static int co_series(struct grpc_call *call, void *arg, struct err *err)
 	for (size_t i = 0; i < c.n_cursors; i++)
 		receive_cursor_free(c.cursors[i]);
 	give_tenants(&c.tenants);
+	gauge_add(metrics->series_pending, -1);
+	histogram_observe(metrics->series_requested, (double)c.n_series);
+	histogram_observe(metrics->chunks_requested, (double)c.n_chunks);
 	return rc;
 }
 
@@ -343,6 +348,8 @@ static const struct grpc_method methods[] = {
 	{ "/thanos.Store/LabelNames", GRPC_UNARY, co_label_names },
 	{ "/thanos.Store/LabelValues", GRPC_UNARY, co_label_values },
 	{ "/thanos.WriteableStore/RemoteWrite", GRPC_UNARY, co_remote_write },
+	{ "/thanos.Exemplars/Exemplars", GRPC_SERVER_STREAM, co_receive_exemplars },
+	{ "/thanos.Status/TSDBStatistics", GRPC_SERVER_STREAM, co_receive_status },
 	{ "/thanos.info.Info/Info", GRPC_UNARY, co_receive_info },
 };
 

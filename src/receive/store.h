@@ -1,6 +1,6 @@
 /*
  * receive/store.h - the gRPC services of receive over all tenants: Store,
- * WriteableStore, Info.
+ * WriteableStore, Exemplars, Status, Info.
  */
 #ifndef RECEIVE_STORE_H
 #define RECEIVE_STORE_H
