@@ -4,6 +4,7 @@
 #include "grpc/client.h"
 #include "grpc/pb.h"
 #include "loop/fiber.h"
+#include "net/tls.h"
 #include "proto/info.pb-c.h"
 
 #include <stdlib.h>
@@ -23,28 +24,30 @@ void endpoint_info_unref(struct endpoint_info *i)
 	if (!i || --i->refs > 0)
 		return;
 	grpc_channel_unref(i->channel);
+	tls_ctx_unref(i->tls);
 	arena_fini(&i->arena);
 	free(i);
 }
 
-static struct endpoint_info *info_new(const char *name, bool strict, bool group, struct grpc_channel *ch)
+static struct endpoint_info *info_new(const struct endpoint_peer *p)
 {
 	struct endpoint_info *i = xcalloc(1, sizeof(*i));
 	i->refs = 1;
 	arena_init(&i->arena, NULL);
-	i->name = arena_strdup(&i->arena, name);
-	i->strict = strict;
-	i->group = group;
+	i->name = arena_strdup(&i->arena, p->name);
+	i->strict = p->strict;
+	i->group = p->group;
 	i->component = "unknown-store-api";
 	i->mint = INT64_MIN;
 	i->maxt = INT64_MAX;
-	i->channel = grpc_channel_ref(ch);
+	i->channel = grpc_channel_ref(p->channel);
+	i->tls = p->tls ? tls_ctx_ref(p->tls) : NULL;
 	return i;
 }
 
-struct endpoint_info *endpoint_info_assume(const char *name, bool group, struct grpc_channel *ch)
+struct endpoint_info *endpoint_info_assume(const struct endpoint_peer *p)
 {
-	struct endpoint_info *i = info_new(name, true, group, ch);
+	struct endpoint_info *i = info_new(p);
 	i->apis = ENDPOINT_STORE;
 	return i;
 }
@@ -128,8 +131,7 @@ static int take(struct endpoint_info *i, const Thanos__Info__InfoResponse *r, st
 	return rc == 0 && r->store ? take_store(i, r->store, err) : rc;
 }
 
-int co_endpoint_info_ask(const char *name, bool strict, bool group, struct grpc_channel *ch, int64_t timeout_ms,
-			 struct endpoint_info **ret, struct err *err)
+int co_endpoint_info_ask(const struct endpoint_peer *p, int64_t timeout_ms, struct endpoint_info **ret, struct err *err)
 {
 	Thanos__Info__InfoRequest req = THANOS__INFO__INFO_REQUEST__INIT;
 	Thanos__Info__InfoResponse *resp;
@@ -139,12 +141,12 @@ int co_endpoint_info_ask(const char *name, bool strict, bool group, struct grpc_
 	budget_init(&limit, fiber_budget(), "info", INFO_MAX_BYTES);
 	arena_init(&a, &limit);
 	opts.budget = &limit;
-	int rc = co_grpc_unary_pb(ch, "/thanos.info.Info/Info", &opts, &req, &thanos__info__info_response__descriptor, &a,
+	int rc = co_grpc_unary_pb(p->channel, "/thanos.info.Info/Info", &opts, &req, &thanos__info__info_response__descriptor, &a,
 				  (void **)&resp, err);
 	if (rc == -ERR_UNIMPLEMENTED)
 		rc = err_set(err, ERR_FAILED_PRECONDITION, "cannot obtain metadata: neither info nor store client found");
 	if (rc == 0) {
-		struct endpoint_info *i = info_new(name, strict, group, ch);
+		struct endpoint_info *i = info_new(p);
 		rc = take(i, resp, err);
 		if (rc == 0)
 			*ret = i;

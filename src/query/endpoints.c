@@ -317,10 +317,16 @@ static void say_added(const struct endpoint *e)
 	strbuf_fini(&sets);
 }
 
+static struct endpoint_peer peer_of(const struct endpoint *e)
+{
+	return (struct endpoint_peer){ e->name, e->spec.strict, e->spec.group, e->channel, e->tls };
+}
+
 /* Takes over an answer, or what went wrong instead. */
 static void note(struct endpoint *e, struct endpoint_info *answer, const struct err *failed)
 {
 	bool was_listed = e->listed;
+	const struct endpoint_peer peer = peer_of(e);
 	int64_t now_ms = reactor_now_ms(e->set->r);
 	if (answer) {
 		endpoint_info_unref(e->info);
@@ -331,7 +337,7 @@ static void note(struct endpoint *e, struct endpoint_info *answer, const struct 
 	} else {
 		err_set(&e->failed, ERR_UNAVAILABLE, "rpc error: code = %s desc = %s", err_code_name(failed->code), failed->msg);
 		if (!e->info && e->spec.strict)
-			e->info = endpoint_info_assume(e->name, e->spec.group, e->channel);
+			e->info = endpoint_info_assume(&peer);
 		if (e->set->lg)
 			log_warn(e->set->lg, "update of endpoint failed", log_s("err", e->failed.msg), log_s("address", e->name));
 	}
@@ -348,11 +354,11 @@ static void ask_main(void *arg)
 	struct endpoint *e = arg;
 	struct endpoint_info *answer = NULL;
 	struct err failed = ERR_NONE;
+	const struct endpoint_peer peer = peer_of(e);
 	int64_t before = fiber_set_deadline(reactor_now_ms(e->set->r) + e->set->cfg.info_timeout_ms);
 	int rc = co_look_up(e, &failed);
 	if (rc == 0)
-		rc = co_endpoint_info_ask(e->name, e->spec.strict, e->spec.group, e->channel, e->set->cfg.info_timeout_ms, &answer,
-					  &failed);
+		rc = co_endpoint_info_ask(&peer, e->set->cfg.info_timeout_ms, &answer, &failed);
 	fiber_restore_deadline(before);
 	if (rc != 0 && fiber_check(NULL) != 0)
 		return; /* the whole round was cancelled: nothing is known about the endpoint */

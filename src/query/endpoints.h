@@ -28,6 +28,7 @@ struct grpc_channel;
 struct logger;
 struct metrics_registry;
 struct reactor;
+struct tls_ctx;
 
 /* The APIs that an endpoint may offer. */
 enum endpoint_api {
@@ -62,6 +63,7 @@ struct endpoint_info {
 	size_t n_tsdbs;
 	struct grpc_channel *channel;
 	/* private */
+	struct tls_ctx *tls; /* what the channel borrows */
 	unsigned refs;
 	struct arena arena;
 };
