@@ -228,11 +228,62 @@ def field(number, payload):
     return varint(number << 3 | 2) + varint(len(payload)) + payload
 
 
-def series(labels, samples):
-    """A TimeSeries: labels as a dict, samples as (value, ms) pairs."""
+STALE = struct.pack("<Q", 0x7FF0000000000002)
+
+
+def zigzag(n):
+    return varint(n << 1 ^ n >> 63)
+
+
+def double_field(number, value):
+    return varint(number << 3 | 1) + struct.pack("<d", value)
+
+
+def spans(number, pairs):
+    return b"".join(field(number, b"\x08" + zigzag(offset) + b"\x10" + varint(length)) for offset, length in pairs)
+
+
+def histogram(h, t):
+    """The Histogram message of a native histogram at t ms.
+
+    h is a dict: schema, sum, count, zero_threshold, zero_count, positive and negative as (spans, buckets), a span being
+    (offset, length), custom (bounds, for schema -53), float (counts instead of deltas), hint (0 unknown to 3 gauge),
+    and buckets are absolute counts; or only stale.
+    """
+    if h.get("stale"):
+        return b"\x08\x00\x11" + STALE + b"\x78" + varint(t)
+    is_float = h.get("float", False)
+    out = double_field(2, h["count"]) if is_float else b"\x08" + varint(h["count"])
+    out += double_field(3, h["sum"]) + b"\x20" + zigzag(h["schema"]) + double_field(5, h.get("zero_threshold", 0.0))
+    zero = h.get("zero_count", 0)
+    out += double_field(7, zero) if is_float else b"\x30" + varint(zero)
+    for number, side in ((8, "negative"), (11, "positive")):
+        side_spans, buckets = h.get(side, ((), ()))
+        out += spans(number, side_spans)
+        if is_float:
+            out += field(number + 2, struct.pack(f"<{len(buckets)}d", *buckets))
+        else:
+            deltas = [b - a for a, b in zip([0, *buckets], buckets)]
+            out += field(number + 1, b"".join(zigzag(d) for d in deltas))
+    if h.get("hint"):
+        out += b"\x70" + varint(h["hint"])
+    out += b"\x78" + varint(t)
+    if h.get("custom"):
+        out += varint(16 << 3 | 2) + varint(8 * len(h["custom"])) + struct.pack(f"<{len(h['custom'])}d", *h["custom"])
+    return out
+
+
+def series(labels, samples, histograms=()):
+    """A TimeSeries: labels as a dict, samples as (value, ms) pairs, native histograms as (dict, ms) pairs.
+
+    A value given as bytes is a little-endian double as it goes over the wire (STALE).
+    """
     out = b"".join(field(1, field(1, k.encode()) + field(2, v.encode())) for k, v in sorted(labels.items()))
     for value, t in samples:
-        out += field(2, b"\x09" + struct.pack("<d", value) + b"\x10" + varint(t))
+        bits = value if isinstance(value, bytes) else struct.pack("<d", value)
+        out += field(2, b"\x09" + bits + b"\x10" + varint(t))
+    for value, t in histograms:
+        out += field(4, histogram(value, t))
     return out
 
 

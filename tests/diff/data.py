@@ -1,0 +1,197 @@
+"""Random series for the differential test: what they are called tells the generator of expressions what they hold."""
+import math
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+from e2e import STALE  # noqa: E402
+
+BEGIN = 1_700_000_000_000
+SPAN_MS = 45 * 60_000  # within one head without out-of-order samples
+CUSTOM_BOUNDS = [0.25, 0.5, 1.0, 2.5, 10.0]
+A, B = ("x", "y", "z"), ("1", "2")
+
+
+def times(rng, interval=15_000):
+    """Sample times: regular, or with jitter; with one or no gap; beginning and ending somewhere."""
+    t, out = BEGIN + rng.choice((0, 0, rng.randrange(interval))), []
+    first = rng.choice((0, 0, 0, rng.randrange(SPAN_MS // 2)))
+    last = rng.choice((SPAN_MS, SPAN_MS, rng.randrange(SPAN_MS // 2, SPAN_MS)))
+    gap = rng.randrange(SPAN_MS) if rng.random() < 0.4 else SPAN_MS * 2
+    gap_end = gap + rng.choice((60_000, 200_000, 420_000))
+    jitter = rng.choice((0, 0, 3, 2000))
+    while t < BEGIN + last:
+        at = t - BEGIN
+        if at >= first and not gap <= at < gap_end:
+            out.append(t)
+        t += interval + (rng.randrange(-jitter, jitter + 1) if jitter else 0)
+    return out
+
+
+def with_stale(rng, ts, make):
+    """(value, t) pairs of which some are stale markers."""
+    share = rng.choice((0, 0, 0.03))
+    return [(STALE, t) if rng.random() < share else (make(), t) for t in ts]
+
+
+def gauge(rng):
+    kind = rng.choice(("float", "small", "walk", "wild", "constant"))
+    state = [rng.uniform(-100, 100)]
+
+    def make():
+        if kind == "constant":
+            return state[0]
+        if kind == "small":
+            return float(rng.randrange(-3, 4))
+        if kind == "wild" and rng.random() < 0.1:
+            return rng.choice((math.nan, math.inf, -math.inf, 1e300, -1e300, 1e-300, -0.0, 0.0, 1e17, 0.1))
+        state[0] = state[0] + rng.gauss(0, 3) if kind == "walk" else rng.uniform(-1000, 1000)
+        return state[0]
+    return with_stale(rng, times(rng, rng.choice((15_000, 15_000, 30_000, 77_000, 240_000))), make)
+
+
+def counter(rng):
+    state, whole, resets = [0.0], rng.random() < 0.6, rng.choice((0, 0.02, 0.1))
+
+    def make():
+        if rng.random() < resets:
+            state[0] = 0.0
+        state[0] += rng.randrange(0, 20) if whole else rng.expovariate(0.3)
+        return state[0]
+    return with_stale(rng, times(rng, rng.choice((15_000, 15_000, 30_000, 60_000))), make)
+
+
+def small(rng):
+    return with_stale(rng, times(rng), lambda: float(rng.randrange(0, 4)))
+
+
+def classic(rng, labels):
+    """The series of a classic histogram, sometimes with counts that are not monotonic."""
+    bounds = ("0.1", "0.5", "1", "2.5", "10", "+Inf")
+    ts, broken = times(rng), rng.random() < 0.2
+    counts, total, rows = [0] * len(bounds), 0.0, []
+    for _ in ts:
+        if rng.random() < 0.02:
+            counts, total = [0] * len(bounds), 0.0
+        for _ in range(rng.randrange(6)):
+            v = rng.expovariate(0.7)
+            total += v
+            for i, bound in enumerate(bounds):
+                counts[i] += v <= float(bound)
+        row = list(counts)
+        if broken and rng.random() < 0.2:
+            row[rng.randrange(len(row) - 1)] += 2
+        rows.append((row, total))
+    for i, bound in enumerate(bounds):
+        yield dict(labels, __name__="h_bucket", le=bound), [(float(r[i]), t) for (r, _), t in zip(rows, ts)], []
+    yield dict(labels, __name__="h_count"), [(float(r[-1]), t) for (r, _), t in zip(rows, ts)], []
+    yield dict(labels, __name__="h_sum"), [(total, t) for (_, total), t in zip(rows, ts)], []
+
+
+def to_spans(buckets):
+    """(spans, counts) of a dict index -> count."""
+    out, counts, at = [], [], None
+    for i in sorted(buckets):
+        if at is not None and i == at:
+            out[-1][1] += 1
+        else:
+            out.append([i if at is None else i - at, 1])
+        counts.append(buckets[i])
+        at = i + 1
+    return [tuple(s) for s in out], counts
+
+
+class Native:
+    """A growing native histogram, or with gauge=True one that comes and goes."""
+
+    def __init__(self, rng, is_float=False, is_gauge=False, custom=False):
+        self.rng, self.is_float, self.is_gauge, self.custom = rng, is_float, is_gauge, custom
+        self.schema = rng.choice((0, 1, 2, 3))
+        self.bounds = rng.choice((CUSTOM_BOUNDS, CUSTOM_BOUNDS, CUSTOM_BOUNDS[:3]))
+        self.negatives = not custom and rng.random() < 0.4
+        self.clear()
+
+    def clear(self):
+        self.sum, self.zero, self.sides = 0.0, 0, ({}, {})
+
+    def observe(self, v):
+        self.sum += v
+        if self.custom:
+            i = next((i for i, b in enumerate(self.bounds) if v <= b), len(self.bounds))
+        elif abs(v) <= 0.001:
+            self.zero += 1
+            return
+        else:
+            i = math.ceil(math.log2(abs(v)) * 2 ** self.schema)
+        side = self.sides[v < 0]
+        side[i] = side.get(i, 0) + 1
+
+    def make(self):
+        rng = self.rng
+        if self.is_gauge or rng.random() < 0.03:
+            self.clear()
+        if not self.custom and rng.random() < 0.01:
+            self.clear()
+            self.schema = rng.choice((0, 1, 2, 3))
+        for _ in range(rng.randrange(8)):
+            v = rng.choice((rng.expovariate(0.7), rng.expovariate(3), 0.0))
+            self.observe(-v if self.negatives and rng.random() < 0.5 else v)
+        scale = 0.5 if self.is_float and not self.is_gauge else 1
+        positive, negative = to_spans(self.sides[0]), to_spans(self.sides[1])
+        h = {"sum": self.sum, "schema": -53 if self.custom else self.schema, "float": self.is_float,
+             "hint": 3 if self.is_gauge else 0,
+             "zero_threshold": 0.0 if self.custom else 0.001, "zero_count": self.zero * scale,
+             "positive": (positive[0], [c * scale for c in positive[1]]),
+             "negative": (negative[0], [c * scale for c in negative[1]])}
+        h["count"] = h["zero_count"] + sum(h["positive"][1]) + sum(h["negative"][1])
+        if self.custom:
+            h["custom"] = self.bounds
+        return h
+
+
+def native(rng, **kind):
+    source, share = Native(rng, **kind), rng.choice((0, 0, 0.02))
+    return [({"stale": True} if rng.random() < share else source.make(), t) for t in times(rng, 30_000)]
+
+
+def mixed(rng):
+    """Floats, then native histograms, then floats again: three times (samples, histograms), to be written in turn."""
+    ts = times(rng, 30_000)
+    cuts = sorted(rng.sample(range(len(ts)), 2))
+    source, value = Native(rng), [0.0]
+    parts = ([], []), ([], []), ([], [])
+    for i, t in enumerate(ts):
+        if cuts[0] <= i < cuts[1]:
+            parts[1][1].append((source.make(), t))
+        else:
+            value[0] += rng.randrange(9)
+            parts[2 * (i >= cuts[1])][0].append((value[0], t))
+    return parts
+
+
+def everything(rng, histograms=True):
+    """Lists of series as (labels, samples, histograms) in the order of their labels, to be written one after the other.
+
+    The order matters: what is first seen comes first in a Prometheus, and what comes out of a fan-out is sorted.
+    """
+    out, later = [], ([], [])
+    for a in A:
+        for b in B:
+            both = {"a": a, "b": b}
+            if rng.random() < 0.9:
+                out.append((dict(both, __name__="g"), gauge(rng), []))
+            out.append((dict(both, __name__="c_total"), counter(rng), []))
+            out.append((dict(both, __name__="n"), small(rng), []))
+            if rng.random() < 0.7:
+                out.append((dict(both, __name__="m", extra=rng.choice("pq")), gauge(rng), []))
+            if histograms and rng.random() < 0.8:
+                out.append((dict(both, __name__="nh"), [], native(rng)))
+        out.append(({"__name__": "one", "a": a, "v": rng.choice(("v1", "v2", "v10"))}, small(rng), []))
+        out.extend(classic(rng, {"a": a}))
+        if histograms:
+            out.append(({"__name__": "nhf", "a": a}, [], native(rng, is_float=True)))
+            out.append(({"__name__": "nhg", "a": a}, [], native(rng, is_float=True, is_gauge=True)))
+            out.append(({"__name__": "nhcb", "a": a}, [], native(rng, custom=True)))
+            for to, part in zip((out, *later), mixed(rng)):
+                to.append(({"__name__": "mix", "a": a}, *part))
+    return [sorted(part, key=lambda s: sorted(s[0].items())) for part in (out, *later)]
