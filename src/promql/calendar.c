@@ -42,19 +42,20 @@ static int day_of_year(struct civil c)
 	return n;
 }
 
-/* A float as whole seconds; what does not fit is the far past, as on amd64. */
+/* A float as whole seconds; what does not fit is the smallest number, as on amd64. */
 static int64_t seconds(double t)
 {
-	if (!(t > -9.2e18 && t < 9.2e18))
-		return INT64_MIN / 4;
-	return (int64_t)t;
+	return t >= -0x1p63 && t < 0x1p63 ? (int64_t)t : INT64_MIN;
 }
+
+/* Go counts from the year -292277022399; what lies before wraps around to the far future. */
+#define GO_EPOCH (-9223372028715321600)
 
 double calendar_fn(enum promql_fn fn, double t)
 {
 	int64_t s = seconds(t);
-	int64_t days = s / 86400 - (s % 86400 < 0);
-	int64_t sod = s - days * 86400;
+	int64_t days = s < GO_EPOCH ? (int64_t)((uint64_t)s / 86400) : s / 86400 - (s % 86400 < 0);
+	int64_t sod = s < GO_EPOCH ? (int64_t)((uint64_t)s % 86400) : s - days * 86400;
 	switch (fn) {
 	case PROMQL_FN_MINUTE:
 		return (double)(sod / 60 % 60);

@@ -29,6 +29,7 @@ struct count_values {
 	struct labels_builder builder;
 	struct counted *first, **end;
 	uint64_t held; /* tallies */
+	bool unlabelled; /* the label is one of those that without() takes away */
 	bool filled;
 };
 
@@ -46,7 +47,8 @@ static int counted_of(struct count_values *c, struct labels group, struct str va
 		      struct counted **ret, struct err *err)
 {
 	labels_builder_reset(&c->builder, group);
-	labels_builder_set(&c->builder, c->label, value);
+	if (!c->unlabelled)
+		labels_builder_set(&c->builder, c->label, value);
 	struct labels l = labels_builder_labels(&c->builder);
 	struct hash128 h = labels_hash128(l);
 	*ret = sig_find(&c->g.map, h);
@@ -158,6 +160,15 @@ static void count_values_close(struct node *n)
 
 static const struct node_ops count_values_ops = { count_values_next, count_values_close };
 
+/* Grouping comes after the label is set, so without() takes it away again. */
+static bool takes_away(const struct promql_expr *e, struct str label)
+{
+	bool found = str_eq(label, STR("__name__"));
+	for (size_t i = 0; i < e->agg.grouping.n; i++)
+		found |= str_eq(e->agg.grouping.v[i], label);
+	return e->agg.without && found;
+}
+
 int count_values_new(struct eval *ev, const struct promql_expr *e, struct node *child,
 		     struct node **ret, struct err *err)
 {
@@ -165,6 +176,7 @@ int count_values_new(struct eval *ev, const struct promql_expr *e, struct node *
 	if (!c)
 		return -err->code;
 	c->label = promql_expr_unparen(e->agg.param)->string;
+	c->unlabelled = takes_away(e, c->label);
 	c->end = &c->first;
 	*ret = &c->g.n;
 	return 0;

@@ -127,7 +127,7 @@ double fhist_quantile(double q, const struct histogram *h, struct fhist_notes *n
 double fhist_fraction(double lower, double upper, const struct histogram *h,
 		      struct fhist_notes *notes);
 
-/* Appends `{count:3, sum:5, [1,2):3}`. */
+/* Appends `{count:3, sum:5, [1,2):3}`; bounds within the zero bucket stay as they are. */
 void fhist_print(const struct histogram *h, struct strbuf *b);
 
 /*

@@ -82,7 +82,7 @@ static double custom_bound(const struct histogram *h, int64_t idx)
 	return (uint64_t)idx < h->n_bounds ? h->bounds[idx] : INFINITY;
 }
 
-static struct fh_bucket bucket_pos(const struct histogram *h, const struct walk *w)
+static struct fh_bucket bucket_pos(const struct histogram *h, const struct walk *w, double clip)
 {
 	struct fh_bucket b = { .count = w->count, .upper_inclusive = true };
 	if (hist_is_custom(h)) {
@@ -93,20 +93,21 @@ static struct fh_bucket bucket_pos(const struct histogram *h, const struct walk 
 	}
 	b.lower = fhist_bound(w->idx - 1, h->schema);
 	b.upper = fhist_bound(w->idx, h->schema);
-	if (b.lower < h->zero_threshold)
-		b.lower = h->zero_threshold;
+	if (b.lower < clip)
+		b.lower = clip;
 	return b;
 }
 
-size_t fhist_buckets(const struct histogram *h, struct fh_bucket *b, bool with_empty)
+/* The populated buckets, or all, none of them nearer to zero than `clip`. */
+static size_t clipped_buckets(const struct histogram *h, struct fh_bucket *b, bool with_empty, double clip)
 {
 	size_t n = 0;
 	for (struct walk w = walk_neg(h); walk_next(&w);) {
 		if (w.count == 0 && !with_empty)
 			continue;
 		double inner = fhist_bound(w.idx - 1, h->schema);
-		if (inner < h->zero_threshold)
-			inner = h->zero_threshold;
+		if (inner < clip)
+			inner = clip;
 		b[n++] = (struct fh_bucket){ -fhist_bound(w.idx, h->schema), -inner, w.count, true, false };
 	}
 	for (size_t i = 0; i < n / 2; i++) {
@@ -119,8 +120,13 @@ size_t fhist_buckets(const struct histogram *h, struct fh_bucket *b, bool with_e
 					     true };
 	for (struct walk w = walk_pos(h); walk_next(&w);)
 		if (w.count != 0 || with_empty)
-			b[n++] = bucket_pos(h, &w);
+			b[n++] = bucket_pos(h, &w, clip);
 	return n;
+}
+
+size_t fhist_buckets(const struct histogram *h, struct fh_bucket *b, bool with_empty)
+{
+	return clipped_buckets(h, b, with_empty, h->zero_threshold);
 }
 
 /* Buckets on the stack where they fit, else on the heap. */
@@ -129,11 +135,16 @@ struct bucket_list {
 	size_t n;
 };
 
-static void list_init_buckets(struct bucket_list *l, const struct histogram *h)
+static void list_init_clipped(struct bucket_list *l, const struct histogram *h, double clip)
 {
 	size_t max = fhist_buckets_max(h);
 	l->p = max <= STACK_BUCKETS ? l->stack : xmalloc(max * sizeof(*l->p));
-	l->n = fhist_buckets(h, l->p, false);
+	l->n = clipped_buckets(h, l->p, false, clip);
+}
+
+static void list_init_buckets(struct bucket_list *l, const struct histogram *h)
+{
+	list_init_clipped(l, h, h->zero_threshold);
 }
 
 static void list_fini_buckets(struct bucket_list *l)
@@ -145,7 +156,7 @@ static void list_fini_buckets(struct bucket_list *l)
 void fhist_print(const struct histogram *h, struct strbuf *b)
 {
 	struct bucket_list l;
-	list_init_buckets(&l, h);
+	list_init_clipped(&l, h, 0);
 	strbuf_add_c(b, "{count:");
 	text_float_add(b, h->count_f, TEXT_FLOAT_G);
 	strbuf_add_c(b, ", sum:");

@@ -113,12 +113,23 @@ static void limit_ratio(struct limit *l, struct row *r)
 	}
 }
 
+/* Reads what nothing is taken of, for its errors and annotations. */
+static int drain(struct limit *l, struct row *r, struct err *err)
+{
+	int rc;
+	while ((rc = node_next(l->g.child, r, err)) == 1)
+		;
+	return rc;
+}
+
 static int limit_next(struct node *n, struct row *ret, struct err *err)
 {
 	struct limit *l = (struct limit *)n;
 	int rc = l->started ? 0 : start(l, err);
-	if (rc || l->none)
+	if (rc)
 		return rc;
+	if (l->none)
+		return drain(l, ret, err);
 	do {
 		rc = node_next(l->g.child, ret, err);
 		if (rc <= 0)

@@ -428,5 +428,12 @@ int match_new(struct eval *ev, const struct promql_expr *e, struct node *lhs, st
 		      (one_to_one ? !m->mt->on && m->mt->labels.n == 0 : m->mt->include.n == 0);
 	m->n.unique = m->distinct;
 	int rc = sig_rule_init(&m->rule, ev, &m->mt->labels, m->mt->on, err);
-	return rc || m->distinct ? rc : merge_new(ev, &m->n, ret, err);
+	if (rc || m->distinct)
+		return rc;
+	rc = merge_new(ev, &m->n, ret, err);
+	if (!rc && m->mt->include.n == 0)
+		(*ret)->unique = op_drops_name(m->op) || m->as_bool;
+	else if (!rc)
+		(*ret)->unique = false;
+	return rc;
 }

@@ -67,6 +67,15 @@ static int find_group(struct rank *k, const struct row *r, struct rank_group **r
 	return 0;
 }
 
+/* Whether histograms are ignored at a step that has something to pick from. */
+static bool ignores(const struct rank *k, const struct histogram **h)
+{
+	bool any = false;
+	for (uint32_t i = 0; i < k->g.n.grid.n && !any; i++)
+		any = h[i] && (k->g.op == PROMQL_AGG_QUANTILE || k->g.param[i] >= 1);
+	return any;
+}
+
 static int read_all(struct rank *k, struct err *err)
 {
 	struct row r;
@@ -80,11 +89,8 @@ static int read_all(struct rank *k, struct err *err)
 			break;
 		grp->drop_name |= r.drop_name;
 		grp->rows[grp->n++] = k->t.n;
-		for (uint32_t i = 0; r.h && i < k->g.n.grid.n; i++)
-			if (r.h[i]) {
-				aggregate_info_ignored(&k->g);
-				break;
-			}
+		if (r.h && ignores(k, r.h))
+			aggregate_info_ignored(&k->g);
 		r.h = NULL;
 		rc = table_add(&k->t, &r, NULL, err);
 		if (rc)

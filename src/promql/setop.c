@@ -135,5 +135,10 @@ int setop_new(struct eval *ev, const struct promql_expr *e, struct node *lhs, st
 	s->n.unique = lhs->unique && s->op != PROMQL_OP_OR;
 	*ret = &s->n;
 	int rc = sig_rule_init(&s->rule, ev, &e->binary.matching.labels, e->binary.matching.on, err);
-	return rc || s->op != PROMQL_OP_OR ? rc : merge_new(ev, &s->n, ret, err);
+	if (rc || s->op != PROMQL_OP_OR)
+		return rc;
+	rc = merge_new(ev, &s->n, ret, err);
+	if (!rc)
+		(*ret)->unique = false; /* names of both sides are kept */
+	return rc;
 }

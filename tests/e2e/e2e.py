@@ -248,10 +248,10 @@ def histogram(h, t):
 
     h is a dict: schema, sum, count, zero_threshold, zero_count, positive and negative as (spans, buckets), a span being
     (offset, length), custom (bounds, for schema -53), float (counts instead of deltas), hint (0 unknown to 3 gauge),
-    and buckets are absolute counts; or only stale.
+    and buckets are absolute counts; or only stale and float.
     """
     if h.get("stale"):
-        return b"\x08\x00\x11" + STALE + b"\x78" + varint(t)
+        return (double_field(2, 0.0) if h.get("float") else b"\x08\x00") + b"\x19" + STALE + b"\x78" + varint(t)
     is_float = h.get("float", False)
     out = double_field(2, h["count"]) if is_float else b"\x08" + varint(h["count"])
     out += double_field(3, h["sum"]) + b"\x20" + zigzag(h["schema"]) + double_field(5, h.get("zero_threshold", 0.0))
