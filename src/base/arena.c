@@ -41,6 +41,7 @@ bool budget_take(struct budget *b, uint64_t n)
 	for (struct budget *p = b; p; p = p->parent) {
 		if (n > p->limit || p->used > p->limit - n) {
 			p->refused = n;
+			p->refusals++;
 			return false;
 		}
 	}
@@ -50,6 +51,14 @@ bool budget_take(struct budget *b, uint64_t n)
 			p->peak = p->used;
 	}
 	return true;
+}
+
+uint64_t budget_refusals(const struct budget *b)
+{
+	uint64_t sum = 0;
+	for (; b; b = b->parent)
+		sum += b->refusals;
+	return sum;
 }
 
 void budget_give(struct budget *b, uint64_t n)

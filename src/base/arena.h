@@ -34,6 +34,7 @@ struct budget {
 	uint64_t used;         /* bytes held now, by this budget and its children */
 	uint64_t peak;         /* highest `used` so far */
 	uint64_t refused;      /* size of the last request that was refused, 0 if none */
+	uint64_t refusals;     /* how many were refused so far */
 };
 
 /* Prepares a budget of `limit` bytes under `parent` (or NULL). */
@@ -44,6 +45,9 @@ void budget_fini(struct budget *b);
 
 /* Takes `n` bytes from `b` and its parents; false, with nothing taken, where one is full. b may be NULL. */
 bool budget_take(struct budget *b, uint64_t n) MUST_CHECK;
+
+/* How many requests `b` and its parents have refused so far: to tell whether a failed call ran into them. b may be NULL. */
+uint64_t budget_refusals(const struct budget *b);
 
 /* Gives back `n` bytes taken before. b may be NULL. */
 void budget_give(struct budget *b, uint64_t n);

@@ -23,6 +23,7 @@ struct labels_part {
 	struct arena arena; /* of the answer */
 	struct label_response resp;
 	struct err failed; /* code 0: answered */
+	bool over_budget;  /* it failed here, for want of memory */
 };
 
 /* Asks one store; suspends. */
@@ -35,6 +36,7 @@ static void part_main(void *arg)
 	struct grpc_part part = grpc_part_copy(c->message);
 	struct str msg;
 	fanout_call_opts(c->scope, &meta, &opts);
+	uint64_t refusals = budget_refusals(p->budget);
 	int rc;
 	unsigned tries = 0;
 	do {
@@ -43,6 +45,7 @@ static void part_main(void *arg)
 	} while (rc != 0 && co_fanout_try_again(p->info, -rc, ++tries));
 	if (rc == 0)
 		(void)label_response_read(msg, &p->arena, &p->resp, &p->failed);
+	p->over_budget = p->failed.code == ERR_RESOURCE_EXHAUSTED && budget_refusals(p->budget) != refusals;
 }
 
 /* Asks all stores at the same time. */
@@ -107,6 +110,8 @@ static int judge(struct labels_part *parts, size_t n, const struct labels_call *
 			fanout_warn(w, p->resp.warnings.p[k]);
 		if (!p->failed.code)
 			continue;
+		if (p->over_budget)
+			return err_set(err, ERR_RESOURCE_EXHAUSTED, "%s", p->failed.msg);
 		const char *store = fanout_store_text(p->info, w->a);
 		struct err text;
 		err_set(&text, (enum err_code)p->failed.code, "fetch %s from store %s: rpc error: code = %s desc = %s", c->what,

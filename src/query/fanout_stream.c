@@ -45,6 +45,7 @@ struct store_stream {
 	struct frame_reader frame;
 	bool in_frame, ended, opened, given_up;
 	int64_t last_frame_ms;
+	uint64_t refusals; /* of the budget when the stream began: frames also arrive while nobody waits for them */
 	uint64_t frames;
 	struct err failed; /* code 0: none */
 	bool shard_here, sort_here;
@@ -60,15 +61,6 @@ struct store_stream {
 };
 
 /* --- failures ---------------------------------------------------------------------------------- */
-
-/* The bytes refused by a budget or one above it so far, to see whether a failed call ran into one. */
-static uint64_t refusals(const struct budget *b)
-{
-	uint64_t sum = 0;
-	for (; b; b = b->parent)
-		sum += b->refused;
-	return sum;
-}
 
 /* Notes a failure of this side: the whole call ends. */
 static int fail_here(struct store_stream *st, const struct err *e)
@@ -140,14 +132,13 @@ static int co_receive(struct store_stream *st, struct str *ret, bool *ret_end)
 	struct err e = ERR_NONE;
 	if (timeout_ms > 0)
 		until_ms = MAX(st->last_frame_ms + timeout_ms, now_ms + MIN(GRACE_MS, timeout_ms));
-	uint64_t before = refusals(st->sh->budget);
 	int64_t old_ms = fiber_set_deadline(until_ms);
 	int rc = co_grpc_recv(st->grpc, ret, ret_end, &e);
 	fiber_restore_deadline(old_ms);
 	st->last_frame_ms = reactor_now_ms(fiber_reactor());
 	if (rc == 0)
 		return 0;
-	if (e.code == ERR_RESOURCE_EXHAUSTED && refusals(st->sh->budget) != before)
+	if (e.code == ERR_RESOURCE_EXHAUSTED && budget_refusals(st->sh->budget) != st->refusals)
 		return fail_here(st, &e);
 	st->given_up = e.code == ERR_DEADLINE_EXCEEDED && timeout_ms > 0 && st->last_frame_ms >= until_ms &&
 		       fiber_check(NULL) == 0;
@@ -469,6 +460,7 @@ static void co_begin_once(struct store_stream *st)
 	struct grpc_call_opts opts = { .budget = st->sh->budget };
 	struct grpc_part part = grpc_part_copy(st->sh->message);
 	fanout_call_opts(st->sh->scope, &meta, &opts);
+	st->refusals = budget_refusals(st->sh->budget);
 	int rc = co_grpc_stream_open(st->info->channel, "/thanos.Store/Series", &opts, &part, 1, &st->grpc, &e);
 	st->opened = true;
 	if (rc != 0) {

@@ -1,9 +1,11 @@
 # End-to-end tests: the real binary with real peers; each skips (77) where a peer is missing.
 E2E_TESTS = \
+	tests/e2e/test_disk_full \
 	tests/e2e/test_grpc_clients \
 	tests/e2e/test_options \
 	tests/e2e/test_out_of_order \
 	tests/e2e/test_prometheus_writes \
+	tests/e2e/test_query_limits \
 	tests/e2e/test_receive_codes \
 	tests/e2e/test_tls
 dist_check_SCRIPTS += $(E2E_TESTS)

@@ -31,6 +31,11 @@ static void test_over_budget_is_refused_with_figures(void **state)
 	assert_int_equal(arena_err(&a, &e), -ERR_RESOURCE_EXHAUSTED);
 	assert_non_null(strstr(e.msg, "query memory limit of 10000 bytes"));
 	assert_true(process.used == query.used && query.used > 5000);
+	assert_int_equal(budget_refusals(&query), 1);
+	assert_null(arena_alloc(&a, 9000));
+	assert_int_equal(budget_refusals(&query), 2);
+	assert_int_equal(budget_refusals(&process), 0);
+	assert_int_equal(budget_refusals(NULL), 0);
 	arena_fini(&a);
 	budget_fini(&query);
 	budget_fini(&process);
