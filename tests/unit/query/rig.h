@@ -65,6 +65,7 @@ struct fake_store {
 	struct series_request last;
 	struct str last_tenant;
 	unsigned calls, label_calls;
+	struct tls_ctx *tls; /* NULL: plain */
 	unsigned busy; /* so many calls fail with UNAVAILABLE */
 	struct label_request last_labels;
 	int cancelled; /* calls that hung until cancelled or out of time */
@@ -372,7 +373,9 @@ static inline void fake_listen(struct rig *rig, struct fake_store *s)
 {
 	struct addr at;
 	struct err e;
-	s->srv = grpc_server_new(rig->r, NULL);
+	struct grpc_server_opts opts = grpc_server_opts_default();
+	opts.tls = s->tls;
+	s->srv = grpc_server_new(rig->r, &opts);
 	grpc_server_add(s->srv, fake_methods, ARRAY_LEN(fake_methods), s);
 	if (s->n_more)
 		grpc_server_add(s->srv, s->more, s->n_more, s);

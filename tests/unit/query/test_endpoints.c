@@ -1,5 +1,10 @@
 #include "unit/query/rig.h"
 
+#include "net/tls.h"
+#include "unit/net/certs.h"
+
+#include <unistd.h>
+
 static struct rig the_rig;
 
 /* The names of the endpoints that take part, as numbers of fake stores. */
@@ -265,6 +270,52 @@ static void test_groups_are_tried_again(void **state)
 	rig_run(&the_rig, retry_body);
 }
 
+static char cert_path[64], key_path[64];
+
+static void tls_body(struct rig *rig)
+{
+	struct query_config cfg = rig->cfg;
+	char yaml[512];
+	size_t n;
+	expect_active(rig, ""); /* without TLS */
+	snprintf(yaml, sizeof(yaml), "endpoints:\n- address: %s\n  client_config: {tls_config: {ca_file: %s}}\n",
+		 rig->store[0].addr, cert_path);
+	cfg.discovery = query_config_default().discovery;
+	cfg.discovery.sd_config = yaml;
+	struct query *plain = rig->q;
+	rig->q = query_new(rig->r, &cfg, rig->dns, NULL, NULL, &rig->err);
+	assert_int_equal(co_endpoints_update(query_endpoints(rig->q), &rig->err), 0);
+	expect_active(rig, "0");
+	co_expect_lines(rig, "{__name__=\"m\"} 1000:1\n");
+	/* What a call holds outlives the endpoint. */
+	struct endpoint_info **list = endpoints_get(query_endpoints(rig->q), ENDPOINT_STORE, &n);
+	query_free(rig->q);
+	grpc_channel_connect(list[0]->channel);
+	co_sleep_ms(20, NULL);
+	endpoints_release(list, n);
+	rig->q = plain;
+}
+
+static void test_endpoint_with_tls(void **state)
+{
+	struct rig *rig = &the_rig;
+	static const char *const alpn[] = { "h2" };
+	struct test_cert cert = test_cert_new("store", NULL);
+	snprintf(cert_path, sizeof(cert_path), "/tmp/test_endpoints.%d.crt", (int)getpid());
+	snprintf(key_path, sizeof(key_path), "/tmp/test_endpoints.%d.key", (int)getpid());
+	test_cert_write(&cert, cert_path, key_path);
+	rig_init(rig, 1);
+	struct tls_config tls = { .cert_file = cert_path, .key_file = key_path, .alpn = { alpn, 1 } };
+	assert_int_equal(tls_ctx_new_server(&tls, &rig->store[0].tls, NULL), 0);
+	fake_add(&rig->store[0], L("__name__", "m"), 1000, 1000, 1, 1, 0);
+	rig->cfg.endpoints.info_timeout_ms = 500;
+	rig_run(rig, tls_body);
+	tls_ctx_unref(rig->store[0].tls);
+	test_cert_free(&cert);
+	unlink(cert_path);
+	unlink(key_path);
+}
+
 static void test_wrong_configuration_is_refused(void **state)
 {
 	struct rig *rig = &the_rig;
@@ -370,6 +421,7 @@ int main(void)
 		cmocka_unit_test(test_strict_endpoint_is_queried_though_it_never_answered),
 		cmocka_unit_test(test_names_groups_and_looked_up_addresses),
 		cmocka_unit_test(test_groups_are_tried_again),
+		cmocka_unit_test(test_endpoint_with_tls),
 		cmocka_unit_test(test_wrong_configuration_is_refused),
 		cmocka_unit_test(test_updates_run_until_stopped),
 		cmocka_unit_test(test_options_of_queries),
