@@ -193,14 +193,9 @@ static int run_commit(void *arg, struct err *err)
 }
 
 /* Whether this commit has to reach the disk. */
-static bool sync_now(struct receive_db *db)
+static bool sync_now(const struct receive_db *db)
 {
-	int64_t now = sys_mono_ms();
-	bool sync = db->cfg->sync.when == WAL_SYNC_ALWAYS ||
-		    (db->cfg->sync.when == WAL_SYNC_INTERVAL && now - db->last_sync_ms >= db->cfg->sync.interval_ms);
-	if (sync)
-		db->last_sync_ms = now;
-	return sync;
+	return db->cfg->sync.when == WAL_SYNC_ALWAYS || db->sync_wanted;
 }
 
 /* Data on disk cannot be trusted any more (a sync failed twice): going on could acknowledge what is lost. */
@@ -211,12 +206,33 @@ static NORETURN void fail_stop(struct receive_db *db, const struct err *why)
 	_Exit(FAIL_STOP_EXIT);
 }
 
+static void start_committer(struct receive_db *db);
+
+/* Has what was committed without a sync synced when the interval is over. Suspends. */
+static void sync_later(void *arg)
+{
+	struct receive_db *db = arg;
+	(void)co_sleep_ms(db->cfg->sync.interval_ms, NULL);
+	db->syncer = NULL;
+	db->sync_wanted = db->unsynced;
+	if (db->sync_wanted)
+		start_committer(db);
+	waitq_wake_all(&db->committed);
+}
+
+static void start_syncer(struct receive_db *db)
+{
+	if (db->cfg->sync.when == WAL_SYNC_INTERVAL && db->unsynced && !db->syncer && !db->closing)
+		db->syncer = fiber_start(db->cfg->reactor, "sync log", sync_later, db);
+}
+
 /* One commit; its end wakes all who wait. Suspends. */
 static int commit_once(struct receive_db *db, struct err *err)
 {
-	struct commit_job j = { .c = head_commit_begin(db->head), .sync = sync_now(db) };
+	struct commit_job j = { .c = head_sync_begin(db->head), .sync = sync_now(db) };
 	if (!j.c)
 		return 0;
+	db->sync_wanted = false;
 	uint64_t seq = ++db->begun;
 	int64_t begin = sys->mono_ns();
 	int rc = co_offload("commit", run_commit, &j, err);
@@ -226,12 +242,15 @@ static int commit_once(struct receive_db *db, struct err *err)
 	head_commit_end(db->head, j.c, rc);
 	if (rc == -ERR_DATA_LOSS)
 		fail_stop(db, err);
-	if (rc == 0)
+	if (rc == 0) {
 		db->done = seq;
-	else
+		db->unsynced = !j.sync;
+		start_syncer(db);
+	} else {
 		db->failed = seq;
-	if (rc != 0)
 		db->failure = *err;
+		db->sync_wanted = j.sync;
+	}
 	waitq_wake_all(&db->committed);
 	return rc;
 }
@@ -243,7 +262,7 @@ static void committer(void *arg)
 	struct err err;
 	bool refused = false;
 	fiber_mask();
-	while (head_commit_needed(db->head)) {
+	while (head_commit_needed(db->head) || db->sync_wanted) {
 		int rc = commit_once(db, &err);
 		if (rc != 0 && !refused)
 			log_error(db->cfg->log, "the disk refuses samples; trying on", log_s("tenant", db->tenant),
@@ -294,6 +313,14 @@ void co_receive_db_close(struct receive_db *db)
 	struct err err;
 	db->closing = true;
 	fiber_mask();
+	if (db->syncer)
+		fiber_cancel(db->syncer);
+	while (db->syncer)
+		(void)co_waitq_wait(&db->committed, "syncer", NULL);
+	if (db->cfg->sync.when == WAL_SYNC_INTERVAL && (db->unsynced || head_commit_needed(db->head))) {
+		db->sync_wanted = true;
+		start_committer(db);
+	}
 	if (co_receive_db_commit(db, &err) != 0)
 		log_error(db->cfg->log, "samples may be lost", log_s("tenant", db->tenant), log_err(&err));
 	while (db->committing)

@@ -17,10 +17,12 @@ struct receive_db {
 	struct head *head;
 	struct local_blocks *blocks;
 	int64_t last_append_ms;
-	int64_t last_sync_ms;
 	struct receive_db_stats stats;
 
 	bool committing;      /* the committer fiber lives */
+	bool unsynced;        /* a commit was not synced: a fiber will see to it */
+	bool sync_wanted;     /* the next commit syncs, and is made although nothing may be staged */
+	struct fiber *syncer; /* NULL while none waits */
 	bool gap_wanted;      /* a checkpoint waits for a moment without a commit */
 	bool closing;
 	uint64_t begun;       /* commits begun so far */

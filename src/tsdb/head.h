@@ -215,6 +215,12 @@ uint64_t head_committed(const struct head *h);
 struct head_commit *head_commit_begin(struct head *h);
 
 /*
+ * As head_commit_begin, but with nothing staged too: a commit that only syncs what earlier ones wrote without. NULL
+ * when a commit is under way, and in a head that is only read.
+ */
+struct head_commit *head_sync_begin(struct head *h);
+
+/*
  * Writes, and with `sync` syncs, the records. What was not synced is kept in memory for the case below, up to
  * 64 MiB, then synced anyway. Blocks; touches only the commit
  * and the log files. After ENOSPC and the like the files end at a record

@@ -98,7 +98,12 @@ uint64_t head_committed(const struct head *h)
 
 struct head_commit *head_commit_begin(struct head *h)
 {
-	if (h->commit || h->cfg.read_only || !head_commit_needed(h))
+	return head_commit_needed(h) ? head_sync_begin(h) : NULL;
+}
+
+struct head_commit *head_sync_begin(struct head *h)
+{
+	if (h->commit || h->cfg.read_only)
 		return NULL;
 	head_stage_seal(h);
 	struct head_commit *c = xcalloc(1, sizeof(*c));

@@ -10,7 +10,7 @@
 /* --- a disk that refuses ---------------------------------------------------------------------- */
 
 /* Calls are made on offload threads. */
-static atomic_int full, syncs_to_fail, failed;
+static atomic_int full, syncs_to_fail, failed, syncs;
 
 static ssize_t failing_write(int fd, const void *buf, size_t n)
 {
@@ -50,6 +50,7 @@ static int failing_fdatasync(int fd)
 		errno = EIO;
 		return -1;
 	}
+	atomic_fetch_add(&syncs, 1);
 	return sys_real.fdatasync(fd);
 }
 
@@ -162,6 +163,35 @@ static void test_a_failed_sync_loses_nothing(void **state)
 	sys = &sys_real;
 }
 
+static void co_sync_interval(struct rig *rig)
+{
+	assert_int_equal(co_put(rig, 0), 200);
+	int before = atomic_load(&syncs);
+	for (int i = 1; i < 20; i++)
+		assert_int_equal(co_put(rig, i), 200);
+	assert_int_equal(atomic_load(&syncs), before); /* acknowledged without */
+	for (int i = 0; i < 200 && atomic_load(&syncs) == before; i++)
+		co_sleep_ms(10, NULL);
+	assert_true(atomic_load(&syncs) > before); /* though nothing was written since */
+	before = atomic_load(&syncs);
+	assert_int_equal(co_put(rig, 20), 200);
+	rig_stop(rig);
+	assert_true(atomic_load(&syncs) > before);
+	rig_start(rig);
+	co_expect_first(rig, 21);
+}
+
+static void test_an_interval_ends_with_a_sync_though_nobody_writes(void **state)
+{
+	struct sys_ops ops = failing_ops();
+	struct rig rig;
+	rig_init(&rig);
+	sys = &ops;
+	rig.cfg.sync = (struct wal_sync_policy){ .when = WAL_SYNC_INTERVAL, .interval_ms = 400 };
+	rig_run(&rig, co_sync_interval);
+	sys = &sys_real;
+}
+
 /* --- clients that go ------------------------------------------------------------------------------ */
 
 static size_t views_open(struct rig *rig)
@@ -219,6 +249,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_full_disk_is_503_and_recovers),
 		cmocka_unit_test(test_a_failed_sync_loses_nothing),
+		cmocka_unit_test(test_an_interval_ends_with_a_sync_though_nobody_writes),
 		cmocka_unit_test(test_readers_of_a_client_that_goes_are_closed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
