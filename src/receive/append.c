@@ -1,6 +1,7 @@
 #include "receive/append.h"
 
 #include "base/assert.h"
+#include "codec/varint.h"
 #include "labels/labels.h"
 
 #include <stdio.h>
@@ -24,6 +25,7 @@ struct appender {
 	const struct write_reader *r;
 	const struct append_opts *opts;
 	struct append_tally *tally;
+	struct strbuf scratch; /* of head_key, used again for every new series */
 };
 
 /* --- refusing --------------------------------------------------------------------- */
@@ -86,12 +88,29 @@ static struct head_series *get_series(struct appender *a, struct hash128 key, st
 	return NULL;
 }
 
+/*
+ * Whether sorted labels lie in `raw` just as head_key would write them: then the hash of the bytes is the key. With every
+ * string where the shortest lengths and one-byte tags put it, nothing else has room.
+ */
+static bool is_canonical(struct str raw, struct labels l)
+{
+	size_t at = 0;
+	for (size_t i = 0; i < l.n; i++) {
+		struct str name = l.p[i].name, value = l.p[i].value;
+		size_t inner = 2 + varint_size(name.n) + name.n + varint_size(value.n) + value.n;
+		at += 1 + varint_size(inner);
+		if (name.p != raw.p + at + 1 + varint_size(name.n) || value.p != name.p + name.n + 1 + varint_size(value.n))
+			return false;
+		at += inner;
+	}
+	return at == raw.n;
+}
+
 /* Parses the labels of a series that was not found by its bytes, and finds or makes it. */
 static struct head_series *parse_series(struct appender *a, const struct write_series *s, struct err *err, int *rc)
 {
 	struct label few[LABELS_INLINE], *p = few;
 	struct arena arena;
-	struct strbuf scratch = { 0 };
 	struct head_series *hs = NULL;
 	*rc = 0;
 	arena_init(&arena, a->r->budget);
@@ -108,10 +127,14 @@ static struct head_series *parse_series(struct appender *a, const struct write_s
 		/* Labels of 2.0 have no order on the wire that means anything; of 1.0 they must be sorted. */
 		if (a->r->kind == WRITE_V2)
 			label_sort(p, s->n_labels);
-		if (check_labels(a, l, s))
-			hs = get_series(a, head_key(l, &scratch), l, s, err, rc);
+		if (check_labels(a, l, s)) {
+			bool canonical = s->raw_whole && is_canonical(s->raw_labels, l);
+			struct hash128 raw = s->raw_whole ? hash_bytes128(s->raw_labels.p, s->raw_labels.n) : (struct hash128){ 0 };
+			hs = get_series(a, canonical ? raw : head_key(l, &a->scratch), l, s, err, rc);
+			if (hs && s->raw_whole && !canonical) /* its next sample need not be parsed */
+				head_series_alias(a->h, raw, hs);
+		}
 	}
-	strbuf_fini(&scratch);
 	arena_fini(&arena);
 	return hs;
 }
@@ -206,42 +229,49 @@ static int append_unusual(struct appender *a, const struct write_series *s, stru
 	return rc;
 }
 
-int append_body(struct head *h, struct write_reader *r, const struct append_opts *opts,
-		struct append_tally *tally, struct err *err)
+/* Appends series after series. */
+static int append_each(struct appender *a, struct write_reader *r, struct pending *p, struct err *err)
 {
-	struct appender a = { h, r, opts, tally };
-	struct pending p;
 	struct write_series s;
-	p.n = 0;
 	int rc;
 	while ((rc = write_reader_next(r, &s, err)) > 0) {
 		if (is_plain(&s)) {
-			put_off(&p, &s);
-			rc = p.n == HEAD_LOOKUP_MAX ? flush(&a, &p, err) : 0;
+			put_off(p, &s);
+			rc = p->n == HEAD_LOOKUP_MAX ? flush(a, p, err) : 0;
 		} else {
 			/* In their order: those put off may be earlier samples of the same series. */
-			rc = flush(&a, &p, err);
+			rc = flush(a, p, err);
 			if (rc == 0)
-				rc = append_unusual(&a, &s, err);
+				rc = append_unusual(a, &s, err);
 		}
 		if (rc != 0)
 			return rc;
 	}
-	return rc < 0 ? rc : flush(&a, &p, err);
+	return rc < 0 ? rc : flush(a, p, err);
+}
+
+int append_body(struct head *h, struct write_reader *r, const struct append_opts *opts,
+		struct append_tally *tally, struct err *err)
+{
+	struct appender a = { .h = h, .r = r, .opts = opts, .tally = tally };
+	struct pending p;
+	p.n = 0;
+	int rc = append_each(&a, r, &p, err);
+	strbuf_fini(&a.scratch);
+	return rc;
 }
 
 int append_series(struct head *h, struct labels labels, const struct write_series *s, const struct append_opts *opts,
 		  struct append_tally *tally, struct err *err)
 {
-	struct appender a = { h, NULL, opts, tally };
-	struct strbuf scratch = { 0 };
+	struct appender a = { .h = h, .opts = opts, .tally = tally };
 	int rc = 0;
 	if (check_labels(&a, labels, s)) {
-		struct head_series *hs = get_series(&a, head_key(labels, &scratch), labels, s, err, &rc);
+		struct head_series *hs = get_series(&a, head_key(labels, &a.scratch), labels, s, err, &rc);
 		if (hs)
 			append_all(&a, hs, s);
 	}
-	strbuf_fini(&scratch);
+	strbuf_fini(&a.scratch);
 	return rc;
 }
 

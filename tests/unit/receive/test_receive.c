@@ -345,6 +345,49 @@ static void test_entries_of_a_series_keep_their_order(void **state)
 	rig_run(&rig, co_mixed_entries);
 }
 
+/* Adds field 2 before field 1 of a label: a form that no key is made of. */
+static void put_swapped(struct strbuf *b, const char *name, const char *value)
+{
+	size_t n = strlen(name), v = strlen(value);
+	const char head[] = { 1 << 3 | 2, (char)(n + v + 4), 2 << 3 | 2, (char)v }, middle[] = { 1 << 3 | 2, (char)n };
+	strbuf_add(b, head, sizeof(head));
+	strbuf_add_c(b, value);
+	strbuf_add(b, middle, sizeof(middle));
+	strbuf_add_c(b, name);
+}
+
+/* The same series in the usual form and in another one, again and again. */
+static void co_forms(struct rig *rig)
+{
+	for (int i = 0; i < 6; i++) {
+		struct strbuf b = { 0 }, series = { 0 };
+		if (i % 3 == 0) {
+			rig_add(&b, "__name__=m,a=1", T0 + i * 1000, i);
+		} else {
+			int64_t t = T0 + i * 1000;
+			double v = i;
+			put_swapped(&series, "__name__", "m");
+			put_swapped(&series, "a", "1");
+			write_put_series(&b, 1, &(struct write_series){ .raw_labels = strbuf_str(&series), .raw_whole = true,
+									.n_samples = 1, .t = &t, .v = &v }, NULL);
+			strbuf_fini(&series);
+		}
+		assert_int_equal(co_rig_write(rig, &b, NULL), 200);
+	}
+	co_rig_expect(rig, MATCH_EQ, "a", "1", T0, T0 + 2000,
+		      "{__name__=\"m\", a=\"1\", replica=\"r0\", tenant_id=\"default-tenant\"} 1700000000000:0 "
+		      "1700000001000:1 1700000002000:2\n");
+	co_rig_expect(rig, MATCH_EQ, "a", "1", T0 + 5000, T0 + 5000,
+		      "{__name__=\"m\", a=\"1\", replica=\"r0\", tenant_id=\"default-tenant\"} 1700000005000:5\n");
+}
+
+static void test_labels_in_any_byte_form_are_one_series(void **state)
+{
+	struct rig rig;
+	rig_init(&rig);
+	rig_run(&rig, co_forms);
+}
+
 static void co_split(struct rig *rig)
 {
 	struct strbuf b = { 0 };
@@ -401,6 +444,7 @@ int main(void)
 		cmocka_unit_test(test_remote_write_2),
 		cmocka_unit_test(test_writeable_store),
 		cmocka_unit_test(test_entries_of_a_series_keep_their_order),
+		cmocka_unit_test(test_labels_in_any_byte_form_are_one_series),
 		cmocka_unit_test(test_split_label_names_the_tenant),
 		cmocka_unit_test(test_samples_are_there_after_a_restart),
 	};
