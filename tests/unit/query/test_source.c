@@ -82,6 +82,9 @@ static void hints_body(struct rig *rig)
 	co_expect_eval(rig, "sum(m)", 20000, 20000, 0, "");
 	assert_int_equal(last->aggrs, 1u << SERIES_COUNT | 1u << SERIES_SUM);
 	assert_false(last->query_hints.present);
+	/* Not from the subquery's first step: how replicas are merged would be another than upstream's. */
+	co_expect_eval(rig, "max_over_time(m[10s:7s])", 20000, 20000, 0, "");
+	assert_int_equal(last->mint, 20000 - 10000 - 300000 + 1);
 }
 
 static void test_stores_are_asked_for_what_the_function_needs(void **state)
@@ -128,6 +131,23 @@ static void test_counters_do_not_fall_between_replicas(void **state)
 	fake_add(&rig->store[0], L("__name__", "m", "replica", "a"), 10000, 10000, 4, 101, 1);
 	fake_add(&rig->store[1], L("__name__", "m", "replica", "b"), 15000, 10000, 8, 1, 1);
 	rig_run(rig, counter_body);
+}
+
+static void begin_body(struct rig *rig)
+{
+	dedup_on(rig);
+	/* In (53 s, 60 s] replica b comes first; over the last minute a does, and has no gap after that. */
+	co_expect_eval(rig, "last_over_time(m[7s])", 60000, 60000, 0, "{__name__=\"m\"} 60000:105\n");
+	co_expect_eval(rig, "last_over_time(m[7s]) + 0 * count_over_time(m[60s])", 60000, 60000, 0, "{} 60000:6\n");
+}
+
+static void test_replicas_are_merged_from_where_the_data_of_the_query_begin(void **state)
+{
+	struct rig *rig = &the_rig;
+	rig_init(rig, 2);
+	fake_add(&rig->store[0], L("__name__", "m", "replica", "a"), 10000, 10000, 6, 1, 1);
+	fake_add(&rig->store[1], L("__name__", "m", "replica", "b"), 15000, 10000, 6, 101, 1);
+	rig_run(rig, begin_body);
 }
 
 static void chain_body(struct rig *rig)
@@ -230,6 +250,7 @@ int main(void)
 		cmocka_unit_test(test_stores_are_asked_for_what_the_function_needs),
 		cmocka_unit_test(test_single_series_is_left_as_it_is),
 		cmocka_unit_test(test_counters_do_not_fall_between_replicas),
+		cmocka_unit_test(test_replicas_are_merged_from_where_the_data_of_the_query_begin),
 		cmocka_unit_test(test_chain_takes_all_samples),
 		cmocka_unit_test(test_downsampled_series_give_averages_or_the_wanted_part),
 		cmocka_unit_test(test_native_histograms_of_two_replicas),
