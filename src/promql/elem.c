@@ -37,6 +37,13 @@ static int hist_hist(enum promql_op op, const struct histogram *a, const struct 
 	}
 }
 
+static int scale(const struct histogram *h, double factor, bool divide, struct arena *arena,
+		 const struct histogram **ret, struct err *err)
+{
+	int rc = fhist_scale(h, factor, divide, arena, ret, err);
+	return rc ? rc : fhist_compact(ret, arena, err);
+}
+
 int elem_op(enum promql_op op, struct elem a, struct elem b, struct arena *arena,
 	    struct elem_result *ret, struct err *err)
 {
@@ -47,9 +54,9 @@ int elem_op(enum promql_op op, struct elem a, struct elem b, struct arena *arena
 	if (a.h && trim)
 		return fhist_trim(a.h, b.f, op == PROMQL_OP_TRIM_UPPER, arena, &ret->v.h, err);
 	if (a.h && (op == PROMQL_OP_MUL || op == PROMQL_OP_DIV))
-		return fhist_scale(a.h, b.f, op == PROMQL_OP_DIV, arena, &ret->v.h, err);
+		return scale(a.h, b.f, op == PROMQL_OP_DIV, arena, &ret->v.h, err);
 	if (b.h && op == PROMQL_OP_MUL)
-		return fhist_scale(b.h, a.f, false, arena, &ret->v.h, err);
+		return scale(b.h, a.f, false, arena, &ret->v.h, err);
 	if (a.h || b.h || trim) {
 		ret->fault = ELEM_TYPES;
 		return 0;

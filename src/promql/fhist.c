@@ -557,6 +557,23 @@ int fhist_scale(const struct histogram *h, double factor, bool divide, struct ar
 	return d->pos_counts && d->neg_counts ? 0 : arena_err(a, err);
 }
 
+static bool has_zero(const double *counts, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (counts[i] == 0)
+			return true;
+	return false;
+}
+
+int fhist_compact(const struct histogram **h, struct arena *a, struct err *err)
+{
+	struct fh f;
+	if (!has_zero((*h)->pos_counts, (*h)->n_pos) && !has_zero((*h)->neg_counts, (*h)->n_neg))
+		return 0;
+	int rc = fh_load(&f, *h, a, err);
+	return rc ? rc : fh_store(&f, a, h, err);
+}
+
 int fhist_interpolate(const struct histogram *h1, int64_t t1, const struct histogram *h2, int64_t t2,
 		      int64_t t, bool counter, struct arena *a, const struct histogram **ret,
 		      struct err *err)

@@ -99,6 +99,9 @@ int fhist_add(const struct histogram *a, const struct histogram *b, bool subtrac
 int fhist_scale(const struct histogram *h, double factor, bool divide, struct arena *a,
 		const struct histogram **ret, struct err *err);
 
+/* Replaces *h, where it has empty buckets, with one in `a` that has none; its custom bounds are shared. */
+int fhist_compact(const struct histogram **h, struct arena *a, struct err *err);
+
 /* Observations <= x (upper) or >= x. */
 int fhist_trim(const struct histogram *h, double x, bool upper, struct arena *a,
 	       const struct histogram **ret, struct err *err);

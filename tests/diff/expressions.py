@@ -90,6 +90,8 @@ class Generator:
             return Node("modifier")
         some = rng.sample(['a="x"', 'a=~"x|y"', 'a!="z"', 'b="1"', 'b=~".+"', 'b!~"2"', 'a=~"[yz]"', 'b=""', 'le=~"1|.+Inf"',
                            'nothing=""', 'a="none"'], rng.choice((1, 1, 2)))
+        if len({m[0] for m in some}) < len(some) and any("!" in m for m in some):
+            some = some[:1]  # a Prometheus sorts them in place, and absent() takes labels in that order
         return Node("modifier", "{" + ", ".join(some) + "}")
 
     def at(self, subquery=False):
@@ -246,8 +248,8 @@ class Generator:
         many = Node("vector", "(", self.vector(depth - 1), ")")
         on = Node("modifier", rng.choice((" on (a) ", " ignoring (b, v, extra, le) ")))
         if rng.random() < 0.5:
-            return many, on, Node("modifier", rng.choice(("group_left ", "group_left (v) "))), Node("vector", one)
-        return Node("vector", one), on, Node("modifier", rng.choice(("group_right ", "group_right (v) "))), many
+            return many, on, Node("modifier", rng.choice(("group_left () ", "group_left (v) ", "group_left () ", "group_left "))), Node("vector", one)
+        return Node("vector", one), on, Node("modifier", rng.choice(("group_right () ", "group_right (v) ", "group_right () ", "group_right "))), many
 
     def binary(self, depth, ops=None):
         rng, roll = self.rng, self.rng.random()
