@@ -7,6 +7,7 @@ E2E_TESTS = \
 	tests/e2e/test_prometheus_writes \
 	tests/e2e/test_query_limits \
 	tests/e2e/test_receive_codes \
+	tests/e2e/test_tenants \
 	tests/e2e/test_tls
 dist_check_SCRIPTS += $(E2E_TESTS)
 EXTRA_DIST += tests/e2e/e2e.py
