@@ -380,6 +380,7 @@ static void run(void *arg)
 	}
 	acked = co_verify();
 	kill_process();
+	(void)co_sleep_ms(200, NULL); /* the loop sees its connections end */
 	printf("%llu kills, %llu requests acknowledged (%llu tries failed), %llu samples acknowledged, %llu stored, none lost; "
 	       "slowest start %llu ms\n",
 	       (unsigned long long)the.restarts, (unsigned long long)requests, (unsigned long long)again,
