@@ -138,9 +138,10 @@ static int resolve(struct reader *rd, struct str name, struct option_at *ret, bo
 	return old->now ? 1 : 0;
 }
 
-static bool takes_next(const struct reader *rd, struct str arg)
+/* Whether the next argument is there and can be a value: not a flag itself. */
+static bool value_follows(const struct reader *rd)
 {
-	return rd->next < rd->args.n && !(arg.n >= 2 && arg.p[0] == '-' && arg.p[1] == '-');
+	return rd->next < rd->args.n && !str_has_prefix(rd->args.p[rd->next], STR("--"));
 }
 
 /* Reads one --name or --name=value. */
@@ -160,7 +161,7 @@ static int read_flag(struct reader *rd, struct str arg, bool *given, struct err 
 			       at.row->name, at.row->name);
 	if (is_bool)
 		return set_from_flag(rd, &at, given, no ? STR("false") : STR("true"), err);
-	if (!value.p && rd->next < rd->args.n && takes_next(rd, rd->args.p[rd->next]))
+	if (!value.p && value_follows(rd))
 		value = rd->args.p[rd->next++];
 	if (rc == 0)
 		return 0;

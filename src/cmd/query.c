@@ -125,6 +125,15 @@ static int set_selector_labels(struct query_call *c, struct err *err)
 	return 0;
 }
 
+/* --selector.relabel-config(-file): which of the endpoints' TSDBs this querier looks at. */
+static int set_selector_relabel(struct query_call *c, struct err *err)
+{
+	const struct query_options *o = c->o;
+	c->cfg.selector_relabel_file = set(o->selector_relabel_config_file);
+	return options_path_or_content("selector.relabel-config", o->selector_relabel_config_file,
+				       o->selector_relabel_config, c->a, &c->cfg.selector_relabel, err);
+}
+
 static void set_limits(struct query_config *cfg, const struct query_options *o)
 {
 	cfg->store_response_timeout_ms = o->store_response_timeout_ms;
@@ -161,7 +170,9 @@ static int make_config(struct query_call *c, struct err *err)
 	set_limits(&c->cfg, c->o);
 	set_engine(&c->cfg, c->o);
 	int rc = set_bounds(c, err);
-	return rc != 0 ? rc : set_selector_labels(c, err);
+	if (rc == 0)
+		rc = set_selector_labels(c, err);
+	return rc != 0 ? rc : set_selector_relabel(c, err);
 }
 
 /* --- the API ------------------------------------------------------------------------------- */

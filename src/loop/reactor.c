@@ -86,8 +86,7 @@ struct reactor *reactor_new(struct logger *lg, struct err *err)
 	event_config_free(cfg);
 	r->post_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (!r->base || r->post_fd < 0) {
-		int rc = err_sys(err, errno, "event loop");
-		(void)rc;
+		err_sys(err, errno, "event loop");
 		if (r->base)
 			event_base_free(r->base);
 		free(r);
