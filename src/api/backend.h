@@ -30,11 +30,11 @@ struct api_select {
 	bool dedup;
 	const struct str *replica_labels; /* in force */
 	size_t n_replica_labels;
-	bool partial_response;     /* go on without stores that fail */
-	bool skip_chunks;          /* labels only */
-	int64_t max_resolution_ms; /* coarsest downsampling; 0: raw */
-	const struct shard_info *shard; /* NULL: none */
-	uint64_t limit;            /* most series of a select; 0: all */
+	bool partial_response;                  /* go on without stores that fail */
+	bool skip_chunks;                       /* labels only */
+	int64_t max_resolution_ms;              /* coarsest downsampling; 0: raw */
+	const struct shard_info *shard;         /* NULL: none */
+	uint64_t limit;                         /* most series of a select; 0: all */
 	const struct api_matchers *store_match; /* one of them must pass a store; none: all do */
 	size_t n_store_match;
 	struct str tenant;

@@ -285,8 +285,7 @@ int call_matchers(struct call *c, const char *name, const struct api_matchers **
 	if (rc)
 		return rc;
 	if (n > CALL_MAX_SELECTORS)
-		return err_set(err, ERR_INVALID_ARGUMENT, "%zu values of %s, %d at most", n, name,
-			       CALL_MAX_SELECTORS);
+		return err_set(err, ERR_INVALID_ARGUMENT, "%zu values of %s, %d at most", n, name, CALL_MAX_SELECTORS);
 	struct api_matchers *m = arena_array(&c->arena, n, sizeof(*m));
 	if (n && !m)
 		return arena_err(&c->arena, err);

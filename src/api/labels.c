@@ -52,10 +52,9 @@ static int co_look_up(struct lookup *l, struct api_matchers m, struct api_string
 	struct call *c = &l->c;
 	uint64_t limit = l->limit ? l->limit + 1 : 0;
 	if (l->values)
-		return c->be->label_values(c->be->arg, &c->select, l->name, m, l->start, l->end, limit, &c->arena,
-					   ret, &c->notes, err);
-	return c->be->label_names(c->be->arg, &c->select, m, l->start, l->end, limit, &c->arena, ret, &c->notes,
-				  err);
+		return c->be->label_values(c->be->arg, &c->select, l->name, m, l->start, l->end, limit, &c->arena, ret,
+					   &c->notes, err);
+	return c->be->label_names(c->be->arg, &c->select, m, l->start, l->end, limit, &c->arena, ret, &c->notes, err);
 }
 
 static int cmp_str(const void *a, const void *b)

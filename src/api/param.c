@@ -113,8 +113,7 @@ static bool take_zone(struct str *s, int64_t *ret_ms)
 static bool rfc3339_parse(struct str s, int64_t *ret_ms)
 {
 	int64_t days, clock, zone;
-	if (!take_date(&s, &days) || !take_one(&s, "T") || !take_clock(&s, &clock) || !take_zone(&s, &zone) ||
-	    s.n)
+	if (!take_date(&s, &days) || !take_one(&s, "T") || !take_clock(&s, &clock) || !take_zone(&s, &zone) || s.n)
 		return false;
 	*ret_ms = days * 86400000 + clock - zone;
 	return true;

@@ -21,19 +21,20 @@ struct metrics_registry;
 
 /* How the API behaves. Borrowed members outlive it. Zero-initialised members are off, 0 or the default. */
 struct api_prom_config {
-	bool disable_cors;         /* --web.disable-cors */
-	int64_t timeout_ms;        /* --query.timeout; 0: none */
-	int64_t default_step_ms;   /* --query.default-step; 0: 1 s */
-	int64_t metadata_range_ms; /* --query.metadata.default-time-range; 0: all times */
+	bool disable_cors;                 /* --web.disable-cors */
+	int64_t timeout_ms;                /* --query.timeout; 0: none */
+	int64_t default_step_ms;           /* --query.default-step; 0: 1 s */
+	int64_t metadata_range_ms;         /* --query.metadata.default-time-range; 0: all times */
 	int64_t instant_max_resolution_ms; /* of "auto" in instant queries */
-	bool partial_response;     /* --query.partial-response */
-	bool auto_downsampling;    /* --query.auto-downsampling */
-	const char *engine;        /* --query.promql-engine, only compared with what requests say; NULL: "thanos" */
+	bool partial_response;             /* --query.partial-response */
+	bool auto_downsampling;            /* --query.auto-downsampling */
+	const char *engine; /* --query.promql-engine, only compared with what requests say; NULL: "thanos" */
 	const struct str *replica_labels; /* where a request names none */
 	size_t n_replica_labels;
-	const char *tenant_header; /* --query.tenant-header; THANOS-TENANT is looked at too */
+	const char *tenant_header;  /* --query.tenant-header; THANOS-TENANT is looked at too */
 	const char *default_tenant; /* NULL: "default-tenant" */
-	const char *tenant_cert_field; /* --query.tenant-certificate-field: organization, organizationalUnit, commonName; NULL: header */
+	const char *
+		tenant_cert_field; /* --query.tenant-certificate-field: organization, organizationalUnit, commonName; NULL: header */
 	const char *enforce_label; /* --query.tenant-label-name, with --query.enforce-tenancy; NULL: not enforced */
 };
 

@@ -56,8 +56,9 @@ static int check_step(const struct run *r, struct err *err)
 {
 	int64_t span_ns;
 	if (r->step_ns <= 0)
-		return err_set(err, ERR_INVALID_ARGUMENT,
-			       "zero or negative query resolution step widths are not accepted. Try a positive integer");
+		return err_set(
+			err, ERR_INVALID_ARGUMENT,
+			"zero or negative query resolution step widths are not accepted. Try a positive integer");
 	if (__builtin_mul_overflow(r->end - r->start, INT64_C(1000000), &span_ns))
 		span_ns = INT64_MAX;
 	if (span_ns / r->step_ns > QUERY_MAX_POINTS)
@@ -120,8 +121,11 @@ static int co_evaluate(struct run *r, struct err *err)
 	struct promql_source src;
 	void *source;
 	int64_t step_ms = r->step_ns / 1000000;
-	struct promql_query q = { .expr = r->expr, .text = call_param(c, "query"), .start_ms = r->start,
-				  .end_ms = r->end, .step_ms = r->range && step_ms == 0 ? 1 : step_ms };
+	struct promql_query q = { .expr = r->expr,
+				  .text = call_param(c, "query"),
+				  .start_ms = r->start,
+				  .end_ms = r->end,
+				  .step_ms = r->range && step_ms == 0 ? 1 : step_ms };
 	struct promql_opts o = c->be->engine_opts(c->be->arg, c->select.max_resolution_ms, r->lookback_ms);
 	c->errtype = API_EXECUTION;
 	int rc = c->be->source_new(c->be->arg, &c->select, &c->arena, &source, &src, err);

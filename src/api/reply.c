@@ -12,9 +12,9 @@ static const struct {
 	const char *name;
 	int status;
 } errtypes[] = {
-	[API_BAD_DATA] = { "bad_data", 400 },   [API_EXECUTION] = { "execution", 422 },
-	[API_CANCELED] = { "canceled", 503 },   [API_TIMEOUT] = { "timeout", 503 },
-	[API_INTERNAL] = { "internal", 500 },   [API_NOT_FOUND] = { "not_found", 404 },
+	[API_BAD_DATA] = { "bad_data", 400 },       [API_EXECUTION] = { "execution", 422 },
+	[API_CANCELED] = { "canceled", 503 },       [API_TIMEOUT] = { "timeout", 503 },
+	[API_INTERNAL] = { "internal", 500 },       [API_NOT_FOUND] = { "not_found", 404 },
 	[API_UNAVAILABLE] = { "unavailable", 501 },
 };
 

@@ -13,7 +13,8 @@ static int of_cert(struct http_req *req, const char *name, struct str *ret, stru
 	static const struct {
 		const char *name;
 		enum conn_cert_field field;
-	} fields[] = { { "organization", CONN_CERT_O }, { "organizationalUnit", CONN_CERT_OU },
+	} fields[] = { { "organization", CONN_CERT_O },
+		       { "organizationalUnit", CONN_CERT_OU },
 		       { "commonName", CONN_CERT_CN } };
 	char buf[256];
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {

@@ -77,9 +77,9 @@ int budget_err(const struct budget *b, struct err *e)
 	if (!full)
 		return err_set(e, ERR_RESOURCE_EXHAUSTED, "out of memory");
 	return err_set(e, ERR_RESOURCE_EXHAUSTED,
-		       "%s memory limit of %llu bytes reached: %llu in use, %llu more wanted",
-		       full->name, (unsigned long long)full->limit,
-		       (unsigned long long)full->used, (unsigned long long)full->refused);
+		       "%s memory limit of %llu bytes reached: %llu in use, %llu more wanted", full->name,
+		       (unsigned long long)full->limit, (unsigned long long)full->used,
+		       (unsigned long long)full->refused);
 }
 
 /* --- arenas ---------------------------------------------------------------- */

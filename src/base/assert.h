@@ -13,8 +13,7 @@
 void check_failed(const char *file, int line, const char *func, const char *cond) NORETURN;
 
 /* Aborts unless the condition holds. Evaluated once, in every build. */
-#define CHECK(cond) \
-	(LIKELY(cond) ? (void)0 : check_failed(__FILE__, __LINE__, __func__, #cond))
+#define CHECK(cond) (LIKELY(cond) ? (void)0 : check_failed(__FILE__, __LINE__, __func__, #cond))
 
 /* Marks a branch that no input can reach. */
 #define UNREACHABLE(why) check_failed(__FILE__, __LINE__, __func__, why)

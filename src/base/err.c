@@ -88,10 +88,10 @@ int err_prefix(struct err *e, const char *fmt, ...)
 const char *err_code_name(int code)
 {
 	static const char *const names[] = {
-		"OK", "Canceled", "Unknown", "InvalidArgument", "DeadlineExceeded", "NotFound",
-		"AlreadyExists", "PermissionDenied", "ResourceExhausted", "FailedPrecondition",
-		"Aborted", "OutOfRange", "Unimplemented", "Internal", "Unavailable", "DataLoss",
-		"Unauthenticated",
+		"OK",       "Canceled",        "Unknown",          "InvalidArgument",   "DeadlineExceeded",
+		"NotFound", "AlreadyExists",   "PermissionDenied", "ResourceExhausted", "FailedPrecondition",
+		"Aborted",  "OutOfRange",      "Unimplemented",    "Internal",          "Unavailable",
+		"DataLoss", "Unauthenticated",
 	};
 	if (code < 0)
 		code = -code;

@@ -18,7 +18,10 @@ struct list {
 };
 
 /* Static initialiser of an empty head. */
-#define LIST_SELF(l) { &(l), &(l) }
+#define LIST_SELF(l) \
+	{ \
+		&(l), &(l) \
+	}
 
 /* Makes a head empty, or a link unlinked. */
 static inline void list_init(struct list *l)
@@ -76,7 +79,6 @@ static inline struct list *list_pop_front(struct list *head)
 
 /* Walks a list; the current object may be removed in the body. */
 #define list_for_each(it, head) \
-	for (struct list *it = (head)->next, *it##_next = it->next; it != (head); \
-	     it = it##_next, it##_next = it->next)
+	for (struct list *it = (head)->next, *it##_next = it->next; it != (head); it = it##_next, it##_next = it->next)
 
 #endif

@@ -37,8 +37,8 @@ static void add_time(struct strbuf *b)
 	time_t s = (time_t)(ns / 1000000000);
 	struct tm tm;
 	gmtime_r(&s, &tm);
-	strbuf_printf(b, "%04d-%02d-%02dT%02d:%02d:%02d.%09dZ", tm.tm_year + 1900, tm.tm_mon + 1,
-		      tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(ns % 1000000000));
+	strbuf_printf(b, "%04d-%02d-%02dT%02d:%02d:%02d.%09dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+		      tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(ns % 1000000000));
 }
 
 /* go-logfmt quotes a value that holds a space, '=', '"', a control byte or invalid UTF-8. */
@@ -115,8 +115,7 @@ static void add_field(struct strbuf *b, enum log_format f, const struct log_kv *
 	}
 }
 
-static void add_head(struct strbuf *b, const struct logger *lg, enum log_level level,
-		     const char *file, int line)
+static void add_head(struct strbuf *b, const struct logger *lg, enum log_level level, const char *file, int line)
 {
 	/* syslog severities for sd-daemon(3) */
 	static const char *const severity[] = { "<7>", "<6>", "<4>", "<3>" };
@@ -141,8 +140,8 @@ static void add_head(struct strbuf *b, const struct logger *lg, enum log_level l
 		add_field(b, lg->format, &(struct log_kv){ .key = "component", .s = str_c(lg->component) });
 }
 
-void log_write(struct logger *lg, enum log_level level, const char *file, int line,
-	       const char *msg, const struct log_kv *kv)
+void log_write(struct logger *lg, enum log_level level, const char *file, int line, const char *msg,
+	       const struct log_kv *kv)
 {
 	struct strbuf b = { .limit = LINE_MAX_BYTES };
 	add_head(&b, lg, level, file, line);

@@ -25,8 +25,8 @@ enum log_format { LOG_LOGFMT, LOG_JSON, LOG_JOURNALD };
 
 /* A logger. A plain value that the component owns. */
 struct logger {
-	int fd;                /* where lines go; 2 by default */
-	enum log_level level;  /* lowest severity written */
+	int fd;               /* where lines go; 2 by default */
+	enum log_level level; /* lowest severity written */
 	enum log_format format;
 	const char *name;      /* debug.name; NULL for none */
 	const char *component; /* e.g. "receive"; NULL for none */
@@ -95,13 +95,13 @@ bool log_level_parse(const char *s, enum log_level *ret);
 bool log_format_parse(const char *s, enum log_format *ret);
 
 /* Writes one line; used through the macros. `kv` ends with a NULL key. */
-void log_write(struct logger *lg, enum log_level level, const char *file, int line,
-	       const char *msg, const struct log_kv *kv);
+void log_write(struct logger *lg, enum log_level level, const char *file, int line, const char *msg,
+	       const struct log_kv *kv);
 
 #define log_at(lg, lvl, msg, ...) \
-	((lvl) < (lg)->level ? (void)0 : \
-	 log_write((lg), (lvl), __FILE__, __LINE__, (msg), \
-		   (struct log_kv[]){ __VA_ARGS__ __VA_OPT__(, ){ .key = NULL } }))
+	((lvl) < (lg)->level ? (void)0 \
+			     : log_write((lg), (lvl), __FILE__, __LINE__, (msg), \
+					 (struct log_kv[]){ __VA_ARGS__ __VA_OPT__(, ){ .key = NULL } }))
 #define log_debug(lg, msg, ...) log_at(lg, LOG_DEBUG, msg __VA_OPT__(, ) __VA_ARGS__)
 #define log_info(lg, msg, ...) log_at(lg, LOG_INFO, msg __VA_OPT__(, ) __VA_ARGS__)
 #define log_warn(lg, msg, ...) log_at(lg, LOG_WARN, msg __VA_OPT__(, ) __VA_ARGS__)

@@ -44,8 +44,8 @@ struct sys_ops {
 	int (*closedir)(DIR *d);
 	void *(*mmap)(void *addr, size_t len, int prot, int flags, int fd, off_t off);
 	int (*munmap)(void *addr, size_t len);
-	int64_t (*wall_ns)(void); /* ns since the Unix epoch */
-	int64_t (*mono_ns)(void); /* ns of a clock that never goes back */
+	int64_t (*wall_ns)(void);            /* ns since the Unix epoch */
+	int64_t (*mono_ns)(void);            /* ns of a clock that never goes back */
 	void (*random)(void *buf, size_t n); /* fills with unpredictable bytes; cannot fail */
 };
 

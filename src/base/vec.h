@@ -26,8 +26,7 @@ void *vec_grow_(void *p, size_t *cap, size_t n, size_t elem_size);
 
 /* Makes room for at least `want` elements in all. */
 #define vec_reserve(v, want) \
-	((void)((v)->cap < (want) && \
-		((v)->p = vec_grow_((v)->p, &(v)->cap, (want), sizeof(*(v)->p)))))
+	((void)((v)->cap < (want) && ((v)->p = vec_grow_((v)->p, &(v)->cap, (want), sizeof(*(v)->p)))))
 
 /* Adds an uninitialised element and returns its address. */
 #define vec_push(v) (vec_reserve((v), (v)->n + 1), &(v)->p[(v)->n++])

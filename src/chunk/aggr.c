@@ -48,8 +48,8 @@ void aggr_write(const struct aggr_chunk *c, struct strbuf *out)
 	}
 }
 
-size_t aggr_counter_apply(struct aggr_counter *c, const int64_t *t, const double *v, size_t n,
-			  int64_t *ret_t, double *ret_v)
+size_t aggr_counter_apply(struct aggr_counter *c, const int64_t *t, const double *v, size_t n, int64_t *ret_t,
+			  double *ret_v)
 {
 	size_t out = 0;
 	for (size_t i = 0; i < n; i++) {

@@ -51,7 +51,7 @@ struct aggr_counter {
  * and samples that go back in time. Results go to ret_t, ret_v (room for n;
  * may be the inputs). Returns how many there are.
  */
-size_t aggr_counter_apply(struct aggr_counter *c, const int64_t *t, const double *v, size_t n,
-			  int64_t *ret_t, double *ret_v);
+size_t aggr_counter_apply(struct aggr_counter *c, const int64_t *t, const double *v, size_t n, int64_t *ret_t,
+			  double *ret_v);
 
 #endif

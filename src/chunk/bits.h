@@ -191,9 +191,9 @@ static inline uint64_t bitr_xor(struct bitr *r, struct xor_window *w, uint64_t p
 /* A writer; buf must have room for what is put plus 8 bytes. */
 struct bitw {
 	uint8_t *buf;
-	uint64_t acc;  /* left-aligned bits not yet stored */
-	size_t pos;    /* whole bytes stored */
-	unsigned n;    /* bits in acc, 0..63 */
+	uint64_t acc; /* left-aligned bits not yet stored */
+	size_t pos;   /* whole bytes stored */
+	unsigned n;   /* bits in acc, 0..63 */
 };
 
 /* Puts the low n (0..64) bits of `v`; bits above must be zero. */

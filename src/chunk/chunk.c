@@ -47,8 +47,8 @@ static size_t room_for(struct chunk c)
 	return MIN((size_t)chunk_samples(c), c.data.n * 8);
 }
 
-static int decode_floats(struct chunk c, int64_t mint, int64_t maxt, struct arena *a,
-			 struct chunk_cols *ret, struct err *err)
+static int decode_floats(struct chunk c, int64_t mint, int64_t maxt, struct arena *a, struct chunk_cols *ret,
+			 struct err *err)
 {
 	size_t n = room_for(c);
 	*ret = (struct chunk_cols){ .kind = CHUNK_KIND_FLOAT };
@@ -68,8 +68,8 @@ static int decode_floats(struct chunk c, int64_t mint, int64_t maxt, struct aren
 	return xor_decode_range(c.data, mint, maxt, ret->t, ret->v, &ret->n, err);
 }
 
-int chunk_decode_range(struct chunk c, int64_t mint, int64_t maxt, struct arena *a,
-		       struct chunk_cols *ret, struct err *err)
+int chunk_decode_range(struct chunk c, int64_t mint, int64_t maxt, struct arena *a, struct chunk_cols *ret,
+		       struct err *err)
 {
 	*ret = (struct chunk_cols){ 0 };
 	switch (c.enc) {
@@ -82,8 +82,7 @@ int chunk_decode_range(struct chunk c, int64_t mint, int64_t maxt, struct arena 
 	case CHUNK_FLOAT_HIST_ST:
 		return hist_decode(c, mint, maxt, a, ret, err);
 	default:
-		return err_set(err, ERR_UNIMPLEMENTED, "chunk encoding %u has no samples to decode",
-			       c.enc);
+		return err_set(err, ERR_UNIMPLEMENTED, "chunk encoding %u has no samples to decode", c.enc);
 	}
 }
 
@@ -92,8 +91,7 @@ int chunk_decode(struct chunk c, struct arena *a, struct chunk_cols *ret, struct
 	return chunk_decode_range(c, INT64_MIN, INT64_MAX, a, ret, err);
 }
 
-int chunk_time_range(struct chunk c, struct arena *scratch, int64_t *ret_first, int64_t *ret_last,
-		     struct err *err)
+int chunk_time_range(struct chunk c, struct arena *scratch, int64_t *ret_first, int64_t *ret_last, struct err *err)
 {
 	struct arena_mark m = arena_mark(scratch);
 	struct chunk_cols cols;

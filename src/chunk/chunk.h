@@ -66,8 +66,8 @@ uint32_t chunk_samples(struct chunk c);
 int chunk_decode(struct chunk c, struct arena *a, struct chunk_cols *ret, struct err *err) MUST_CHECK;
 
 /* As chunk_decode, only samples with mint <= t <= maxt (ms, inclusive). */
-int chunk_decode_range(struct chunk c, int64_t mint, int64_t maxt, struct arena *a,
-		       struct chunk_cols *ret, struct err *err) MUST_CHECK;
+int chunk_decode_range(struct chunk c, int64_t mint, int64_t maxt, struct arena *a, struct chunk_cols *ret,
+		       struct err *err) MUST_CHECK;
 
 /*
  * Times of the first and last sample. Decodes what it must (the last time

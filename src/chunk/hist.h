@@ -84,8 +84,8 @@ size_t hist_app_memory(const struct hist_app *a);
  * iterators give them: gauge; not reset for all but the chunk's first sample;
  * unknown. DATA_LOSS on damage, RESOURCE_EXHAUSTED over budget.
  */
-int hist_decode(struct chunk c, int64_t mint, int64_t maxt, struct arena *a,
-		struct chunk_cols *ret, struct err *err) MUST_CHECK;
+int hist_decode(struct chunk c, int64_t mint, int64_t maxt, struct arena *a, struct chunk_cols *ret,
+		struct err *err) MUST_CHECK;
 
 /* The counter reset header of a chunk of encoding 2, 3, 5 or 6. */
 enum hist_chunk_flag hist_chunk_flag(struct chunk c);

@@ -42,11 +42,11 @@ struct state {
 
 struct hist_app {
 	bool is_float;
-	int next_flag;       /* header that the next chunk must get, or FLAG_DECIDE */
-	struct state cur;    /* the open chunk */
-	struct state prev;   /* the chunk before; n == 0: none */
+	int next_flag;     /* header that the next chunk must get, or FLAG_DECIDE */
+	struct state cur;  /* the open chunk */
+	struct state prev; /* the chunk before; n == 0: none */
 	struct bitw w;
-	size_t cap;          /* bytes at w.buf */
+	size_t cap;           /* bytes at w.buf */
 	struct arena scratch; /* for recoding */
 };
 
@@ -113,8 +113,7 @@ struct hist_app_stat hist_app_stat(const struct hist_app *a)
 
 size_t hist_app_memory(const struct hist_app *a)
 {
-	return sizeof(*a) + a->cap + a->cur.block_size + a->prev.block_size +
-	       (size_t)a->scratch.bytes;
+	return sizeof(*a) + a->cap + a->cur.block_size + a->prev.block_size + (size_t)a->scratch.bytes;
 }
 
 /* --- comparing layouts --------------------------------------------------------------- */
@@ -129,10 +128,8 @@ struct new_side {
 static struct new_side side_of(const struct histogram *h, int k)
 {
 	if (k == 0)
-		return (struct new_side){ h->pos_spans, h->n_pos_spans, h->n_pos,
-					  (const uint64_t *)h->pos_deltas };
-	return (struct new_side){ h->neg_spans, h->n_neg_spans, h->n_neg,
-				  (const uint64_t *)h->neg_deltas };
+		return (struct new_side){ h->pos_spans, h->n_pos_spans, h->n_pos, (const uint64_t *)h->pos_deltas };
+	return (struct new_side){ h->neg_spans, h->n_neg_spans, h->n_neg, (const uint64_t *)h->neg_deltas };
 }
 
 static void set_side(struct histogram *h, int k, const struct new_side *s)
@@ -168,11 +165,10 @@ static void bucket_next(struct bucket_walk *w)
 	}
 }
 
-static struct bucket_walk bucket_walk_of(const struct hist_span *spans, uint32_t n_spans,
-					 const uint64_t *val, bool is_float)
+static struct bucket_walk bucket_walk_of(const struct hist_span *spans, uint32_t n_spans, const uint64_t *val,
+					 bool is_float)
 {
-	struct bucket_walk w = { .spans = hist_span_walk_of(spans, n_spans), .val = val,
-				 .is_float = is_float };
+	struct bucket_walk w = { .spans = hist_span_walk_of(spans, n_spans), .val = val, .is_float = is_float };
 	bucket_next(&w);
 	return w;
 }
@@ -198,8 +194,7 @@ struct diff {
  * Compares the buckets of a side. With `counter` returns false when a count
  * fell, or a bucket in use is missing: a counter reset.
  */
-static bool compare_side(const struct side *a, const struct new_side *b, bool is_float,
-			 bool counter, struct diff *ret)
+static bool compare_side(const struct side *a, const struct new_side *b, bool is_float, bool counter, struct diff *ret)
 {
 	struct bucket_walk wa = bucket_walk_of(a->spans, a->n_spans, a->val, is_float);
 	struct bucket_walk wb = bucket_walk_of(b->spans, b->n_spans, b->val, is_float);
@@ -256,12 +251,10 @@ static struct verdict judge_counter(const struct state *s, const struct histogra
 {
 	bool f = h->is_float;
 	struct verdict reset = verdict_no(HIST_CHUNK_RESET, HIST_CHUNK_RESET);
-	struct verdict unknown = verdict_no(HIST_CHUNK_UNKNOWN,
-					    f ? HIST_CHUNK_NOT_RESET : HIST_CHUNK_UNKNOWN);
+	struct verdict unknown = verdict_no(HIST_CHUNK_UNKNOWN, f ? HIST_CHUNK_NOT_RESET : HIST_CHUNK_UNKNOWN);
 	struct verdict ok = { .fits = true, .after = HIST_CHUNK_NOT_RESET };
 	if (s->n > 0 && s->flag == HIST_CHUNK_GAUGE)
-		return verdict_no(f ? HIST_CHUNK_UNKNOWN : HIST_CHUNK_NOT_RESET,
-				  HIST_CHUNK_NOT_RESET);
+		return verdict_no(f ? HIST_CHUNK_UNKNOWN : HIST_CHUNK_NOT_RESET, HIST_CHUNK_NOT_RESET);
 	if (h->hint == HIST_HINT_RESET)
 		return reset;
 	if (hist_is_stale(h))
@@ -293,8 +286,7 @@ static struct verdict judge_gauge(const struct state *s, const struct histogram 
 		return no;
 	if (hist_is_stale(h))
 		return ok;
-	if (s->sum == STALE_NAN_BITS || h->schema != s->schema ||
-	    h->zero_threshold != s->zero_threshold)
+	if (s->sum == STALE_NAN_BITS || h->schema != s->schema || h->zero_threshold != s->zero_threshold)
 		return no;
 	if (hist_is_custom(h) && !same_bounds(s, h))
 		return no;
@@ -519,8 +511,7 @@ static void *must(void *p)
 }
 
 /* The union of two span lists: runs joined, none empty. */
-static void union_spans(struct arena *a, const struct side *x, const struct new_side *y,
-			struct new_side *ret)
+static void union_spans(struct arena *a, const struct side *x, const struct new_side *y, struct new_side *ret)
 {
 	struct hist_span *out = must(arena_array(a, (size_t)x->n + y->n + 1, sizeof(*out)));
 	struct hist_span_walk wx = hist_span_walk_of(x->spans, x->n_spans);
@@ -570,8 +561,7 @@ static void spread(struct arena *a, const struct new_side *from, struct new_side
  * of the histogram's, else the union. Which of equal forms of a span list is
  * taken is visible in the bytes; this is what Prometheus takes.
  */
-static void target_layout(struct hist_app *a, const struct histogram *h, const struct verdict *v,
-			  struct new_side to[2])
+static void target_layout(struct hist_app *a, const struct histogram *h, const struct verdict *v, struct new_side to[2])
 {
 	bool narrower = v->diff[0].narrower || v->diff[1].narrower;
 	bool wider = v->diff[0].wider || v->diff[1].wider;
@@ -589,8 +579,7 @@ static void target_layout(struct hist_app *a, const struct histogram *h, const s
 }
 
 /* The histogram with its buckets spread over another layout, in the scratch arena. */
-static struct histogram widened(struct hist_app *a, const struct histogram *h,
-				const struct new_side to[2])
+static struct histogram widened(struct hist_app *a, const struct histogram *h, const struct new_side to[2])
 {
 	struct histogram out = *h;
 	for (int k = 0; k < 2; k++) {
@@ -671,8 +660,7 @@ enum hist_append hist_app_append(struct hist_app *a, int64_t t, const struct his
 		a->next_flag = FLAG_DECIDE;
 		return HIST_NEW_CHUNK;
 	}
-	struct verdict v = h->hint == HIST_HINT_GAUGE ? judge_gauge(&a->cur, h) :
-							judge_counter(&a->cur, h);
+	struct verdict v = h->hint == HIST_HINT_GAUGE ? judge_gauge(&a->cur, h) : judge_counter(&a->cur, h);
 	if (!v.fits) {
 		a->next_flag = v.flag;
 		return HIST_NEW_CHUNK;

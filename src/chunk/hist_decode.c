@@ -35,16 +35,14 @@ struct hist_walk {
 
 static int damaged(const struct hist_walk *w, struct err *err)
 {
-	return err_set(err, ERR_DATA_LOSS, "histogram chunk damaged at sample %u of %u", w->i + 1,
-		       w->n);
+	return err_set(err, ERR_DATA_LOSS, "histogram chunk damaged at sample %u of %u", w->i + 1, w->n);
 }
 
 enum hist_chunk_flag hist_chunk_flag(struct chunk c)
 {
 	bool st = c.enc == CHUNK_HIST_ST || c.enc == CHUNK_FLOAT_HIST_ST;
 	size_t at = st ? 0 : 2;
-	return c.data.n <= at ? HIST_CHUNK_UNKNOWN :
-				(enum hist_chunk_flag)((uint8_t)c.data.p[at] & 0xC0);
+	return c.data.n <= at ? HIST_CHUNK_UNKNOWN : (enum hist_chunk_flag)((uint8_t)c.data.p[at] & 0xC0);
 }
 
 /* --- layout ---------------------------------------------------------------------- */
@@ -127,8 +125,7 @@ static int read_layout(struct hist_walk *w, struct err *err)
 static int walk_init(struct hist_walk *w, struct chunk c, struct arena *a, struct err *err)
 {
 	if (c.data.n < HEADER)
-		return err_set(err, ERR_DATA_LOSS, "histogram chunk of %zu bytes has no header",
-			       c.data.n);
+		return err_set(err, ERR_DATA_LOSS, "histogram chunk of %zu bytes has no header", c.data.n);
 	*w = (struct hist_walk){ .r = bitr_of(c.data, HEADER), .a = a };
 	w->is_float = c.enc == CHUNK_FLOAT_HIST || c.enc == CHUNK_FLOAT_HIST_ST;
 	w->has_st = c.enc == CHUNK_HIST_ST || c.enc == CHUNK_FLOAT_HIST_ST;
@@ -248,8 +245,7 @@ static int walk_value(const struct hist_walk *w, struct histogram *ret, struct e
 	return 0;
 }
 
-int hist_decode(struct chunk c, int64_t mint, int64_t maxt, struct arena *a,
-		struct chunk_cols *ret, struct err *err)
+int hist_decode(struct chunk c, int64_t mint, int64_t maxt, struct arena *a, struct chunk_cols *ret, struct err *err)
 {
 	struct hist_walk w;
 	*ret = (struct chunk_cols){ .kind = CHUNK_KIND_HIST };

@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define RANGE_WORDS \
-	"which must be between -4 and 8 for exponential buckets, or -53 for custom buckets"
+#define RANGE_WORDS "which must be between -4 and 8 for exponential buckets, or -53 for custom buckets"
 
 struct histogram hist_stale(bool is_float)
 {
@@ -56,8 +55,7 @@ static int check_offsets(const struct hist_span *spans, uint32_t n, uint32_t fro
 	return 0;
 }
 
-static int check_spans(const struct hist_span *spans, uint32_t n, uint32_t n_buckets,
-		       struct err *err)
+static int check_spans(const struct hist_span *spans, uint32_t n, uint32_t n_buckets, struct err *err)
 {
 	int r = check_offsets(spans, n, 1, err);
 	return r < 0 ? r : check_span_sum(hist_spans_buckets(spans, n), n_buckets, err);
@@ -95,8 +93,7 @@ static int check_bounds(const double *bounds, uint32_t n, struct err *err)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		if (isnan(bounds[i]))
-			return err_set(err, ERR_INVALID_ARGUMENT,
-				       "histogram custom bounds must not be NaN");
+			return err_set(err, ERR_INVALID_ARGUMENT, "histogram custom bounds must not be NaN");
 		if (i > 0 && bounds[i] <= bounds[i - 1])
 			return err_set(err, ERR_INVALID_ARGUMENT,
 				       "previous bound is %f and current is %f: histogram custom "
@@ -151,11 +148,10 @@ static int check_buckets(const struct histogram *h, bool neg, uint64_t *sum, str
 {
 	int r;
 	if (h->is_float)
-		r = neg ? check_counts(h->neg_counts, h->n_neg, err) :
-			  check_counts(h->pos_counts, h->n_pos, err);
+		r = neg ? check_counts(h->neg_counts, h->n_neg, err) : check_counts(h->pos_counts, h->n_pos, err);
 	else
-		r = neg ? check_deltas(h->neg_deltas, h->n_neg, sum, err) :
-			  check_deltas(h->pos_deltas, h->n_pos, sum, err);
+		r = neg ? check_deltas(h->neg_deltas, h->n_neg, sum, err)
+			: check_deltas(h->pos_deltas, h->n_pos, sum, err);
 	return r < 0 ? err_prefix(err, neg ? "negative side" : "positive side") : 0;
 }
 
@@ -195,8 +191,7 @@ static int check_count(const struct histogram *h, uint64_t sum, struct err *err)
 	else
 		what = "histogram's observation count should equal the number of observations "
 		       "found in the buckets (in absence of NaN)";
-	return err_set(err, ERR_INVALID_ARGUMENT,
-		       "%llu observations found in buckets, but the Count field is %llu: %s",
+	return err_set(err, ERR_INVALID_ARGUMENT, "%llu observations found in buckets, but the Count field is %llu: %s",
 		       (unsigned long long)sum, (unsigned long long)h->count, what);
 }
 
@@ -210,8 +205,7 @@ int hist_validate(const struct histogram *h, struct err *err)
 		r = check_exponential(h, &sum, err);
 	else
 		r = err_set(err, ERR_INVALID_ARGUMENT,
-			    "histogram has an invalid schema, " RANGE_WORDS ", got schema %d",
-			    h->schema);
+			    "histogram has an invalid schema, " RANGE_WORDS ", got schema %d", h->schema);
 	if (r < 0)
 		return r;
 	char buf[32];
@@ -267,8 +261,7 @@ static const double *absolute(struct arena *a, const int64_t *deltas, uint32_t n
 	return counts;
 }
 
-int hist_to_float(struct histogram *ret, const struct histogram *src, struct arena *a,
-		  struct err *err)
+int hist_to_float(struct histogram *ret, const struct histogram *src, struct arena *a, struct err *err)
 {
 	struct histogram h = *src;
 	if (!src->is_float) {
@@ -287,8 +280,7 @@ int hist_to_float(struct histogram *ret, const struct histogram *src, struct are
 
 /* --- spans --------------------------------------------------------------------- */
 
-bool hist_spans_equal(const struct hist_span *a, uint32_t n_a, const struct hist_span *b,
-		      uint32_t n_b)
+bool hist_spans_equal(const struct hist_span *a, uint32_t n_a, const struct hist_span *b, uint32_t n_b)
 {
 	if (n_a == n_b && (n_a == 0 || memcmp(a, b, n_a * sizeof(*a)) == 0))
 		return true;
@@ -316,11 +308,9 @@ bool hist_equal(const struct histogram *a, const struct histogram *b)
 		return hist_is_stale(a) && hist_is_stale(b);
 	/* The unions are 8 bytes of bits in both forms. */
 	return a->schema == b->schema && a->count == b->count && a->zero_count == b->zero_count &&
-	       double_bits(a->sum) == double_bits(b->sum) &&
-	       a->zero_threshold == b->zero_threshold && a->n_pos == b->n_pos &&
-	       a->n_neg == b->n_neg && a->n_bounds == b->n_bounds &&
-	       same_bits(a->bounds, b->bounds, a->n_bounds) &&
-	       same_bits(a->pos_deltas, b->pos_deltas, a->n_pos) &&
+	       double_bits(a->sum) == double_bits(b->sum) && a->zero_threshold == b->zero_threshold &&
+	       a->n_pos == b->n_pos && a->n_neg == b->n_neg && a->n_bounds == b->n_bounds &&
+	       same_bits(a->bounds, b->bounds, a->n_bounds) && same_bits(a->pos_deltas, b->pos_deltas, a->n_pos) &&
 	       same_bits(a->neg_deltas, b->neg_deltas, a->n_neg) &&
 	       hist_spans_equal(a->pos_spans, a->n_pos_spans, b->pos_spans, b->n_pos_spans) &&
 	       hist_spans_equal(a->neg_spans, a->n_neg_spans, b->neg_spans, b->n_neg_spans);
@@ -353,8 +343,7 @@ static void compacted_add(struct compacted *c, bool is_float, uint64_t count)
 }
 
 /* Adds each bucket that is not empty, in the run before it when the gap may be filled. */
-static void compact_side(const struct side *s, bool is_float, uint32_t max_empty,
-			 struct compacted *c)
+static void compact_side(const struct side *s, bool is_float, uint32_t max_empty, struct compacted *c)
 {
 	struct hist_span_walk w = hist_span_walk_of(s->spans, s->n_spans);
 	uint64_t abs = 0;
@@ -375,8 +364,7 @@ static void compact_side(const struct side *s, bool is_float, uint32_t max_empty
 }
 
 /* Upper bound of the buckets after compaction: each kept one plus max_empty before it, within what the spans cover. */
-static bool compact_alloc(const struct side *s, uint32_t max_empty, struct arena *a,
-			  struct compacted *c)
+static bool compact_alloc(const struct side *s, uint32_t max_empty, struct arena *a, struct compacted *c)
 {
 	uint64_t most = (uint64_t)s->n * ((uint64_t)max_empty + 1);
 	uint64_t covered = s->n;
@@ -390,13 +378,11 @@ static bool compact_alloc(const struct side *s, uint32_t max_empty, struct arena
 	return c->counts && c->spans;
 }
 
-int hist_compact(struct histogram *ret, const struct histogram *src, uint32_t max_empty,
-		 struct arena *a, struct err *err)
+int hist_compact(struct histogram *ret, const struct histogram *src, uint32_t max_empty, struct arena *a,
+		 struct err *err)
 {
-	struct side pos = { src->pos_spans, (const uint64_t *)src->pos_deltas, src->n_pos_spans,
-			    src->n_pos };
-	struct side neg = { src->neg_spans, (const uint64_t *)src->neg_deltas, src->n_neg_spans,
-			    src->n_neg };
+	struct side pos = { src->pos_spans, (const uint64_t *)src->pos_deltas, src->n_pos_spans, src->n_pos };
+	struct side neg = { src->neg_spans, (const uint64_t *)src->neg_deltas, src->n_neg_spans, src->n_neg };
 	struct compacted p, n;
 	if (!compact_alloc(&pos, max_empty, a, &p) || !compact_alloc(&neg, max_empty, a, &n))
 		return arena_err(a, err);
@@ -423,8 +409,7 @@ static int64_t lower_index(int64_t idx, unsigned shift)
 }
 
 /* Adds up the buckets of a side that fall into the same wider bucket. */
-static bool reduce_side(const struct side *s, bool is_float, unsigned shift, struct arena *a,
-			struct compacted *c)
+static bool reduce_side(const struct side *s, bool is_float, unsigned shift, struct arena *a, struct compacted *c)
 {
 	*c = (struct compacted){ 0 };
 	if (s->n == 0)
@@ -441,8 +426,7 @@ static bool reduce_side(const struct side *s, bool is_float, unsigned shift, str
 		int64_t low = lower_index(idx, shift);
 		if (c->n > 0 && low == c->end - 1) {
 			uint64_t *last = &c->counts[c->n - 1];
-			*last = is_float ? double_bits(double_of_bits(*last) + double_of_bits(abs)) :
-					   *last + abs;
+			*last = is_float ? double_bits(double_of_bits(*last) + double_of_bits(abs)) : *last + abs;
 			continue;
 		}
 		if (c->n == 0 || low != c->end)
@@ -456,18 +440,15 @@ static bool reduce_side(const struct side *s, bool is_float, unsigned shift, str
 	return true;
 }
 
-int hist_reduce_schema(struct histogram *ret, const struct histogram *src, int32_t schema,
-		       struct arena *a, struct err *err)
+int hist_reduce_schema(struct histogram *ret, const struct histogram *src, int32_t schema, struct arena *a,
+		       struct err *err)
 {
 	if (hist_is_custom(src) || schema >= src->schema || src->schema > HIST_SCHEMA_RESERVED_MAX ||
 	    schema < HIST_SCHEMA_RESERVED_MIN)
 		return err_set(err, ERR_INVALID_ARGUMENT,
-			       "cannot reduce the resolution of a histogram from schema %d to %d",
-			       src->schema, schema);
-	struct side pos = { src->pos_spans, (const uint64_t *)src->pos_deltas, src->n_pos_spans,
-			    src->n_pos };
-	struct side neg = { src->neg_spans, (const uint64_t *)src->neg_deltas, src->n_neg_spans,
-			    src->n_neg };
+			       "cannot reduce the resolution of a histogram from schema %d to %d", src->schema, schema);
+	struct side pos = { src->pos_spans, (const uint64_t *)src->pos_deltas, src->n_pos_spans, src->n_pos };
+	struct side neg = { src->neg_spans, (const uint64_t *)src->neg_deltas, src->n_neg_spans, src->n_neg };
 	int r = check_spans(pos.spans, pos.n_spans, pos.n, err);
 	if (r == 0)
 		r = check_spans(neg.spans, neg.n_spans, neg.n, err);
@@ -475,8 +456,7 @@ int hist_reduce_schema(struct histogram *ret, const struct histogram *src, int32
 		return r;
 	unsigned shift = (unsigned)(src->schema - schema);
 	struct compacted p, n;
-	if (!reduce_side(&pos, src->is_float, shift, a, &p) ||
-	    !reduce_side(&neg, src->is_float, shift, a, &n))
+	if (!reduce_side(&pos, src->is_float, shift, a, &p) || !reduce_side(&neg, src->is_float, shift, a, &n))
 		return arena_err(a, err);
 	*ret = *src;
 	ret->schema = schema;

@@ -159,15 +159,13 @@ static inline bool hist_span_walk_next(struct hist_span_walk *w, int64_t *ret)
 int hist_validate(const struct histogram *h, struct err *err) MUST_CHECK;
 
 /* A deep copy of `src` in `a`. RESOURCE_EXHAUSTED when over budget. */
-int hist_copy(struct histogram *ret, const struct histogram *src, struct arena *a,
-	      struct err *err) MUST_CHECK;
+int hist_copy(struct histogram *ret, const struct histogram *src, struct arena *a, struct err *err) MUST_CHECK;
 
 /*
  * The float form of `src`: absolute counts in `a`, spans and bounds shared
  * with `src`. A float histogram is returned as it is. RESOURCE_EXHAUSTED when over budget.
  */
-int hist_to_float(struct histogram *ret, const struct histogram *src, struct arena *a,
-		  struct err *err) MUST_CHECK;
+int hist_to_float(struct histogram *ret, const struct histogram *src, struct arena *a, struct err *err) MUST_CHECK;
 
 /*
  * Removes empty buckets at the edges of spans, and inside them where more
@@ -176,8 +174,8 @@ int hist_to_float(struct histogram *ret, const struct histogram *src, struct are
  * RESOURCE_EXHAUSTED when over budget. Source: compactBuckets of
  * model/histogram/generic.go.
  */
-int hist_compact(struct histogram *ret, const struct histogram *src, uint32_t max_empty,
-		 struct arena *a, struct err *err) MUST_CHECK;
+int hist_compact(struct histogram *ret, const struct histogram *src, uint32_t max_empty, struct arena *a,
+		 struct err *err) MUST_CHECK;
 
 /*
  * The histogram at a lower resolution: exponential `src` with schema above
@@ -185,8 +183,8 @@ int hist_compact(struct histogram *ret, const struct histogram *src, uint32_t ma
  * Result in `a`, bounds shared. INVALID_ARGUMENT when the schema is custom or
  * not above, or spans and buckets do not match. Source: ReduceResolution.
  */
-int hist_reduce_schema(struct histogram *ret, const struct histogram *src, int32_t schema,
-		       struct arena *a, struct err *err) MUST_CHECK;
+int hist_reduce_schema(struct histogram *ret, const struct histogram *src, int32_t schema, struct arena *a,
+		       struct err *err) MUST_CHECK;
 
 /*
  * Whether both describe the same histogram: same form, schema, thresholds,
@@ -196,7 +194,6 @@ int hist_reduce_schema(struct histogram *ret, const struct histogram *src, int32
 bool hist_equal(const struct histogram *a, const struct histogram *b);
 
 /* Whether two span lists cover the same bucket indexes, whatever their partition. */
-bool hist_spans_equal(const struct hist_span *a, uint32_t n_a, const struct hist_span *b,
-		      uint32_t n_b);
+bool hist_spans_equal(const struct hist_span *a, uint32_t n_a, const struct hist_span *b, uint32_t n_b);
 
 #endif

@@ -31,8 +31,7 @@ static inline struct st_column st_column_of(uint8_t head)
  * Reads what follows sample `i`, whose time is `t` and the one before
  * `prev_t` (ms), and returns its start time; 0 is unknown.
  */
-static inline int64_t st_column_next(struct st_column *c, struct bitr *r, uint32_t i, int64_t t,
-				     int64_t prev_t)
+static inline int64_t st_column_next(struct st_column *c, struct bitr *r, uint32_t i, int64_t t, int64_t prev_t)
 {
 	if (i == 0) {
 		if (c->first_known)

@@ -421,8 +421,8 @@ static ALWAYS_INLINE uint32_t walk_same(struct walk *w, uint32_t most, struct si
  * Decodes samples [i, n) while p stays MARGIN bytes below `end`; the caller
  * repeats on a padded copy of the rest. Returns the next i, n when done early.
  */
-static ALWAYS_INLINE uint32_t walk_run(struct walk *w, uint32_t i, uint32_t n, const uint8_t *end,
-				       struct sink *s, bool ranged)
+static ALWAYS_INLINE uint32_t walk_run(struct walk *w, uint32_t i, uint32_t n, const uint8_t *end, struct sink *s,
+				       bool ranged)
 {
 	struct walk l = *w;
 	struct sink o = *s;
@@ -447,8 +447,8 @@ static ALWAYS_INLINE bool walk_overran(const struct walk *w, const uint8_t *end)
 }
 
 /* As walk_run on the last bytes, which lie in a buffer padded with zeros; stops where the data end. */
-static ALWAYS_INLINE uint32_t walk_tail(struct walk *w, uint32_t i, uint32_t n,
-					const uint8_t *data_end, struct sink *s, bool ranged)
+static ALWAYS_INLINE uint32_t walk_tail(struct walk *w, uint32_t i, uint32_t n, const uint8_t *data_end, struct sink *s,
+					bool ranged)
 {
 	struct walk l = *w;
 	struct sink o = *s;
@@ -511,8 +511,7 @@ static int walk_begin(struct walk *w, struct str data, uint32_t n, struct sink *
 }
 
 /* Samples from the third on. Returns how many were decoded, counted with the first two; fewer than n is damage. */
-static ALWAYS_INLINE uint32_t walk_all(struct walk *w, uint32_t n, const uint8_t *end,
-				       struct sink *s, bool ranged)
+static ALWAYS_INLINE uint32_t walk_all(struct walk *w, uint32_t n, const uint8_t *end, struct sink *s, bool ranged)
 {
 	uint32_t i = ranged ? walk_run(w, 2, n, end, s, true) : walk_run(w, 2, n, end, s, false);
 	if (i == n || w->bad)
@@ -522,20 +521,17 @@ static ALWAYS_INLINE uint32_t walk_all(struct walk *w, uint32_t n, const uint8_t
 	CHECK(left < MARGIN);
 	memcpy(pad, w->r.p, left);
 	w->r.p = pad;
-	return ranged ? walk_tail(w, i, n, pad + left, s, true) :
-			walk_tail(w, i, n, pad + left, s, false);
+	return ranged ? walk_tail(w, i, n, pad + left, s, true) : walk_tail(w, i, n, pad + left, s, false);
 }
 
-static uint32_t walk_all_portable(struct walk *w, uint32_t n, const uint8_t *end, struct sink *s,
-				  bool ranged)
+static uint32_t walk_all_portable(struct walk *w, uint32_t n, const uint8_t *end, struct sink *s, bool ranged)
 {
 	return walk_all(w, n, end, s, ranged);
 }
 
 /* The same with shifts that do not touch the flags: a third faster. */
 TARGET("bmi,bmi2")
-static uint32_t walk_all_bmi2(struct walk *w, uint32_t n, const uint8_t *end, struct sink *s,
-			      bool ranged)
+static uint32_t walk_all_bmi2(struct walk *w, uint32_t n, const uint8_t *end, struct sink *s, bool ranged)
 {
 	return walk_all(w, n, end, s, ranged);
 }
@@ -562,8 +558,7 @@ static int decode(struct str data, struct sink *s, bool ranged, struct err *err)
 	if (past || n <= 2)
 		return 0;
 	const uint8_t *end = (const uint8_t *)data.p + data.n;
-	uint32_t i = have_bmi2() ? walk_all_bmi2(&w, n, end, s, ranged) :
-				   walk_all_portable(&w, n, end, s, ranged);
+	uint32_t i = have_bmi2() ? walk_all_bmi2(&w, n, end, s, ranged) : walk_all_portable(&w, n, end, s, ranged);
 	return w.bad || i < n ? damaged(err, i < n ? i : n - 1, n) : 0;
 }
 
@@ -575,8 +570,8 @@ int xor_decode(struct str data, int64_t *ret_t, double *ret_v, size_t *ret_n, st
 	return r;
 }
 
-int xor_decode_range(struct str data, int64_t mint, int64_t maxt, int64_t *ret_t, double *ret_v,
-		     size_t *ret_n, struct err *err)
+int xor_decode_range(struct str data, int64_t mint, int64_t maxt, int64_t *ret_t, double *ret_v, size_t *ret_n,
+		     struct err *err)
 {
 	struct sink s = { mint, maxt, ret_t, ret_v, 0 };
 	int r = decode(data, &s, true, err);

@@ -34,17 +34,17 @@
  * (xor_app_set_buf). Times and counts are readable, the rest is private.
  */
 struct xor_app {
-	uint8_t *buf;   /* the owner's memory */
-	uint64_t acc;   /* bits not yet stored, left-aligned */
+	uint8_t *buf;    /* the owner's memory */
+	uint64_t acc;    /* bits not yet stored, left-aligned */
 	int64_t t_first; /* time of the first sample */
-	int64_t t;      /* time of the last sample */
-	int64_t delta;  /* t minus the time before */
-	uint64_t v;     /* bits of the last value */
-	uint32_t pos;   /* whole bytes stored */
-	uint32_t cap;   /* bytes of memory at buf */
-	uint16_t n;     /* samples */
-	uint8_t acc_n;  /* bits in acc, 0..63 */
-	uint8_t lead;   /* window of the last coded value; 255: none yet */
+	int64_t t;       /* time of the last sample */
+	int64_t delta;   /* t minus the time before */
+	uint64_t v;      /* bits of the last value */
+	uint32_t pos;    /* whole bytes stored */
+	uint32_t cap;    /* bytes of memory at buf */
+	uint16_t n;      /* samples */
+	uint8_t acc_n;   /* bits in acc, 0..63 */
+	uint8_t lead;    /* window of the last coded value; 255: none yet */
 	uint8_t trail;
 	uint8_t spare[3]; /* free for the owner */
 } __attribute__((aligned(64)));
@@ -121,8 +121,8 @@ int xor_decode(struct str data, int64_t *ret_t, double *ret_v, size_t *ret_n, st
  * As xor_decode, but only samples with mint <= t <= maxt; stops reading after
  * the first later one. The columns need room for xor_samples(data) elements.
  */
-int xor_decode_range(struct str data, int64_t mint, int64_t maxt, int64_t *ret_t, double *ret_v,
-		     size_t *ret_n, struct err *err) MUST_CHECK;
+int xor_decode_range(struct str data, int64_t mint, int64_t maxt, int64_t *ret_t, double *ret_v, size_t *ret_n,
+		     struct err *err) MUST_CHECK;
 
 /* Time of the first sample of an XOR or XOR2 float chunk's bit stream. False when there is none. */
 bool xor_first_time(struct str data, int64_t *ret_t);

@@ -88,8 +88,8 @@ static void read_any(struct walk2 *w, uint32_t i)
 	}
 }
 
-int xor2_decode_range(struct str data, int64_t mint, int64_t maxt, int64_t *ret_t, double *ret_v,
-		      int64_t *ret_st, size_t *ret_n, struct err *err)
+int xor2_decode_range(struct str data, int64_t mint, int64_t maxt, int64_t *ret_t, double *ret_v, int64_t *ret_st,
+		      size_t *ret_n, struct err *err)
 {
 	*ret_n = 0;
 	if (data.n < HEADER)
@@ -103,8 +103,7 @@ int xor2_decode_range(struct str data, int64_t mint, int64_t maxt, int64_t *ret_
 		read_any(&w, i);
 		int64_t start = st_column_next(&st, &w.r, i, (int64_t)w.t, (int64_t)prev_t);
 		if (w.r.bad)
-			return err_set(err, ERR_DATA_LOSS, "XOR2 chunk damaged at sample %u of %u",
-				       i + 1, count);
+			return err_set(err, ERR_DATA_LOSS, "XOR2 chunk damaged at sample %u of %u", i + 1, count);
 		if ((int64_t)w.t > maxt)
 			break;
 		if ((int64_t)w.t < mint)

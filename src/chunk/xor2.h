@@ -19,7 +19,7 @@
  * as many as the header says (xor_samples(data)). ret_st (may be NULL) gets
  * start times, 0 for unknown. DATA_LOSS on damage, then *ret_n is 0.
  */
-int xor2_decode_range(struct str data, int64_t mint, int64_t maxt, int64_t *ret_t, double *ret_v,
-		      int64_t *ret_st, size_t *ret_n, struct err *err) MUST_CHECK;
+int xor2_decode_range(struct str data, int64_t mint, int64_t maxt, int64_t *ret_t, double *ret_v, int64_t *ret_st,
+		      size_t *ret_n, struct err *err) MUST_CHECK;
 
 #endif

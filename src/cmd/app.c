@@ -170,8 +170,7 @@ int app_serve(struct app *app, struct err *err)
 	rc = grpc_server_listen(app->grpc, &at, err);
 	if (rc != 0)
 		return err_prefix(err, "--grpc-address");
-	log_info(&app->log, "listening for serving gRPC", log_s("service", "gRPC/server"),
-		 log_s("address", grpc));
+	log_info(&app->log, "listening for serving gRPC", log_s("service", "gRPC/server"), log_s("address", grpc));
 	probe_healthy(&app->probe);
 	app->served = true;
 	return 0;

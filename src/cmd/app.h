@@ -41,9 +41,9 @@ struct app_setup {
 	const struct log_options *log;
 	const struct http_options *http;
 	const struct grpc_options *grpc;
-	const struct option_list *warnings; /* of the option parser, to be logged */
-	uint64_t memory_limit_bytes; /* of requests and queries together; 0: none */
-	const char *route_prefix;    /* below which everything is served; NULL: the root */
+	const struct option_list *warnings;         /* of the option parser, to be logged */
+	uint64_t memory_limit_bytes;                /* of requests and queries together; 0: none */
+	const char *route_prefix;                   /* below which everything is served; NULL: the root */
 	const char *tenant_header, *default_tenant; /* HTTP metrics by tenant, upper case allowed; NULL: without */
 };
 
@@ -55,10 +55,10 @@ struct app {
 	struct metrics_registry *metrics;
 	struct http_metrics http_metrics;
 	struct probe probe;
-	struct budget memory;        /* parent of the budgets of all requests */
-	struct http_router *router;  /* of the HTTP server; add routes before app_serve */
-	struct http_server *http;    /* listens from app_serve on */
-	struct grpc_server *grpc;    /* likewise; add services before */
+	struct budget memory;       /* parent of the budgets of all requests */
+	struct http_router *router; /* of the HTTP server; add routes before app_serve */
+	struct http_server *http;   /* listens from app_serve on */
+	struct grpc_server *grpc;   /* likewise; add services before */
 	struct signal_watch *signals;
 
 	/* Private. */
@@ -67,7 +67,7 @@ struct app {
 	struct grpc_health *health;
 	struct tls_ctx *grpc_tls;
 	struct web_config *web; /* --http.config; NULL without */
-	bool served;         /* app_serve ended well */
+	bool served;            /* app_serve ended well */
 };
 
 /* A component's main fiber: starts, waits, stops. 0 is an orderly end. Suspends. */

@@ -8,30 +8,25 @@ static const struct option log_rows[] = {
 	  .help = "Minimum log severity; one of error,warn,info,debug." },
 	{ "log.format", OPTION_STRING, O(log_format), .def = "logfmt", .choices = "logfmt|json|journald",
 	  .help = "Log encoding; one of logfmt,json,journald." },
-	{ "debug.name", OPTION_STRING, O(debug_name),
-	  .flags = OPTION_HIDDEN,
-	  .help = "Logger \"name\" prefix." },
+	{ "debug.name", OPTION_STRING, O(debug_name), .flags = OPTION_HIDDEN, .help = "Logger \"name\" prefix." },
 };
 #undef O
 
 #define O(member) offsetof(struct runtime_options, member)
 static const struct option runtime_rows[] = {
-	{ "enable-auto-gomemlimit", OPTION_BOOL, O(enable_auto_gomemlimit), .def = "false",
-	  .flags = OPTION_INERT, .note = "there is no Go runtime",
-	  .help = "Derive the runtime memory limit from cgroup/system memory." },
-	{ "auto-gomemlimit.ratio", OPTION_FLOAT, O(auto_gomemlimit_ratio), .def = "0.9",
-	  .flags = OPTION_INERT, .note = "there is no Go runtime",
+	{ "enable-auto-gomemlimit", OPTION_BOOL, O(enable_auto_gomemlimit), .def = "false", .flags = OPTION_INERT,
+	  .note = "there is no Go runtime", .help = "Derive the runtime memory limit from cgroup/system memory." },
+	{ "auto-gomemlimit.ratio", OPTION_FLOAT, O(auto_gomemlimit_ratio), .def = "0.9", .flags = OPTION_INERT,
+	  .note = "there is no Go runtime",
 	  .help = "Fraction of detected memory used as the limit when auto-gomemlimit is on." },
 };
 #undef O
 
 #define O(member) offsetof(struct tracing_options, member)
 static const struct option tracing_rows[] = {
-	{ "tracing.config", OPTION_STRING, O(tracing_config),
-	  .flags = OPTION_LATER, .note = "tracing",
+	{ "tracing.config", OPTION_STRING, O(tracing_config), .flags = OPTION_LATER, .note = "tracing",
 	  .help = "Inline tracing YAML; exclusive with the -file form." },
-	{ "tracing.config-file", OPTION_STRING, O(tracing_config_file),
-	  .flags = OPTION_LATER, .note = "tracing",
+	{ "tracing.config-file", OPTION_STRING, O(tracing_config_file), .flags = OPTION_LATER, .note = "tracing",
 	  .help = "Path of the tracing YAML (env $(VAR) substituted); exclusive with tracing.config." },
 };
 #undef O
@@ -65,30 +60,27 @@ static const struct option grpc_rows[] = {
 	  .help = "Curves allowed on gRPC (CurveP256,CurveP384,CurveP521,X25519); unset = Go defaults." },
 	{ "grpc-server-tls-key", OPTION_STRING, O(grpc_server_tls_key),
 	  .help = "Server private key path; must be set together with the cert." },
-	{ "grpc-server-tls-min-version", OPTION_STRING, O(grpc_server_tls_min_version), .def = "1.3", .choices = "1.0|1.1|1.2|1.3",
-	  .help = "Lowest TLS version accepted; 1.0,1.1,1.2,1.3." },
+	{ "grpc-server-tls-min-version", OPTION_STRING, O(grpc_server_tls_min_version), .def = "1.3",
+	  .choices = "1.0|1.1|1.2|1.3", .help = "Lowest TLS version accepted; 1.0,1.1,1.2,1.3." },
 };
 #undef O
 
 #define O(member) offsetof(struct objstore_options, member)
 static const struct option objstore_rows[] = {
-	{ "objstore.config", OPTION_STRING, O(objstore_config),
-	  .flags = OPTION_LATER, .note = "uploading to object storage",
-	  .help = "Inline bucket YAML." },
-	{ "objstore.config-file", OPTION_STRING, O(objstore_config_file),
-	  .flags = OPTION_LATER, .note = "uploading to object storage",
+	{ "objstore.config", OPTION_STRING, O(objstore_config), .flags = OPTION_LATER,
+	  .note = "uploading to object storage", .help = "Inline bucket YAML." },
+	{ "objstore.config-file", OPTION_STRING, O(objstore_config_file), .flags = OPTION_LATER,
+	  .note = "uploading to object storage",
 	  .help = "Path of bucket YAML (env substituted); exclusive with objstore.config." },
 };
 #undef O
 
 #define O(member) offsetof(struct request_log_options, member)
 static const struct option request_log_rows[] = {
-	{ "request.logging-config", OPTION_STRING, O(request_logging_config),
-	  .flags = OPTION_LATER, .note = "request logging",
-	  .help = "Inline request-logging YAML." },
-	{ "request.logging-config-file", OPTION_STRING, O(request_logging_config_file),
-	  .flags = OPTION_LATER, .note = "request logging",
-	  .help = "Path of YAML selecting which HTTP/gRPC requests are logged." },
+	{ "request.logging-config", OPTION_STRING, O(request_logging_config), .flags = OPTION_LATER,
+	  .note = "request logging", .help = "Inline request-logging YAML." },
+	{ "request.logging-config-file", OPTION_STRING, O(request_logging_config_file), .flags = OPTION_LATER,
+	  .note = "request logging", .help = "Path of YAML selecting which HTTP/gRPC requests are logged." },
 };
 #undef O
 

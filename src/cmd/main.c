@@ -26,7 +26,6 @@ static const struct {
 	{ &receive_command, receive_run },
 };
 
-
 static void print_commands(FILE *to)
 {
 	fputs("usage: thanos <command> [<flags>]\n"
@@ -110,8 +109,8 @@ static int run_from_file(int argc, char **argv, struct arena *a)
 		return usage_error(NULL, &err);
 	size_t i = find_command(role);
 	if (i == ARRAY_LEN(commands)) {
-		err_set(&err, ERR_INVALID_ARGUMENT, "%s: key \"role\": want one of query, receive, got \"%s\"",
-			file, role);
+		err_set(&err, ERR_INVALID_ARGUMENT, "%s: key \"role\": want one of query, receive, got \"%s\"", file,
+			role);
 		return usage_error(NULL, &err);
 	}
 	return run_command(i, file, argc - used, argv + used, a);

@@ -74,8 +74,8 @@ static int set_duration(int64_t *ret_ms, struct str v, struct err *err)
 {
 	int64_t ns;
 	if (text_anyduration_parse(v, &ns, NULL) != 0)
-		return err_set(err, ERR_INVALID_ARGUMENT,
-			       "want a duration such as 15d or 1h30m, got \"%.*s\"", STR_ARG(v));
+		return err_set(err, ERR_INVALID_ARGUMENT, "want a duration such as 15d or 1h30m, got \"%.*s\"",
+			       STR_ARG(v));
 	if (ns < 0)
 		return err_set(err, ERR_INVALID_ARGUMENT, "want a duration that is not negative, got \"%.*s\"",
 			       STR_ARG(v));
@@ -87,8 +87,7 @@ static int set_bytes(uint64_t *ret, struct str v, struct err *err)
 {
 	if (str_to_u64(v, ret) || text_size_parse(v, ret, NULL) == 0)
 		return 0;
-	return err_set(err, ERR_INVALID_ARGUMENT, "want a size such as 512MiB, got \"%.*s\"",
-		       STR_ARG(v));
+	return err_set(err, ERR_INVALID_ARGUMENT, "want a size such as 512MiB, got \"%.*s\"", STR_ARG(v));
 }
 
 static int set_bool(bool *ret, struct str v, struct err *err)
@@ -115,8 +114,7 @@ int option_set(const struct option *row, void *field, struct str v, struct arena
 	case OPTION_INT:
 		if (str_to_i64(v, field))
 			return 0;
-		return err_set(err, ERR_INVALID_ARGUMENT, "want a whole number, got \"%.*s\"",
-			       STR_ARG(v));
+		return err_set(err, ERR_INVALID_ARGUMENT, "want a whole number, got \"%.*s\"", STR_ARG(v));
 	case OPTION_FLOAT:
 		if (text_parse_double(v, field))
 			return 0;
@@ -147,8 +145,7 @@ static int set_default(const struct option *row, void *field, struct arena *a, s
 	return rc;
 }
 
-int options_init(struct options_result *ret, const struct option_command *cmd, struct arena *a,
-		 struct err *err)
+int options_init(struct options_result *ret, const struct option_command *cmd, struct arena *a, struct err *err)
 {
 	size_t n = 0;
 	for (struct option_at at = { 0 }; option_next(cmd, &at);)
@@ -222,20 +219,19 @@ int options_check(const struct options_result *r, const struct option_command *c
 	for (struct option_at at = { 0 }; option_next(cmd, &at);)
 		if (at.row->flags & OPTION_LATER && !is_default(at.row, option_field(r, &at)))
 			return err_set(err, ERR_FAILED_PRECONDITION,
-				       "--%s: %s is not in this build yet; leave the option out",
-				       at.row->name, at.row->note);
+				       "--%s: %s is not in this build yet; leave the option out", at.row->name,
+				       at.row->note);
 	return 0;
 }
 
-int options_path_or_content(const char *name, const char *path, const char *content,
-			    struct arena *a, const char **ret, struct err *err)
+int options_path_or_content(const char *name, const char *path, const char *content, struct arena *a, const char **ret,
+			    struct err *err)
 {
 	*ret = content && *content ? content : NULL;
 	if (!path || !*path)
 		return 0;
 	if (*ret)
-		return err_set(err, ERR_INVALID_ARGUMENT, "both --%s and --%s-file are set; give one",
-			       name, name);
+		return err_set(err, ERR_INVALID_ARGUMENT, "both --%s and --%s-file are set; give one", name, name);
 	struct strbuf b = { 0 };
 	int rc = file_read_all(path, MAX_CONTENT_BYTES, &b, err);
 	if (rc == 0 && !(*ret = arena_memdup(a, b.p, b.n)))

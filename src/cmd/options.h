@@ -68,7 +68,10 @@ struct option_rows {
 };
 
 /* Makes a struct option_rows of an array. */
-#define OPTION_ROWS(a) { (a), ARRAY_LEN(a) }
+#define OPTION_ROWS(a) \
+	{ \
+		(a), ARRAY_LEN(a) \
+	}
 
 /* A table and the offset of its struct in the component's config struct. */
 struct option_group {
@@ -98,7 +101,7 @@ enum options_action { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_HELP_LONG, OPTIONS_HELP
 
 /* Result of parsing. */
 struct options_result {
-	void *config;                /* zeroed, defaults filled, then set; in the arena */
+	void *config; /* zeroed, defaults filled, then set; in the arena */
 	enum options_action action;
 	const char *config_file;     /* --config.file, or NULL */
 	struct option_list warnings; /* texts to log once the logger is there */
@@ -116,15 +119,15 @@ int options_init(struct options_result *ret, const struct option_command *cmd, s
  * the command's name. Errors are one line with file, line, key and what would be right.
  * Blocks (reads the file).
  */
-int options_read_yaml(struct options_result *r, const struct option_command *cmd, const char *path,
-		      struct arena *a, struct err *err);
+int options_read_yaml(struct options_result *r, const struct option_command *cmd, const char *path, struct arena *a,
+		      struct err *err);
 
 /*
  * Reads flags (without program and command names) into a result; flags win over
  * a file that was read before. A --config.file among them is only noted. Reads @files (blocks).
  */
-int options_read_args(struct options_result *r, const struct option_command *cmd, int argc,
-		      char *const *argv, struct arena *a, struct err *err);
+int options_read_args(struct options_result *r, const struct option_command *cmd, int argc, char *const *argv,
+		      struct arena *a, struct err *err);
 
 /* Last checks over the whole: FAILED_PRECONDITION naming an option of a feature that this build does not have. */
 int options_check(const struct options_result *r, const struct option_command *cmd, struct err *err);
@@ -136,8 +139,8 @@ void options_help(const struct option_command *cmd, bool hidden, struct strbuf *
 void options_man(const struct option_command *cmd, struct strbuf *out);
 
 /* The value of a file/content pair: content as is, or the file's bytes; both given is an error. NULL when neither. Blocks. */
-int options_path_or_content(const char *name, const char *path, const char *content, struct arena *a,
-			    const char **ret, struct err *err);
+int options_path_or_content(const char *name, const char *path, const char *content, struct arena *a, const char **ret,
+			    struct err *err);
 
 /* Reads `role:` of a YAML file; the error says what is missing. Blocks. */
 int options_yaml_role(const char *path, struct arena *a, const char **ret_role, struct err *err);
@@ -153,7 +156,7 @@ int options_list(const struct options_result *r, const struct option_command *cm
  * Reads label flags name="value" (the value as a Go string literal) into names and values, in `a`.
  * INVALID_ARGUMENT names the flag and shows the form.
  */
-int options_labels(const char *flag, const struct option_list *in, struct arena *a,
-		   struct label **ret, size_t *ret_n, struct err *err);
+int options_labels(const char *flag, const struct option_list *in, struct arena *a, struct label **ret, size_t *ret_n,
+		   struct err *err);
 
 #endif

@@ -9,7 +9,6 @@
 #define MAX_ARGS_FILE (1024 * 1024)
 #define MAX_ARGS_DEPTH 4
 
-
 struct reader {
 	struct options_result *r;
 	const struct option_command *cmd;
@@ -24,9 +23,8 @@ static int expand(struct reader *rd, struct str arg, int depth, struct err *err)
 static int expand_file(struct reader *rd, const char *path, int depth, struct err *err)
 {
 	struct strbuf b = { 0 };
-	int rc = depth < MAX_ARGS_DEPTH
-			 ? file_read_all(path, MAX_ARGS_FILE, &b, err)
-			 : err_set(err, ERR_INVALID_ARGUMENT, "@%s: files nest too deeply", path);
+	int rc = depth < MAX_ARGS_DEPTH ? file_read_all(path, MAX_ARGS_FILE, &b, err)
+					: err_set(err, ERR_INVALID_ARGUMENT, "@%s: files nest too deeply", path);
 	struct str rest = strbuf_str(&b);
 	while (rc == 0 && rest.n) {
 		struct str line = str_trim(str_cut(&rest, '\n'));
@@ -79,10 +77,9 @@ static int unknown_flag(const struct reader *rd, struct str name, struct err *er
 		}
 	}
 	if (best)
-		return err_set(err, ERR_INVALID_ARGUMENT,
-			       "unknown long flag '--%.*s', did you mean '--%s'?", STR_ARG(name), best);
-	return err_set(err, ERR_INVALID_ARGUMENT, "unknown long flag '--%.*s', try --help",
-		       STR_ARG(name));
+		return err_set(err, ERR_INVALID_ARGUMENT, "unknown long flag '--%.*s', did you mean '--%s'?",
+			       STR_ARG(name), best);
+	return err_set(err, ERR_INVALID_ARGUMENT, "unknown long flag '--%.*s', try --help", STR_ARG(name));
 }
 
 static const struct option_retired *find_retired(const struct option_command *cmd, struct str name)
@@ -94,12 +91,10 @@ static const struct option_retired *find_retired(const struct option_command *cm
 }
 
 /* Sets `row` from a flag, once unless it is a list; the first value of a list replaces default and file. */
-static int set_from_flag(struct reader *rd, const struct option_at *at, bool *given, struct str v,
-			 struct err *err)
+static int set_from_flag(struct reader *rd, const struct option_at *at, bool *given, struct str v, struct err *err)
 {
 	if (given[at->index] && at->row->kind != OPTION_LIST)
-		return err_set(err, ERR_INVALID_ARGUMENT, "flag '%s' cannot be repeated",
-			       at->row->name);
+		return err_set(err, ERR_INVALID_ARGUMENT, "flag '%s' cannot be repeated", at->row->name);
 	if (!given[at->index] && at->row->kind == OPTION_LIST)
 		*(struct option_list *)option_field(rd->r, at) = (struct option_list){ 0 };
 	given[at->index] = true;
@@ -108,20 +103,17 @@ static int set_from_flag(struct reader *rd, const struct option_at *at, bool *gi
 	if (rc != 0)
 		return err_prefix(err, "--%s", at->row->name);
 	if (at->row->flags & OPTION_DEPRECATED)
-		return option_warn(rd->r, rd->a, err, "--%s is deprecated; use --%s", at->row->name,
-				   at->row->note);
+		return option_warn(rd->r, rd->a, err, "--%s is deprecated; use --%s", at->row->name, at->row->note);
 	return 0;
 }
 
 /* Finds the row of a flag, also through --no-x and retired names. 1 found, 0 ignore it. */
-static int resolve(struct reader *rd, struct str name, struct option_at *ret, bool *ret_no,
-		   struct err *err)
+static int resolve(struct reader *rd, struct str name, struct option_at *ret, bool *ret_no, struct err *err)
 {
 	*ret_no = false;
 	if (option_find(rd->cmd, name, ret))
 		return 1;
-	if (str_has_prefix(name, STR("no-")) &&
-	    option_find(rd->cmd, str_mem(name.p + 3, name.n - 3), ret) &&
+	if (str_has_prefix(name, STR("no-")) && option_find(rd->cmd, str_mem(name.p + 3, name.n - 3), ret) &&
 	    ret->row->kind == OPTION_BOOL) {
 		*ret_no = true;
 		return 1;
@@ -129,8 +121,9 @@ static int resolve(struct reader *rd, struct str name, struct option_at *ret, bo
 	const struct option_retired *old = find_retired(rd->cmd, name);
 	if (!old)
 		return unknown_flag(rd, name, err);
-	int rc = option_warn(rd->r, rd->a, err, old->now ? "--%s was replaced by --%s" : "--%s has no effect any more%s",
-			     old->name, old->now ? old->now : "");
+	int rc =
+		option_warn(rd->r, rd->a, err, old->now ? "--%s was replaced by --%s" : "--%s has no effect any more%s",
+			    old->name, old->now ? old->now : "");
 	if (rc != 0)
 		return rc;
 	if (old->now)
@@ -156,8 +149,7 @@ static int read_flag(struct reader *rd, struct str arg, bool *given, struct err 
 		return rc;
 	bool is_bool = rc == 1 && at.row->kind == OPTION_BOOL;
 	if (is_bool && value.p)
-		return err_set(err, ERR_INVALID_ARGUMENT,
-			       "--%.*s takes no value; write --%s or --no-%s", STR_ARG(name),
+		return err_set(err, ERR_INVALID_ARGUMENT, "--%.*s takes no value; write --%s or --no-%s", STR_ARG(name),
 			       at.row->name, at.row->name);
 	if (is_bool)
 		return set_from_flag(rd, &at, given, no ? STR("false") : STR("true"), err);
@@ -166,8 +158,7 @@ static int read_flag(struct reader *rd, struct str arg, bool *given, struct err 
 	if (rc == 0)
 		return 0;
 	if (!value.p)
-		return err_set(err, ERR_INVALID_ARGUMENT, "expected argument for flag '--%.*s'",
-			       STR_ARG(name));
+		return err_set(err, ERR_INVALID_ARGUMENT, "expected argument for flag '--%.*s'", STR_ARG(name));
 	return set_from_flag(rd, &at, given, value, err);
 }
 
@@ -178,10 +169,8 @@ static bool read_common(struct reader *rd, struct str arg)
 		const char *flag;
 		enum options_action action;
 	} actions[] = {
-		{ "--help", OPTIONS_HELP },
-		{ "-h", OPTIONS_HELP },
-		{ "--help-long", OPTIONS_HELP_LONG },
-		{ "--help-man", OPTIONS_HELP_MAN },
+		{ "--help", OPTIONS_HELP },           { "-h", OPTIONS_HELP },
+		{ "--help-long", OPTIONS_HELP_LONG }, { "--help-man", OPTIONS_HELP_MAN },
 		{ "--version", OPTIONS_VERSION },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
@@ -216,8 +205,8 @@ static int read_all(struct reader *rd, bool *given, struct err *err)
 	return 0;
 }
 
-int options_read_args(struct options_result *r, const struct option_command *cmd, int argc,
-		      char *const *argv, struct arena *a, struct err *err)
+int options_read_args(struct options_result *r, const struct option_command *cmd, int argc, char *const *argv,
+		      struct arena *a, struct err *err)
 {
 	struct reader rd = { .r = r, .cmd = cmd, .a = a };
 	size_t rows = 0;

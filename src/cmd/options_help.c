@@ -9,9 +9,8 @@
 static const char *placeholder(enum option_kind k)
 {
 	static const char *const names[] = {
-		[OPTION_STRING] = "VALUE", [OPTION_BOOL] = "",        [OPTION_INT] = "N",
-		[OPTION_FLOAT] = "N",      [OPTION_DURATION] = "DURATION", [OPTION_BYTES] = "SIZE",
-		[OPTION_LIST] = "VALUE",
+		[OPTION_STRING] = "VALUE",      [OPTION_BOOL] = "",      [OPTION_INT] = "N",      [OPTION_FLOAT] = "N",
+		[OPTION_DURATION] = "DURATION", [OPTION_BYTES] = "SIZE", [OPTION_LIST] = "VALUE",
 	};
 	return names[k];
 }
@@ -41,8 +40,7 @@ static void add_name(struct strbuf *out, const struct option *o)
 	else if (o->def)
 		strbuf_printf(out, "--%s=%s%s", o->name, o->def, o->kind == OPTION_LIST ? " ..." : "");
 	else
-		strbuf_printf(out, "--%s=%s%s", o->name, placeholder(o->kind),
-			      o->kind == OPTION_LIST ? " ..." : "");
+		strbuf_printf(out, "--%s=%s%s", o->name, placeholder(o->kind), o->kind == OPTION_LIST ? " ..." : "");
 }
 
 /* The help sentence with what its flags add. */
@@ -118,8 +116,8 @@ static void add_man_row(struct strbuf *out, const struct option *o)
 
 void options_man(const struct option_command *cmd, struct strbuf *out)
 {
-	strbuf_printf(out, ".TH thanos\\-%s 1\n.SH NAME\nthanos\\-%s\n.SH SYNOPSIS\n.B thanos %s\n[flags]\n",
-		      cmd->name, cmd->name, cmd->name);
+	strbuf_printf(out, ".TH thanos\\-%s 1\n.SH NAME\nthanos\\-%s\n.SH SYNOPSIS\n.B thanos %s\n[flags]\n", cmd->name,
+		      cmd->name, cmd->name);
 	strbuf_add_c(out, ".SH DESCRIPTION\n");
 	add_roff(out, str_c(cmd->summary));
 	strbuf_add_c(out, "\n.SH OPTIONS\n");

@@ -28,7 +28,6 @@ void *option_field(const struct options_result *r, const struct option_at *at);
 int option_set(const struct option *row, void *field, struct str v, struct arena *a, struct err *err);
 
 /* Adds a line to the warnings. */
-int option_warn(struct options_result *r, struct arena *a, struct err *err, const char *fmt, ...)
-	PRINTF_LIKE(4, 5);
+int option_warn(struct options_result *r, struct arena *a, struct err *err, const char *fmt, ...) PRINTF_LIKE(4, 5);
 
 #endif

@@ -25,8 +25,7 @@ static bool unquote(struct str s, struct strbuf *out)
 	return true;
 }
 
-static int read_label(const char *flag, const char *text, struct arena *a, struct label *ret,
-		      struct err *err)
+static int read_label(const char *flag, const char *text, struct arena *a, struct label *ret, struct err *err)
 {
 	struct str value = str_c(text);
 	struct str name = str_cut(&value, '=');
@@ -44,8 +43,8 @@ static int read_label(const char *flag, const char *text, struct arena *a, struc
 	return rc;
 }
 
-int options_labels(const char *flag, const struct option_list *in, struct arena *a,
-		   struct label **ret, size_t *ret_n, struct err *err)
+int options_labels(const char *flag, const struct option_list *in, struct arena *a, struct label **ret, size_t *ret_n,
+		   struct err *err)
 {
 	*ret_n = in->n;
 	*ret = arena_array(a, in->n, sizeof(**ret));

@@ -27,8 +27,8 @@ static int at_node(const struct ynode *n, struct err *err)
 	return ynode_err(n, err, "%s", cause.msg);
 }
 
-static int set_scalar(struct options_result *r, const struct option_at *at, const struct ynode *n,
-		      struct arena *a, struct err *err)
+static int set_scalar(struct options_result *r, const struct option_at *at, const struct ynode *n, struct arena *a,
+		      struct err *err)
 {
 	struct str v;
 	bool b;
@@ -46,8 +46,8 @@ static int set_scalar(struct options_result *r, const struct option_at *at, cons
 	return err ? at_node(n, err) : rc;
 }
 
-static int set_value(struct options_result *r, const struct option_at *at, struct ynode *n,
-		     struct arena *a, struct err *err)
+static int set_value(struct options_result *r, const struct option_at *at, struct ynode *n, struct arena *a,
+		     struct err *err)
 {
 	r->given[at->index] = true;
 	if (at->row->kind != OPTION_LIST)
@@ -89,8 +89,8 @@ static int check_role(struct ynode *root, const struct option_command *cmd, stru
 			 STR_ARG(role), cmd->name);
 }
 
-int options_read_yaml(struct options_result *r, const struct option_command *cmd, const char *path,
-		      struct arena *a, struct err *err)
+int options_read_yaml(struct options_result *r, const struct option_command *cmd, const char *path, struct arena *a,
+		      struct err *err)
 {
 	struct ydoc *doc;
 	int rc = load(path, &doc, err);
@@ -119,8 +119,7 @@ int options_yaml_role(const char *path, struct arena *a, const char **ret_role, 
 	rc = ynode_get_str(ydoc_root(doc), "role", &role, err);
 	if (rc == 0 && role.n == 0)
 		rc = err_set(err, ERR_INVALID_ARGUMENT,
-			     "%s: key \"role\" is missing; say which component to run, such as role: query",
-			     path);
+			     "%s: key \"role\" is missing; say which component to run, such as role: query", path);
 	if (rc == 0 && !(*ret_role = arena_memdup(a, role.p, role.n)))
 		rc = arena_err(a, err);
 	ydoc_free(doc);

@@ -87,7 +87,8 @@ static void set_discovery(struct query_config *cfg, const struct query_options *
 }
 
 /* Numbers of a --query.telemetry flag, in the arena. */
-static int bounds(const char *flag, const struct option_list *l, struct arena *a, struct query_bounds *ret, struct err *err)
+static int bounds(const char *flag, const struct option_list *l, struct arena *a, struct query_bounds *ret,
+		  struct err *err)
 {
 	double *p = arena_array(a, l->n, sizeof(*p));
 	if (!p)
@@ -178,7 +179,8 @@ static int make_config(struct query_call *c, struct err *err)
 /* --- the API ------------------------------------------------------------------------------- */
 
 /* All options with the values in force, for /api/v1/status/flags. */
-static int list_flags(struct query_call *c, const struct options_result *r, struct query_http_config *ret, struct err *err)
+static int list_flags(struct query_call *c, const struct options_result *r, struct query_http_config *ret,
+		      struct err *err)
 {
 	struct api_flag *p;
 	size_t n;

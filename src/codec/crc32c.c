@@ -17,10 +17,9 @@ uint32_t crc32c_portable(uint32_t crc, const void *data, size_t n)
 	uint32_t c = ~crc;
 	for (; n >= 8; p += 8, n -= 8) {
 		uint64_t v = le64_get(p) ^ c;
-		c = crc32c_table[7][v & 0xff] ^ crc32c_table[6][v >> 8 & 0xff] ^
-		    crc32c_table[5][v >> 16 & 0xff] ^ crc32c_table[4][v >> 24 & 0xff] ^
-		    crc32c_table[3][v >> 32 & 0xff] ^ crc32c_table[2][v >> 40 & 0xff] ^
-		    crc32c_table[1][v >> 48 & 0xff] ^ crc32c_table[0][v >> 56];
+		c = crc32c_table[7][v & 0xff] ^ crc32c_table[6][v >> 8 & 0xff] ^ crc32c_table[5][v >> 16 & 0xff] ^
+		    crc32c_table[4][v >> 24 & 0xff] ^ crc32c_table[3][v >> 32 & 0xff] ^
+		    crc32c_table[2][v >> 40 & 0xff] ^ crc32c_table[1][v >> 48 & 0xff] ^ crc32c_table[0][v >> 56];
 	}
 	for (; n; p++, n--)
 		c = c >> 8 ^ crc32c_table[0][(c ^ *p) & 0xff];
@@ -36,14 +35,13 @@ uint32_t crc32c_portable(uint32_t crc, const void *data, size_t n)
  * using CRC32 instruction", Intel 2011); the instruction itself then reduces.
  */
 struct lanes {
-	size_t bytes;        /* per stream */
-	uint64_t one, two;   /* x^(8*bytes-33), x^(16*bytes-33) mod P, reflected */
+	size_t bytes;      /* per stream */
+	uint64_t one, two; /* x^(8*bytes-33), x^(16*bytes-33) mod P, reflected */
 };
 
 TARGET("sse4.2,pclmul") static inline uint64_t shifted(uint64_t c, uint64_t k)
 {
-	__m128i prod = _mm_clmulepi64_si128(_mm_cvtsi64_si128((long long)c),
-					    _mm_cvtsi64_si128((long long)k), 0);
+	__m128i prod = _mm_clmulepi64_si128(_mm_cvtsi64_si128((long long)c), _mm_cvtsi64_si128((long long)k), 0);
 	return (uint64_t)_mm_cvtsi128_si64(prod);
 }
 

@@ -45,8 +45,7 @@ static size_t next_step(size_t have, uint64_t left)
 
 /* Runs inflate once into out. Z_OK, Z_STREAM_END or a zlib error; -1000 with err set. */
 #define INFLATE_FAILED (-1000)
-static int inflate_step(z_stream *z, uint64_t limit, size_t start, struct strbuf *out,
-			struct err *err)
+static int inflate_step(z_stream *z, uint64_t limit, size_t start, struct strbuf *out, struct err *err)
 {
 	size_t have = out->n - start;
 	size_t step = next_step(have, limit - have);
@@ -61,8 +60,8 @@ static int inflate_step(z_stream *z, uint64_t limit, size_t start, struct strbuf
 	out->n += step - z->avail_out;
 	if (out->n - start > limit) {
 		out->n = start + (size_t)limit;
-		err_set(err, ERR_RESOURCE_EXHAUSTED,
-			"gzip: uncompressed data is over the limit of %" PRIu64 " bytes", limit);
+		err_set(err, ERR_RESOURCE_EXHAUSTED, "gzip: uncompressed data is over the limit of %" PRIu64 " bytes",
+			limit);
 		rc = INFLATE_FAILED;
 	}
 	out->p[out->n] = '\0';
@@ -71,12 +70,10 @@ static int inflate_step(z_stream *z, uint64_t limit, size_t start, struct strbuf
 
 static int corrupt(const z_stream *z, struct err *err)
 {
-	return err_set(err, ERR_INVALID_ARGUMENT, "gzip: corrupt input: %s",
-		       z->msg ? z->msg : "cut off");
+	return err_set(err, ERR_INVALID_ARGUMENT, "gzip: corrupt input: %s", z->msg ? z->msg : "cut off");
 }
 
-int codec_gzip_uncompress(struct str in, enum gzip_format f, uint64_t limit, struct strbuf *out,
-			  struct err *err)
+int codec_gzip_uncompress(struct str in, enum gzip_format f, uint64_t limit, struct strbuf *out, struct err *err)
 {
 	z_stream z = { 0 };
 	size_t start = out->n;
@@ -171,8 +168,7 @@ int gzip_writer_end(struct gzip_writer *w, struct strbuf *out, struct err *err)
 	return rc;
 }
 
-int codec_gzip_compress(struct str in, enum gzip_format f, int level, struct strbuf *out,
-			struct err *err)
+int codec_gzip_compress(struct str in, enum gzip_format f, int level, struct strbuf *out, struct err *err)
 {
 	struct gzip_writer *w = gzip_writer_new(f, level);
 	int rc = gzip_writer_write(w, in, out, err);

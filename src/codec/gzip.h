@@ -19,12 +19,10 @@
 enum gzip_format { GZIP_GZIP, GZIP_ZLIB };
 
 /* Appends `in`, compressed at `level` (1 to 9), to `out`; past its limit RESOURCE_EXHAUSTED. */
-int codec_gzip_compress(struct str in, enum gzip_format f, int level, struct strbuf *out,
-			struct err *err);
+int codec_gzip_compress(struct str in, enum gzip_format f, int level, struct strbuf *out, struct err *err);
 
 /* Appends at most `limit` uncompressed bytes to `out`. */
-int codec_gzip_uncompress(struct str in, enum gzip_format f, uint64_t limit, struct strbuf *out,
-			  struct err *err);
+int codec_gzip_uncompress(struct str in, enum gzip_format f, uint64_t limit, struct strbuf *out, struct err *err);
 
 struct gzip_writer;
 

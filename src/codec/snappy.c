@@ -47,12 +47,11 @@ int codec_snappy_size(struct str in, uint64_t limit, size_t *ret, struct err *er
 		return err_set(err, ERR_INVALID_ARGUMENT, "snappy: corrupt input");
 	if (n > limit)
 		return err_set(err, ERR_RESOURCE_EXHAUSTED,
-			       "snappy: uncompressed size of %zu bytes is over the limit of %" PRIu64,
-			       n, limit);
+			       "snappy: uncompressed size of %zu bytes is over the limit of %" PRIu64, n, limit);
 	/* A copy of three bytes gives at most 64: what claims more than that lies. */
 	if (n / 64 > in.n)
-		return err_set(err, ERR_INVALID_ARGUMENT,
-			       "snappy: corrupt input: %zu bytes cannot come from %zu", n, in.n);
+		return err_set(err, ERR_INVALID_ARGUMENT, "snappy: corrupt input: %zu bytes cannot come from %zu", n,
+			       in.n);
 	*ret = n;
 	return 0;
 }
@@ -65,8 +64,7 @@ int codec_snappy_uncompress_to(struct str in, void *out, size_t n, struct err *e
 	return 0;
 }
 
-int codec_snappy_uncompress(struct str in, uint64_t limit, struct arena *a, struct str *ret,
-			    struct err *err)
+int codec_snappy_uncompress(struct str in, uint64_t limit, struct arena *a, struct str *ret, struct err *err)
 {
 	size_t n;
 	int rc = codec_snappy_size(in, limit, &n, err);
@@ -164,8 +162,7 @@ static int frame_corrupt(struct err *err, const char *what)
 }
 
 /* Appends the data of a compressed or raw chunk, checked against its checksum and what is left of the limit. */
-static int add_data(struct str body, bool compressed, uint64_t left, struct strbuf *out,
-		    struct err *err)
+static int add_data(struct str body, bool compressed, uint64_t left, struct strbuf *out, struct err *err)
 {
 	if (body.n < CHECKSUM)
 		return frame_corrupt(err, "chunk without checksum");
@@ -178,8 +175,7 @@ static int add_data(struct str body, bool compressed, uint64_t left, struct strb
 	if (n > CHUNK_MAX)
 		return frame_corrupt(err, "chunk over 64 KiB");
 	if (n > left)
-		return err_set(err, ERR_RESOURCE_EXHAUSTED,
-			       "snappy: uncompressed stream is over the limit");
+		return err_set(err, ERR_RESOURCE_EXHAUSTED, "snappy: uncompressed stream is over the limit");
 	if (compressed) {
 		rc = codec_snappy_uncompress_add(data, CHUNK_MAX, out, err);
 	} else {

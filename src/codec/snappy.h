@@ -31,8 +31,7 @@ int codec_snappy_compress_add(struct str in, struct strbuf *out, struct err *err
 int codec_snappy_size(struct str in, uint64_t limit, size_t *ret, struct err *err);
 
 /* Uncompresses a block of at most `limit` bytes into the arena; *ret is borrowed from it. */
-int codec_snappy_uncompress(struct str in, uint64_t limit, struct arena *a, struct str *ret,
-			    struct err *err);
+int codec_snappy_uncompress(struct str in, uint64_t limit, struct arena *a, struct str *ret, struct err *err);
 
 /* Appends the uncompressed block of at most `limit` bytes to `out`. */
 int codec_snappy_uncompress_add(struct str in, uint64_t limit, struct strbuf *out, struct err *err);
@@ -49,7 +48,6 @@ int codec_snappy_uncompress_to(struct str in, void *out, size_t n, struct err *e
 int codec_snappy_frame_compress(struct str in, struct strbuf *out, struct err *err);
 
 /* Appends the bytes of a framed stream to `out`, at most `limit` of them. Concatenated streams are one. */
-int codec_snappy_frame_uncompress(struct str in, uint64_t limit, struct strbuf *out,
-				  struct err *err);
+int codec_snappy_frame_uncompress(struct str in, uint64_t limit, struct strbuf *out, struct err *err);
 
 #endif

@@ -36,8 +36,8 @@ static size_t next_step(size_t have, uint64_t left)
 }
 
 /* Uncompresses what fits in the next piece of `out`. *ret_hint is 0 at the end of a frame. */
-static int decode_step(ZSTD_DCtx *d, ZSTD_inBuffer *in, uint64_t limit, size_t start,
-		       struct strbuf *out, size_t *ret_hint, struct err *err)
+static int decode_step(ZSTD_DCtx *d, ZSTD_inBuffer *in, uint64_t limit, size_t start, struct strbuf *out,
+		       size_t *ret_hint, struct err *err)
 {
 	size_t have = out->n - start;
 	ZSTD_outBuffer o = { .size = next_step(have, limit - have) };
@@ -101,8 +101,7 @@ void zstd_writer_free(struct zstd_writer *w)
 }
 
 /* Runs the compressor until it has taken `in` and, for flush and end, given out everything. */
-static int run(struct zstd_writer *w, struct str in, ZSTD_EndDirective op, struct strbuf *out,
-	       struct err *err)
+static int run(struct zstd_writer *w, struct str in, ZSTD_EndDirective op, struct strbuf *out, struct err *err)
 {
 	ZSTD_inBuffer zin = { in.p, in.n, 0 };
 	size_t left;

@@ -133,7 +133,8 @@ static void register_metrics(struct discovery *d, const char *component)
 	register_dns(d, prefix);
 	free(prefix);
 	name = xasprintf("thanos_%s_duplicated_endpoint_addresses_total", component);
-	d->duplicates = metrics_counter(d->reg, name,
+	d->duplicates = metrics_counter(
+		d->reg, name,
 		"The number of times a duplicated endpoint addresses is detected from the different configs");
 	free(name);
 }

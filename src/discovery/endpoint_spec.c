@@ -67,9 +67,10 @@ bool endpoint_is_dynamic(struct str address)
 int endpoint_spec_check(const struct endpoint_spec *s, struct err *err)
 {
 	if (s->strict && endpoint_is_dynamic(str_c(s->address)))
-		return err_set(err, ERR_INVALID_ARGUMENT,
-			       "%s is a dynamically specified endpoint i.e. it uses SD and that is not permitted under strict mode.",
-			       s->address);
+		return err_set(
+			err, ERR_INVALID_ARGUMENT,
+			"%s is a dynamically specified endpoint i.e. it uses SD and that is not permitted under strict mode.",
+			s->address);
 	const char *c = s->client.compression;
 	if (c && *c && strcmp(c, "none") != 0 && strcmp(c, "snappy") != 0)
 		return err_set(err, ERR_INVALID_ARGUMENT,

@@ -44,7 +44,8 @@ static int read_tls(struct ynode *map, struct arena *a, struct endpoint_client *
 	return rc;
 }
 
-static int read_client(struct ynode *parent, const char *key, struct arena *a, struct endpoint_client *c, struct err *err)
+static int read_client(struct ynode *parent, const char *key, struct arena *a, struct endpoint_client *c,
+		       struct err *err)
 {
 	struct ynode *map = NULL, *tls = NULL;
 	*c = ENDPOINT_CLIENT_UNSET;
@@ -80,7 +81,8 @@ static int read_spec(struct ynode *n, struct arena *a, struct endpoint_spec *s, 
 	if (!s->address || !*s->address)
 		return ynode_err(n, err, "an endpoint needs an address");
 	if (service_config.n && !s->group)
-		return err_set(err, ERR_INVALID_ARGUMENT, "%s service_config is only valid for endpoint groups.", s->address);
+		return err_set(err, ERR_INVALID_ARGUMENT, "%s service_config is only valid for endpoint groups.",
+			       s->address);
 	return endpoint_spec_check(s, err);
 }
 

@@ -27,10 +27,12 @@ static int json_group(json_t *group, const char *file, struct target_list *out, 
 {
 	json_t *targets = json_object_get(group, "targets");
 	if (!json_is_object(group) || (targets && !json_is_array(targets) && !json_is_null(targets)))
-		return err_set(err, ERR_INVALID_ARGUMENT, "%s: want a list of {\"targets\": [...], \"labels\": {...}}", file);
+		return err_set(err, ERR_INVALID_ARGUMENT, "%s: want a list of {\"targets\": [...], \"labels\": {...}}",
+			       file);
 	size_t i;
 	json_t *t;
-	json_array_foreach(targets, i, t) {
+	json_array_foreach(targets, i, t)
+	{
 		if (!json_is_string(t))
 			return err_set(err, ERR_INVALID_ARGUMENT, "%s: a target is not a string", file);
 		*vec_push(&out->v) = xstrndup(json_string_value(t), json_string_length(t));
@@ -48,9 +50,7 @@ static int parse_json(struct str text, const char *file, struct target_list *out
 	if (!json_is_array(root))
 		rc = err_set(err, ERR_INVALID_ARGUMENT, "%s: want a list of groups", file);
 	else
-		json_array_foreach(root, i, group)
-			if (rc == 0)
-				rc = json_group(group, file, out, err);
+		json_array_foreach(root, i, group) if (rc == 0) rc = json_group(group, file, out, err);
 	json_decref(root);
 	return rc;
 }

@@ -62,7 +62,7 @@ static void reject(struct h2_stream *st, const char *http_status, const struct e
 struct request_head {
 	const char *http_status; /* to answer with on failure */
 	struct grpc_entry *entry;
-	int64_t timeout_ms;      /* -1: none */
+	int64_t timeout_ms; /* -1: none */
 };
 
 static bool is_grpc_content_type(struct str v)
@@ -80,12 +80,13 @@ static int find_method(struct grpc_server *s, struct str path, struct grpc_entry
 	struct str rest = path.n > 0 && path.p[0] == '/' ? str_mem(path.p + 1, path.n - 1) : (struct str){ NULL, 0 };
 	struct str service = str_cut(&rest, '/');
 	if (!rest.p)
-		return err_set(err, ERR_UNIMPLEMENTED, "malformed method name: \"%.*s\"", (int)MIN(path.n, 200), path.p);
+		return err_set(err, ERR_UNIMPLEMENTED, "malformed method name: \"%.*s\"", (int)MIN(path.n, 200),
+			       path.p);
 	for (size_t i = 0; i < s->order.n; i++) {
 		struct str known = str_c(s->order.p[i]->row.path + 1);
 		if (str_eq(str_cut(&known, '/'), service))
-			return err_set(err, ERR_UNIMPLEMENTED, "unknown method %.*s for service %.*s", (int)MIN(rest.n, 200), rest.p,
-				       (int)MIN(service.n, 200), service.p);
+			return err_set(err, ERR_UNIMPLEMENTED, "unknown method %.*s for service %.*s",
+				       (int)MIN(rest.n, 200), rest.p, (int)MIN(service.n, 200), service.p);
 	}
 	return err_set(err, ERR_UNIMPLEMENTED, "unknown service %.*s", (int)MIN(service.n, 200), service.p);
 }
@@ -95,7 +96,8 @@ static int check_head(struct grpc_server *s, const struct h2_stream *st, struct 
 	const struct h2_fields *f = h2_stream_headers(st);
 	*h = (struct request_head){ .http_status = "200", .timeout_ms = -1 };
 	if (h2_stream_overflow(st))
-		return err_set(err, ERR_RESOURCE_EXHAUSTED, "request headers are larger than %u bytes", s->h2.max_header_bytes);
+		return err_set(err, ERR_RESOURCE_EXHAUSTED, "request headers are larger than %u bytes",
+			       s->h2.max_header_bytes);
 	struct str method = h2_fields_get(f, ":method"), type = h2_fields_get(f, "content-type");
 	if (!str_eq_c(method, "POST")) {
 		h->http_status = "405";
@@ -103,13 +105,14 @@ static int check_head(struct grpc_server *s, const struct h2_stream *st, struct 
 	}
 	if (!is_grpc_content_type(type)) {
 		h->http_status = "415";
-		return err_set(err, ERR_INVALID_ARGUMENT, "invalid gRPC request content-type \"%.*s\"", (int)MIN(type.n, 100),
-			       type.p);
+		return err_set(err, ERR_INVALID_ARGUMENT, "invalid gRPC request content-type \"%.*s\"",
+			       (int)MIN(type.n, 100), type.p);
 	}
 	struct str timeout = h2_fields_get(f, "grpc-timeout");
 	if (timeout.p && !grpc_timeout_parse(timeout, &h->timeout_ms)) {
 		h->http_status = "400";
-		return err_set(err, ERR_INTERNAL, "malformed grpc-timeout: \"%.*s\"", (int)MIN(timeout.n, 32), timeout.p);
+		return err_set(err, ERR_INTERNAL, "malformed grpc-timeout: \"%.*s\"", (int)MIN(timeout.n, 32),
+			       timeout.p);
 	}
 	return find_method(s, h2_fields_get(f, ":path"), &h->entry, err);
 }
@@ -157,7 +160,8 @@ static void call_free(struct grpc_call *c)
 }
 
 /* Makes a call; NULL over the server's budget. */
-static struct grpc_call *call_new(struct grpc_server *s, struct h2_stream *st, const struct request_head *h, struct err *err)
+static struct grpc_call *call_new(struct grpc_server *s, struct h2_stream *st, const struct request_head *h,
+				  struct err *err)
 {
 	struct grpc_call *c = xcalloc(1, sizeof(*c));
 	budget_init(&c->budget, s->opts.budget, "call", s->opts.max_call_bytes);
@@ -239,8 +243,8 @@ static int co_open_message(struct grpc_call *c, struct str raw, bool compressed,
 	if (c->encoding_in == GRPC_IDENTITY)
 		return err_set(err, ERR_INTERNAL, "grpc: compressed flag set with identity or empty encoding");
 	budget_give(&c->budget, c->plain_charged);
-	return co_grpc_decode(raw, c->encoding_in, c->srv->opts.max_message_bytes, &c->budget, &c->plain, &c->plain_charged,
-			      ret, err);
+	return co_grpc_decode(raw, c->encoding_in, c->srv->opts.max_message_bytes, &c->budget, &c->plain,
+			      &c->plain_charged, ret, err);
 }
 
 static int co_serve(struct grpc_call *c, struct err *err)
@@ -251,7 +255,8 @@ static int co_serve(struct grpc_call *c, struct err *err)
 	if (rv == 0)
 		rv = c->entry->row.handler(c, c->entry->arg, err);
 	if (rv == 0 && c->entry->row.kind == GRPC_UNARY && c->n_sent != 1)
-		rv = err_set(err, ERR_INTERNAL, "handler of %.*s sent %u messages for a unary call", STR_ARG(c->path), c->n_sent);
+		rv = err_set(err, ERR_INTERNAL, "handler of %.*s sent %u messages for a unary call", STR_ARG(c->path),
+			     c->n_sent);
 	return rv;
 }
 
@@ -318,8 +323,10 @@ static void input_failed(struct grpc_call *c, const struct err *e)
 static int look_for_request(struct grpc_call *c, struct err *err)
 {
 	if (c->got)
-		return grpc_inbox_left(&c->inbox) == 0 ? 0 :
-			err_set(err, ERR_INTERNAL, "grpc: more than one request message for a call that takes one");
+		return grpc_inbox_left(&c->inbox) == 0
+			       ? 0
+			       : err_set(err, ERR_INTERNAL,
+					 "grpc: more than one request message for a call that takes one");
 	int rv = grpc_inbox_next(&c->inbox, &c->raw, &c->raw_compressed, &c->got, err);
 	if (rv == 0 && c->got && grpc_inbox_left(&c->inbox) > 0)
 		return look_for_request(c, err);
@@ -445,8 +452,9 @@ int co_grpc_call_recv(struct grpc_call *c, struct str *ret, bool *ret_end, struc
 			return co_open_message(c, raw, compressed, ret, err);
 		if (c->half_closed) {
 			*ret_end = true;
-			return grpc_inbox_left(&c->inbox) == 0 ? 0 :
-				err_set(err, ERR_INTERNAL, "grpc: request ended within a message");
+			return grpc_inbox_left(&c->inbox) == 0
+				       ? 0
+				       : err_set(err, ERR_INTERNAL, "grpc: request ended within a message");
 		}
 		if (!c->st)
 			return gone_err(err);
@@ -461,7 +469,8 @@ int co_grpc_call_recv(struct grpc_call *c, struct str *ret, bool *ret_end, struc
 /* --- what handlers call: metadata -------------------------------------------------------------------------- */
 
 /* Checks an entry and copies it to the arena as it goes on the wire. */
-static int metadata_copy(struct grpc_call *c, const char *key, struct str value, struct grpc_metadata *ret, struct err *err)
+static int metadata_copy(struct grpc_call *c, const char *key, struct str value, struct grpc_metadata *ret,
+			 struct err *err)
 {
 	struct str k = str_c(key);
 	int rv = grpc_metadata_check(k, value, err);

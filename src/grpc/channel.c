@@ -264,7 +264,7 @@ void grpc_channel_unref(struct grpc_channel *ch)
 	for (size_t i = 0; i < ch->subs.n; i++)
 		sub_drop(ch->subs.p[i]);
 	vec_fini(&ch->subs);
-	list_for_each(l, &ch->links)
+	list_for_each (l, &ch->links)
 		link_free(list_entry(l, struct grpc_link, link));
 	tls_ctx_unref(ch->opts.tls);
 	free(ch->target);
@@ -331,7 +331,9 @@ const char *grpc_channel_target(const struct grpc_channel *ch)
 
 enum grpc_channel_state grpc_channel_state(const struct grpc_channel *ch)
 {
-	static const int rank[] = { [GRPC_READY] = 3, [GRPC_CONNECTING] = 2, [GRPC_IDLE] = 1, [GRPC_TRANSIENT_FAILURE] = 0 };
+	static const int rank[] = {
+		[GRPC_READY] = 3, [GRPC_CONNECTING] = 2, [GRPC_IDLE] = 1, [GRPC_TRANSIENT_FAILURE] = 0
+	};
 	if (ch->subs.n == 0)
 		return GRPC_TRANSIENT_FAILURE;
 	enum grpc_channel_state best = ch->subs.p[0]->state;

@@ -35,10 +35,11 @@ struct tls_ctx;
 
 /* Limits and habits of a channel. grpc_channel_opts_default() gives the defaults named here. */
 struct grpc_channel_opts {
-	struct tls_ctx *tls;   /* NULL: plain text with prior knowledge. Made with ALPN "h2". A reference is taken */
-	struct dns_resolver *dns;     /* for targets with a host name; NULL: addresses must be literal or pushed. Borrowed */
-	const char *server_name;      /* TLS name and :authority; NULL: the host of the target. Copied */
-	const char *user_agent;       /* "thanos-c"; copied */
+	struct tls_ctx *tls; /* NULL: plain text with prior knowledge. Made with ALPN "h2". A reference is taken */
+	struct dns_resolver
+		*dns;            /* for targets with a host name; NULL: addresses must be literal or pushed. Borrowed */
+	const char *server_name; /* TLS name and :authority; NULL: the host of the target. Copied */
+	const char *user_agent;  /* "thanos-c"; copied */
 	enum grpc_encoding encoding;  /* of requests; GRPC_IDENTITY. Responses may be gzip or snappy */
 	uint64_t max_message_bytes;   /* largest response message, decompressed; INT32_MAX */
 	uint32_t window_bytes;        /* unread bytes per stream; 1 MiB */
@@ -102,8 +103,8 @@ void grpc_channel_set_metrics(struct grpc_channel *ch, struct grpc_client_metric
 struct grpc_call_opts {
 	const struct grpc_metadata *metadata; /* request metadata; copied */
 	size_t n_metadata;
-	bool wait_for_ready;  /* wait for a connection until the deadline instead of failing with UNAVAILABLE */
-	int64_t timeout_ms;   /* 0: the fiber's deadline alone */
+	bool wait_for_ready;   /* wait for a connection until the deadline instead of failing with UNAVAILABLE */
+	int64_t timeout_ms;    /* 0: the fiber's deadline alone */
 	struct budget *budget; /* memory for received messages; NULL: the fiber's */
 };
 

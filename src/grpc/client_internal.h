@@ -18,17 +18,17 @@
 
 /* One address behind a channel. */
 struct grpc_sub {
-	uint32_t refs;            /* the channel's, and a dialling fiber's */
-	struct grpc_channel *ch;  /* NULL once the channel let go of it */
-	char *text;               /* the address as given */
+	uint32_t refs;           /* the channel's, and a dialling fiber's */
+	struct grpc_channel *ch; /* NULL once the channel let go of it */
+	char *text;              /* the address as given */
 	struct addr addr;
 	char *tls_name;
 	enum grpc_channel_state state;
-	struct grpc_link *up;     /* the connection for new calls; NULL */
+	struct grpc_link *up; /* the connection for new calls; NULL */
 	struct backoff backoff;
 	struct timer retry;
 	struct fiber *dialling;
-	struct err last;          /* of GRPC_TRANSIENT_FAILURE */
+	struct err last; /* of GRPC_TRANSIENT_FAILURE */
 };
 
 /* One connection; may outlive its sub's interest while its calls end. */
@@ -49,20 +49,20 @@ struct grpc_channel {
 	struct h2_opts h2;
 	char *target, *authority, *tls_name, *user_agent;
 	VEC(struct grpc_sub *) subs;
-	size_t next;             /* whose turn it is */
+	size_t next; /* whose turn it is */
 	struct list links;
 	struct waitq changed;
-	uint32_t waiting;        /* calls that wait for a connection */
+	uint32_t waiting; /* calls that wait for a connection */
 	struct grpc_client_metrics *metrics;
 };
 
 /* A call. */
 struct grpc_stream {
 	struct grpc_channel *ch;
-	struct h2_stream *st;          /* NULL when not sent, or closed */
+	struct h2_stream *st; /* NULL when not sent, or closed */
 	char *method;
 	char peer[128];
-	struct grpc_call_opts opts;    /* its metadata points to `meta` */
+	struct grpc_call_opts opts; /* its metadata points to `meta` */
 	struct grpc_metas meta;
 	struct grpc_request *req;
 	int64_t deadline_ms, begin_ns;
@@ -76,9 +76,9 @@ struct grpc_stream {
 	uint64_t plain_charged;
 	struct waitq changed;
 	bool got_headers, refused, waiting;
-	bool done;                     /* `status` is known; messages may be left in the inbox */
-	bool told;                     /* and was returned */
-	struct err status;             /* code 0: OK */
+	bool done;         /* `status` is known; messages may be left in the inbox */
+	bool told;         /* and was returned */
+	struct err status; /* code 0: OK */
 	uint32_t tries;
 	struct grpc_method_metrics *metrics;
 };

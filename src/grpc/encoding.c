@@ -88,7 +88,8 @@ int co_grpc_decode(struct str in, enum grpc_encoding e, uint64_t limit, struct b
 	struct err e2;
 	int rv = co_coding(&c, &e2);
 	if (rv == -ERR_RESOURCE_EXHAUSTED)
-		return err_set(err, ERR_RESOURCE_EXHAUSTED, "grpc: received message after decompression larger than max (%llu)",
+		return err_set(err, ERR_RESOURCE_EXHAUSTED,
+			       "grpc: received message after decompression larger than max (%llu)",
 			       (unsigned long long)c.limit);
 	if (rv == -ERR_INVALID_ARGUMENT)
 		return err_set(err, ERR_INTERNAL, "grpc: failed to decompress the received message: %s", e2.msg);
@@ -107,7 +108,8 @@ int co_grpc_decode(struct str in, enum grpc_encoding e, uint64_t limit, struct b
 int grpc_prefix_write(uint8_t out[5], bool compressed, uint64_t n, struct err *err)
 {
 	if (n > UINT32_MAX)
-		return err_set(err, ERR_INTERNAL, "grpc: message of %llu bytes is too long to send (at most 4294967295)",
+		return err_set(err, ERR_INTERNAL,
+			       "grpc: message of %llu bytes is too long to send (at most 4294967295)",
 			       (unsigned long long)n);
 	out[0] = compressed;
 	out[1] = (uint8_t)(n >> 24);

@@ -26,14 +26,14 @@
 struct grpc_inbox {
 	struct budget *budget;
 	uint64_t max_message;
-	uint8_t *p;       /* bytes not yet taken: p[head..tail) */
+	uint8_t *p; /* bytes not yet taken: p[head..tail) */
 	size_t head, tail, cap;
-	uint8_t *held;    /* a replaced buffer into which the last message still points */
+	uint8_t *held; /* a replaced buffer into which the last message still points */
 	size_t held_cap;
-	uint8_t *spare;   /* a buffer that was `held`, for the next growth: large messages need two in turn */
+	uint8_t *spare; /* a buffer that was `held`, for the next growth: large messages need two in turn */
 	size_t spare_cap;
-	bool viewed;      /* p holds the last message taken */
-	uint64_t owed;    /* bytes whose window was not given back */
+	bool viewed;   /* p holds the last message taken */
+	uint64_t owed; /* bytes whose window was not given back */
 };
 
 /* Prepares an empty inbox that charges `budget` (NULL: none) and refuses longer messages (as on the wire) than `max_message`. */

@@ -58,7 +58,9 @@ static void base64_encode(struct strbuf *out, struct str in)
 /* Fields of the protocol, which are not the application's. */
 static bool is_reserved(struct str key)
 {
-	static const char *const names[] = { "te", "content-type", "user-agent", "host", "connection", "content-length" };
+	static const char *const names[] = {
+		"te", "content-type", "user-agent", "host", "connection", "content-length"
+	};
 	if (key.n == 0 || key.p[0] == ':' || str_has_prefix(key, STR("grpc-")))
 		return true;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -69,7 +71,8 @@ static bool is_reserved(struct str key)
 
 static bool is_status(struct str key)
 {
-	return str_eq_c(key, "grpc-status") || str_eq_c(key, "grpc-message") || str_eq_c(key, "grpc-status-details-bin");
+	return str_eq_c(key, "grpc-status") || str_eq_c(key, "grpc-message") ||
+	       str_eq_c(key, "grpc-status-details-bin");
 }
 
 static void metas_from(struct grpc_metas *m, const struct h2_fields *f, bool status)
@@ -135,14 +138,15 @@ int grpc_metadata_check(struct str key, struct str value, struct err *err)
 {
 	for (size_t i = 0; i < key.n; i++)
 		if (!key_char(key.p[i]))
-			return err_set(err, ERR_INVALID_ARGUMENT, "metadata key \"%.*s\": only a-z 0-9 _ - . are allowed",
-				       STR_ARG(key));
+			return err_set(err, ERR_INVALID_ARGUMENT,
+				       "metadata key \"%.*s\": only a-z 0-9 _ - . are allowed", STR_ARG(key));
 	if (is_reserved(key))
 		return err_set(err, ERR_INVALID_ARGUMENT, "metadata key \"%.*s\" is reserved", STR_ARG(key));
 	for (size_t i = 0; i < value.n && !is_binary(key); i++)
 		if (value.p[i] < 0x20 || value.p[i] > 0x7e)
 			return err_set(err, ERR_INVALID_ARGUMENT,
-				       "metadata \"%.*s\": value is not printable ASCII (use a -bin key)", STR_ARG(key));
+				       "metadata \"%.*s\": value is not printable ASCII (use a -bin key)",
+				       STR_ARG(key));
 	return 0;
 }
 

@@ -16,18 +16,24 @@ void grpc_metric_families_init(struct grpc_metric_families *f, struct metrics_re
 	char name[64], help[128];
 #define NAME(suffix) (snprintf(name, sizeof(name), "grpc_%s_%s", side, suffix), name)
 #define HELP(...) (snprintf(help, sizeof(help), __VA_ARGS__), help)
-	f->started = metrics_counter_vec(reg, NAME("started_total"), HELP("Total number of RPCs started on the %s.", side), labels);
-	f->handled = metrics_counter_vec(reg, NAME("handled_total"), HELP("Total number of RPCs %s, regardless of success or failure.", done),
+	f->started = metrics_counter_vec(reg, NAME("started_total"),
+					 HELP("Total number of RPCs started on the %s.", side), labels);
+	f->handled = metrics_counter_vec(reg, NAME("handled_total"),
+					 HELP("Total number of RPCs %s, regardless of success or failure.", done),
 					 METRICS_LABELS("grpc_type", "grpc_service", "grpc_method", "grpc_code"));
-	f->received = metrics_counter_vec(reg, NAME("msg_received_total"), HELP("Total number of RPC messages received by the %s.", side), labels);
-	f->sent = metrics_counter_vec(reg, NAME("msg_sent_total"), HELP("Total number of RPC messages sent by the %s.", side), labels);
-	f->seconds = metrics_histogram_vec(reg, NAME("handling_seconds"), HELP("Response latency in seconds of RPCs %s.", done), labels,
+	f->received = metrics_counter_vec(reg, NAME("msg_received_total"),
+					  HELP("Total number of RPC messages received by the %s.", side), labels);
+	f->sent = metrics_counter_vec(reg, NAME("msg_sent_total"),
+				      HELP("Total number of RPC messages sent by the %s.", side), labels);
+	f->seconds = metrics_histogram_vec(reg, NAME("handling_seconds"),
+					   HELP("Response latency in seconds of RPCs %s.", done), labels,
 					   seconds_bounds, ARRAY_LEN(seconds_bounds));
 #undef NAME
 #undef HELP
 }
 
-void grpc_method_metrics_init(struct grpc_method_metrics *m, struct grpc_metric_families *f, const char *type, struct str path)
+void grpc_method_metrics_init(struct grpc_method_metrics *m, struct grpc_metric_families *f, const char *type,
+			      struct str path)
 {
 	if (path.n > 0 && path.p[0] == '/')
 		path = str_mem(path.p + 1, path.n - 1);
@@ -44,7 +50,8 @@ void grpc_method_metrics_init(struct grpc_method_metrics *m, struct grpc_metric_
 	m->sent = metrics_counter_with(f->sent, labels);
 	m->seconds = metrics_histogram_with(f->seconds, labels);
 	for (int code = 0; code <= ERR_UNAUTHENTICATED; code++)
-		m->handled[code] = metrics_counter_with(f->handled, METRICS_LABELS(m->type, m->service, m->method, err_code_name(code)));
+		m->handled[code] = metrics_counter_with(
+			f->handled, METRICS_LABELS(m->type, m->service, m->method, err_code_name(code)));
 }
 
 void grpc_method_metrics_fini(struct grpc_method_metrics *m)

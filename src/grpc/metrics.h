@@ -27,7 +27,8 @@ struct grpc_method_metrics {
 void grpc_metric_families_init(struct grpc_metric_families *f, struct metrics_registry *reg, const char *side);
 
 /* The children of a method, path "/service/method"; `type` is "unary", "server_stream" or "bidi_stream". All at 0 at once, as upstream's Initialize does. */
-void grpc_method_metrics_init(struct grpc_method_metrics *m, struct grpc_metric_families *f, const char *type, struct str path);
+void grpc_method_metrics_init(struct grpc_method_metrics *m, struct grpc_metric_families *f, const char *type,
+			      struct str path);
 
 /* Frees the strings. */
 void grpc_method_metrics_fini(struct grpc_method_metrics *m);

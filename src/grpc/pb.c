@@ -17,8 +17,8 @@ int co_grpc_send_pb(struct grpc_call *c, const void *message, struct err *err)
 }
 
 /* Unpacks what a server sent; that it is malformed is not the caller's fault. */
-static int unpack_answer(struct str msg, const ProtobufCMessageDescriptor *desc, const char *peer, struct arena *a, void **ret,
-			 struct err *err)
+static int unpack_answer(struct str msg, const ProtobufCMessageDescriptor *desc, const char *peer, struct arena *a,
+			 void **ret, struct err *err)
 {
 	struct err e;
 	int rv = proto_unpack(msg, desc, NULL, a, ret, &e);
@@ -29,8 +29,9 @@ static int unpack_answer(struct str msg, const ProtobufCMessageDescriptor *desc,
 	return rv;
 }
 
-int co_grpc_unary_pb(struct grpc_channel *ch, const char *method, const struct grpc_call_opts *opts, const void *message,
-		     const ProtobufCMessageDescriptor *desc, struct arena *a, void **ret, struct err *err)
+int co_grpc_unary_pb(struct grpc_channel *ch, const char *method, const struct grpc_call_opts *opts,
+		     const void *message, const ProtobufCMessageDescriptor *desc, struct arena *a, void **ret,
+		     struct err *err)
 {
 	struct strbuf b = { 0 };
 	struct str answer;
@@ -41,8 +42,8 @@ int co_grpc_unary_pb(struct grpc_channel *ch, const char *method, const struct g
 	return rv ? rv : unpack_answer(answer, desc, grpc_channel_target(ch), a, ret, err);
 }
 
-int co_grpc_stream_open_pb(struct grpc_channel *ch, const char *method, const struct grpc_call_opts *opts, const void *message,
-			   struct grpc_stream **ret, struct err *err)
+int co_grpc_stream_open_pb(struct grpc_channel *ch, const char *method, const struct grpc_call_opts *opts,
+			   const void *message, struct grpc_stream **ret, struct err *err)
 {
 	struct strbuf b = { 0 };
 	proto_pack(message, &b);
@@ -52,7 +53,8 @@ int co_grpc_stream_open_pb(struct grpc_channel *ch, const char *method, const st
 	return rv;
 }
 
-int co_grpc_recv_pb(struct grpc_stream *s, const ProtobufCMessageDescriptor *desc, struct arena *a, void **ret, struct err *err)
+int co_grpc_recv_pb(struct grpc_stream *s, const ProtobufCMessageDescriptor *desc, struct arena *a, void **ret,
+		    struct err *err)
 {
 	struct str msg;
 	bool end;

@@ -9,8 +9,22 @@
 #include <stdlib.h>
 
 /* Field numbers of proto/reflection.proto; v1alpha has the same. */
-enum request_field { REQ_HOST = 1, REQ_FILE = 3, REQ_SYMBOL = 4, REQ_EXTENSION = 5, REQ_EXTENSIONS_OF = 6, REQ_LIST = 7 };
-enum response_field { RESP_HOST = 1, RESP_REQUEST = 2, RESP_FILES = 4, RESP_EXTENSIONS = 5, RESP_SERVICES = 6, RESP_ERROR = 7 };
+enum request_field {
+	REQ_HOST = 1,
+	REQ_FILE = 3,
+	REQ_SYMBOL = 4,
+	REQ_EXTENSION = 5,
+	REQ_EXTENSIONS_OF = 6,
+	REQ_LIST = 7
+};
+enum response_field {
+	RESP_HOST = 1,
+	RESP_REQUEST = 2,
+	RESP_FILES = 4,
+	RESP_EXTENSIONS = 5,
+	RESP_SERVICES = 6,
+	RESP_ERROR = 7
+};
 
 #define SERVICES_MAX 256
 
@@ -109,7 +123,8 @@ static void put_extensions_of(struct strbuf *b, struct str type)
 	wire_close(b, mark);
 }
 
-static int answer(const struct grpc_server *s, struct sent_files *sent, const struct request *r, struct strbuf *b, struct err *err)
+static int answer(const struct grpc_server *s, struct sent_files *sent, const struct request *r, struct strbuf *b,
+		  struct err *err)
 {
 	struct proto_file f;
 	wire_put_str_opt(b, RESP_HOST, r->host);
@@ -141,7 +156,8 @@ static int answer(const struct grpc_server *s, struct sent_files *sent, const st
 	}
 }
 
-static int co_answer(struct grpc_call *c, struct grpc_server *s, struct sent_files *sent, struct str raw, struct err *err)
+static int co_answer(struct grpc_call *c, struct grpc_server *s, struct sent_files *sent, struct str raw,
+		     struct err *err)
 {
 	struct request r;
 	struct strbuf b = { 0 };

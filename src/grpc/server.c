@@ -141,7 +141,8 @@ void grpc_server_metrics_init(struct grpc_server *s, struct metrics_registry *re
 	static const char *const types[] = { "unary", "server_stream", "bidi_stream" };
 	grpc_metric_families_init(&s->families, reg, "server");
 	/* Nothing panics here; upstream's alerts ask for the series all the same. */
-	metrics_counter(reg, "grpc_req_panics_recovered_total", "Total number of gRPC requests recovered from internal panic.");
+	metrics_counter(reg, "grpc_req_panics_recovered_total",
+			"Total number of gRPC requests recovered from internal panic.");
 	for (size_t i = 0; i < s->order.n; i++) {
 		struct grpc_entry *e = s->order.p[i];
 		grpc_method_metrics_fini(&e->metrics);
@@ -299,7 +300,7 @@ void grpc_server_stop(struct grpc_server *s)
 {
 	s->draining = true;
 	stop_listeners(s);
-	list_for_each(l, &s->conns) {
+	list_for_each (l, &s->conns) {
 		struct grpc_conn *gc = list_entry(l, struct grpc_conn, link);
 		if (gc->conn)
 			conn_close(gc->conn);
@@ -326,7 +327,7 @@ void co_grpc_server_drain(struct grpc_server *s, int64_t grace_ms)
 {
 	s->draining = true;
 	stop_listeners(s);
-	list_for_each(l, &s->conns) {
+	list_for_each (l, &s->conns) {
 		struct grpc_conn *gc = list_entry(l, struct grpc_conn, link);
 		if (gc->session)
 			h2_session_shutdown(gc->session);
@@ -342,7 +343,7 @@ void co_grpc_server_drain(struct grpc_server *s, int64_t grace_ms)
 struct grpc_server_stats grpc_server_stats(const struct grpc_server *s)
 {
 	struct grpc_server_stats st = s->stats;
-	list_for_each(l, (struct list *)&s->conns) {
+	list_for_each (l, (struct list *)&s->conns) {
 		const struct grpc_conn *gc = list_entry(l, struct grpc_conn, link);
 		if (gc->session)
 			st.queued_bytes += h2_session_queued(gc->session);

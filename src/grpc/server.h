@@ -74,8 +74,8 @@ struct grpc_server_opts {
 	int64_t keepalive_timeout_ms;    /* and close when unanswered for; 20 s */
 	int64_t keepalive_min_ms;        /* clients that ping more often are told too_many_pings; 10 s */
 	int64_t setup_timeout_ms;        /* until the client's HTTP/2 settings arrived; 10 s */
-	int64_t stall_timeout_ms;        /* a stream or connection that takes less than 16 KiB per so long is reset; 60 s */
-	const char *request_id_header;   /* NULL, or a metadata key that is echoed; static */
+	int64_t stall_timeout_ms; /* a stream or connection that takes less than 16 KiB per so long is reset; 60 s */
+	const char *request_id_header; /* NULL, or a metadata key that is echoed; static */
 };
 
 /* The default options. */

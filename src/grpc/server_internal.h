@@ -26,11 +26,11 @@ struct grpc_server {
 	struct reactor *r;
 	struct grpc_server_opts opts;
 	struct h2_opts h2;
-	struct hmap methods;                /* of struct grpc_entry by path */
-	VEC(struct grpc_entry *) order;     /* the same, as added */
+	struct hmap methods;            /* of struct grpc_entry by path */
+	VEC(struct grpc_entry *) order; /* the same, as added */
 	VEC(struct grpc_listener *) listeners;
-	struct list conns, calls;           /* of struct grpc_conn, struct grpc_call */
-	struct waitq idle;                  /* woken when a call or connection ends */
+	struct list conns, calls; /* of struct grpc_conn, struct grpc_call */
+	struct waitq idle;        /* woken when a call or connection ends */
 	struct grpc_metric_families families;
 	struct grpc_server_stats stats;
 	bool draining;
@@ -55,28 +55,28 @@ struct grpc_conn {
 struct grpc_call {
 	struct list link;
 	struct grpc_server *srv;
-	struct h2_stream *st;        /* NULL once the stream is closed */
+	struct h2_stream *st; /* NULL once the stream is closed */
 	const struct grpc_entry *entry;
 	struct grpc_method_metrics *metrics;
 	struct budget budget;
 	struct arena arena;
 	struct grpc_inbox inbox;
-	struct grpc_metas metas;     /* request metadata */
+	struct grpc_metas metas;                     /* request metadata */
 	VEC(struct grpc_metadata) headers, trailers; /* ours; keys and wire values in the arena */
-	struct str details;          /* grpc-status-details-bin, on the wire */
-	struct str raw, request;     /* as it came; uncompressed */
-	struct strbuf plain, coded;  /* uncompressed request; compressed response */
+	struct str details;                          /* grpc-status-details-bin, on the wire */
+	struct str raw, request;                     /* as it came; uncompressed */
+	struct strbuf plain, coded;                  /* uncompressed request; compressed response */
 	uint64_t plain_charged;
 	enum grpc_encoding encoding_in, encoding_out;
 	bool encoding_known;
 	struct str accept_encoding, encoding_name, path; /* in the arena */
 	char peer[128];
 	struct fiber *fiber;
-	struct waitq changed;        /* output drained, input arrived, stream closed */
+	struct waitq changed; /* output drained, input arrived, stream closed */
 	int64_t deadline_ms, begin_ns;
 	bool got, raw_compressed, headers_sent, recv_waiting, half_closed;
 	uint32_t n_sent;
-	struct err lost;             /* why the input cannot go on */
+	struct err lost; /* why the input cannot go on */
 };
 
 /* The row for a path, or NULL. */

@@ -55,9 +55,9 @@ int grpc_status_of_http(struct str status)
 		const char *http;
 		int code;
 	} map[] = {
-		{ "400", ERR_INTERNAL },    { "401", ERR_UNAUTHENTICATED }, { "403", ERR_PERMISSION_DENIED },
-		{ "404", ERR_UNIMPLEMENTED }, { "429", ERR_UNAVAILABLE },   { "502", ERR_UNAVAILABLE },
-		{ "503", ERR_UNAVAILABLE }, { "504", ERR_UNAVAILABLE },
+		{ "400", ERR_INTERNAL },      { "401", ERR_UNAUTHENTICATED }, { "403", ERR_PERMISSION_DENIED },
+		{ "404", ERR_UNIMPLEMENTED }, { "429", ERR_UNAVAILABLE },     { "502", ERR_UNAVAILABLE },
+		{ "503", ERR_UNAVAILABLE },   { "504", ERR_UNAVAILABLE },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(map); i++)
 		if (str_eq_c(status, map[i].http))

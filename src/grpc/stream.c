@@ -101,7 +101,8 @@ void grpc_stream_on_headers(struct h2_stream *st, void *arg)
 	if (h2_stream_overflow(st)) {
 		stream_abandon(s, ERR_RESOURCE_EXHAUSTED, "response headers are too large");
 	} else if (!str_eq_c(status, "200") && !h2_fields_get(f, "grpc-status").p) {
-		snprintf(msg, sizeof(msg), "unexpected HTTP status code received from server: %.*s", (int)MIN(status.n, 8), status.p);
+		snprintf(msg, sizeof(msg), "unexpected HTTP status code received from server: %.*s",
+			 (int)MIN(status.n, 8), status.p);
 		stream_abandon(s, grpc_status_of_http(status), msg);
 	} else if (!str_has_prefix(type, STR("application/grpc"))) {
 		snprintf(msg, sizeof(msg), "received unexpected content-type \"%.*s\"", (int)MIN(type.n, 60), type.p);
@@ -110,7 +111,8 @@ void grpc_stream_on_headers(struct h2_stream *st, void *arg)
 	grpc_metas_from(&s->headers, f);
 	struct str encoding = h2_fields_get(f, "grpc-encoding");
 	s->encoding_known = grpc_encoding_parse(encoding, &s->encoding);
-	snprintf(s->encoding_name, sizeof(s->encoding_name), "%.*s", (int)MIN(encoding.n, 31), encoding.p ? encoding.p : "");
+	snprintf(s->encoding_name, sizeof(s->encoding_name), "%.*s", (int)MIN(encoding.n, 31),
+		 encoding.p ? encoding.p : "");
 }
 
 void grpc_stream_on_data(struct h2_stream *st, const uint8_t *p, size_t n, void *arg)
@@ -221,8 +223,8 @@ static int co_send(struct grpc_stream *s, struct err *err)
 }
 
 /* Encodes the parts once for all tries. */
-static int co_request_new(const struct grpc_channel *ch, const struct grpc_part *parts, size_t n, struct grpc_request **ret,
-			  struct err *err)
+static int co_request_new(const struct grpc_channel *ch, const struct grpc_part *parts, size_t n,
+			  struct grpc_request **ret, struct err *err)
 {
 	size_t bytes = 0;
 	for (size_t i = 0; i < n; i++)
@@ -370,10 +372,12 @@ static int co_open_message(struct grpc_stream *s, struct str raw, bool compresse
 		return 0;
 	}
 	if (!s->encoding_known)
-		return err_set(err, ERR_INTERNAL, "response is compressed with unknown grpc-encoding \"%s\"", s->encoding_name);
+		return err_set(err, ERR_INTERNAL, "response is compressed with unknown grpc-encoding \"%s\"",
+			       s->encoding_name);
 	if (s->encoding == GRPC_IDENTITY)
 		return err_set(err, ERR_INTERNAL, "compressed flag set with identity or empty encoding");
-	return co_grpc_decode(raw, s->encoding, s->ch->opts.max_message_bytes, s->budget, &s->plain, &s->plain_charged, ret, err);
+	return co_grpc_decode(raw, s->encoding, s->ch->opts.max_message_bytes, s->budget, &s->plain, &s->plain_charged,
+			      ret, err);
 }
 
 /* Takes a message that is there; *ret_found false where there is none. */
@@ -481,7 +485,8 @@ int co_grpc_unary(struct grpc_channel *ch, const char *method, const struct grpc
 	if (rv == 0) {
 		rv = co_grpc_recv(s, &more, &end, err);
 		if (rv == 0 && !end)
-			rv = err_set(err, ERR_INTERNAL, "%s: more than one message in the response of a unary call", s->peer);
+			rv = err_set(err, ERR_INTERNAL, "%s: more than one message in the response of a unary call",
+				     s->peer);
 	}
 	grpc_stream_close(s);
 	return rv;

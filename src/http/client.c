@@ -93,9 +93,9 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 	}
 	t->header_bytes += line.n;
 	struct str value = line, name = str_cut(&value, ':');
-	if (t->header_bytes > HEADER_BYTES_MAX ||
-	    !http_headers_add(&r->headers, &r->arena, name, str_trim(value))) {
-		err_set(&t->failure, ERR_RESOURCE_EXHAUSTED, "response headers are over %d bytes or the budget", HEADER_BYTES_MAX);
+	if (t->header_bytes > HEADER_BYTES_MAX || !http_headers_add(&r->headers, &r->arena, name, str_trim(value))) {
+		err_set(&t->failure, ERR_RESOURCE_EXHAUSTED, "response headers are over %d bytes or the budget",
+			HEADER_BYTES_MAX);
 		return 0;
 	}
 	struct str kept = r->headers.p[r->headers.n - 1].name;
@@ -109,7 +109,8 @@ static size_t buffer_body(struct transfer *t, struct str s, uint64_t max)
 {
 	struct strbuf *b = &t->resp->body;
 	if (b->n + s.n > max) {
-		err_set(&t->failure, ERR_RESOURCE_EXHAUSTED, "response body is larger than %llu bytes", (unsigned long long)max);
+		err_set(&t->failure, ERR_RESOURCE_EXHAUSTED, "response body is larger than %llu bytes",
+			(unsigned long long)max);
 		return 0;
 	}
 	strbuf_add_str(b, s);
@@ -125,7 +126,8 @@ static size_t on_data(char *p, size_t size, size_t n, void *arg)
 		return buffer_body(t, s, rq->max_body ? rq->max_body : 64u * 1024 * 1024);
 	if (t->resp->status / 100 != 2) {
 		/* An error's text: what is too long is cut, the rest read and dropped. */
-		buffer_body(t, str_mem(s.p, MIN(s.n, ERROR_BODY_MAX - MIN(t->resp->body.n, ERROR_BODY_MAX))), ERROR_BODY_MAX);
+		buffer_body(t, str_mem(s.p, MIN(s.n, ERROR_BODY_MAX - MIN(t->resp->body.n, ERROR_BODY_MAX))),
+			    ERROR_BODY_MAX);
 		return s.n;
 	}
 	if (t->waiting.n >= STREAM_WAITING_MAX) {
@@ -264,7 +266,8 @@ static void count(struct http_client *c, const struct transfer *t, int rc, int64
 		c->stats.failures++;
 }
 
-int co_http_request(struct http_client *c, const struct http_client_req *rq, struct http_client_resp *ret, struct err *err)
+int co_http_request(struct http_client *c, const struct http_client_req *rq, struct http_client_resp *ret,
+		    struct err *err)
 {
 	struct transfer t = { .client = c, .rq = rq, .resp = ret };
 	int64_t begin_ns = sys->mono_ns(), old = fiber_deadline();
@@ -315,8 +318,9 @@ void http_client_resp_fini(struct http_client_resp *r)
 /* The strings of a configuration, which a client owns copies of. */
 static void copy_strings(struct http_client_config *c)
 {
-	const char **strings[] = { &c->user_agent, &c->basic_user, &c->basic_password, &c->basic_password_file, &c->bearer_token,
-				   &c->bearer_token_file, &c->proxy_url, &c->ca_file, &c->cert_file, &c->key_file, &c->server_name };
+	const char **strings[] = { &c->user_agent,   &c->basic_user,        &c->basic_password, &c->basic_password_file,
+				   &c->bearer_token, &c->bearer_token_file, &c->proxy_url,      &c->ca_file,
+				   &c->cert_file,    &c->key_file,          &c->server_name };
 	for (size_t i = 0; i < ARRAY_LEN(strings); i++)
 		if (*strings[i])
 			*strings[i] = xstrdup(*strings[i]);
@@ -324,8 +328,9 @@ static void copy_strings(struct http_client_config *c)
 
 static void free_strings(struct http_client_config *c)
 {
-	const char *strings[] = { c->user_agent, c->basic_user, c->basic_password, c->basic_password_file, c->bearer_token,
-				  c->bearer_token_file, c->proxy_url, c->ca_file, c->cert_file, c->key_file, c->server_name };
+	const char *strings[] = { c->user_agent,   c->basic_user,        c->basic_password, c->basic_password_file,
+				  c->bearer_token, c->bearer_token_file, c->proxy_url,      c->ca_file,
+				  c->cert_file,    c->key_file,          c->server_name };
 	for (size_t i = 0; i < ARRAY_LEN(strings); i++)
 		free((char *)strings[i]);
 }
@@ -334,15 +339,18 @@ static int check_config(const struct http_client_config *c, struct err *err)
 {
 	bool basic = c->basic_user || c->basic_password || c->basic_password_file;
 	if (c->bearer_token && c->bearer_token_file)
-		return err_set(err, ERR_INVALID_ARGUMENT, "at most one of bearer_token & bearer_token_file must be configured");
+		return err_set(err, ERR_INVALID_ARGUMENT,
+			       "at most one of bearer_token & bearer_token_file must be configured");
 	if (basic && (c->bearer_token || c->bearer_token_file))
 		return err_set(err, ERR_INVALID_ARGUMENT,
 			       "at most one of basic_auth, bearer_token & bearer_token_file must be configured");
 	if (c->basic_password && c->basic_password_file)
-		return err_set(err, ERR_INVALID_ARGUMENT, "at most one of basic_auth password & password_file must be configured");
+		return err_set(err, ERR_INVALID_ARGUMENT,
+			       "at most one of basic_auth password & password_file must be configured");
 	if ((c->cert_file != NULL) != (c->key_file != NULL))
-		return err_set(err, ERR_INVALID_ARGUMENT, "exactly one of key or key_file must be configured when a client "
-							  "certificate is configured");
+		return err_set(err, ERR_INVALID_ARGUMENT,
+			       "exactly one of key or key_file must be configured when a client "
+			       "certificate is configured");
 	return 0;
 }
 

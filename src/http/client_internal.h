@@ -45,10 +45,10 @@ struct transfer {
 	struct waitq changed;
 	struct strbuf waiting; /* streamed bytes that the owner has not taken */
 	size_t header_bytes;
-	int64_t head_by_ms;    /* the response's head must be there by then; 0: no limit */
+	int64_t head_by_ms; /* the response's head must be there by then; 0: no limit */
 	bool head_done, paused, done;
 	CURLcode result;
-	struct err failure;    /* what our own callbacks refused */
+	struct err failure; /* what our own callbacks refused */
 	char errbuf[CURL_ERROR_SIZE];
 };
 

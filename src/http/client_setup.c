@@ -35,8 +35,8 @@ static int set_headers(struct transfer *t, struct err *err)
 		if (!http_is_token(h->name) || !http_is_field_value(h->value))
 			return err_set(err, ERR_INVALID_ARGUMENT, "header \"%.*s\" cannot be sent", STR_ARG(h->name));
 		/* libcurl wants a ';' where a field is to be sent empty. */
-		char *line = h->value.n ? xasprintf("%.*s: %.*s", STR_ARG(h->name), STR_ARG(h->value)) :
-					  xasprintf("%.*s;", STR_ARG(h->name));
+		char *line = h->value.n ? xasprintf("%.*s: %.*s", STR_ARG(h->name), STR_ARG(h->value))
+					: xasprintf("%.*s;", STR_ARG(h->name));
 		add_header(t, line);
 		free(line);
 	}
@@ -115,7 +115,8 @@ static int set_other_name(struct transfer *t, struct err *err)
 	bool ok = curl_url_set(u, CURLUPART_URL, t->rq->url, 0) == CURLUE_OK &&
 		  curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
 		  curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-		  curl_url_set(u, CURLUPART_HOST, name, 0) == CURLUE_OK && curl_url_get(u, CURLUPART_URL, &url, 0) == CURLUE_OK;
+		  curl_url_set(u, CURLUPART_HOST, name, 0) == CURLUE_OK &&
+		  curl_url_get(u, CURLUPART_URL, &url, 0) == CURLUE_OK;
 	if (ok) {
 		char *line = xasprintf("%s:%s:%s:%s", name, port, host, port);
 		t->connect_to = curl_slist_append(NULL, line);
@@ -146,7 +147,8 @@ static int set_peer(struct transfer *t, struct err *err)
 	curl_easy_setopt(e, CURLOPT_MAXREDIRS, (long)c->max_redirects);
 	if (c->proxy_url)
 		curl_easy_setopt(e, CURLOPT_PROXY, c->proxy_url);
-	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, c->http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
+			 c->http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, c->skip_verify ? 0L : 1L);
 	curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, c->skip_verify ? 0L : 2L);

@@ -22,7 +22,7 @@ struct http_encoder {
 /* Whether bodies of this type shrink. */
 static bool compressible(struct str type)
 {
-	static const char *const types[] = { "application/json", "application/javascript", "application/xml",
+	static const char *const types[] = { "application/json",   "application/javascript",       "application/xml",
 					     "application/x-yaml", "application/openmetrics-text", "image/svg+xml" };
 	struct str base = str_trim(str_cut(&type, ';'));
 	if (base.n >= 5 && str_eq_nocase(str_mem(base.p, 5), STR("text/")))
@@ -81,7 +81,8 @@ void http_encoder_free(struct http_encoder *e)
 	free(e);
 }
 
-static int encode_gzip(struct gzip_writer *w, struct str in, enum http_encode_mode mode, struct strbuf *out, struct err *err)
+static int encode_gzip(struct gzip_writer *w, struct str in, enum http_encode_mode mode, struct strbuf *out,
+		       struct err *err)
 {
 	int rc = in.n ? gzip_writer_write(w, in, out, err) : 0;
 	if (rc == 0 && mode == HTTP_ENCODE_FLUSH)
@@ -91,7 +92,8 @@ static int encode_gzip(struct gzip_writer *w, struct str in, enum http_encode_mo
 	return rc;
 }
 
-static int encode_zstd(struct zstd_writer *w, struct str in, enum http_encode_mode mode, struct strbuf *out, struct err *err)
+static int encode_zstd(struct zstd_writer *w, struct str in, enum http_encode_mode mode, struct strbuf *out,
+		       struct err *err)
 {
 	int rc = in.n ? zstd_writer_write(w, in, out, err) : 0;
 	if (rc == 0 && mode == HTTP_ENCODE_FLUSH)

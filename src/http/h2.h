@@ -91,7 +91,7 @@ struct h2_opts {
 	bool keepalive_idle;          /* PING also without streams */
 	int64_t max_age_ms;           /* then graceful shutdown, +-10 %; never */
 	int64_t max_grace_ms;         /* of that shutdown, then hard close; 5 min */
-	int64_t stall_ms;             /* a stream must move 16 KiB of queued output, or 1 KiB of an unfinished request, per so long; 60 s */
+	int64_t stall_ms; /* a stream must move 16 KiB of queued output, or 1 KiB of an unfinished request, per so long; 60 s */
 };
 
 /* The default options. */
@@ -101,8 +101,8 @@ struct h2_opts h2_opts_default(void);
  * Takes over `c`, which becomes the session's: its callbacks and its closing. Copies `opts`. `cb` is borrowed and
  * outlives the session. Sends our settings in this turn.
  */
-struct h2_session *h2_session_new(struct conn *c, bool server, const struct h2_opts *opts, const struct h2_callbacks *cb,
-				  void *arg);
+struct h2_session *h2_session_new(struct conn *c, bool server, const struct h2_opts *opts,
+				  const struct h2_callbacks *cb, void *arg);
 
 /* Ends a session at once: its streams get `closed` (H2_CANCEL) inside this call, `gone` is not called. NULL is allowed. */
 void h2_session_free(struct h2_session *s);

@@ -30,12 +30,12 @@ enum h2_verdict {
 /* The state of one connection's guard. Members are private, except `flood_frames`. */
 struct h2_guard {
 	bool server;
-	int64_t ping_min_ms;   /* 0: not enforced */
+	int64_t ping_min_ms; /* 0: not enforced */
 	int64_t last_ping_ms, last_refill_ms;
 	uint32_t ping_strikes;
 	int64_t tokens_milli;
 	uint32_t free_updates, free_pings;
-	uint32_t skip;         /* payload or preface bytes before the next frame header */
+	uint32_t skip; /* payload or preface bytes before the next frame header */
 	uint8_t head[9];
 	uint32_t head_n;
 	uint64_t flood_frames; /* frames that cost tokens so far */

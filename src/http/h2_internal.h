@@ -26,9 +26,9 @@ struct reactor;
 struct h2_seg {
 	struct h2_seg *next;
 	const uint8_t *p;
-	size_t n, off;   /* bytes, and how many of them went to the connection */
-	size_t cap;      /* room in `own`; 0 for references */
-	uint32_t refs;   /* the queue's one, and one per run that the connection holds */
+	size_t n, off; /* bytes, and how many of them went to the connection */
+	size_t cap;    /* room in `own`; 0 for references */
+	uint32_t refs; /* the queue's one, and one per run that the connection holds */
 	h2_release_fn *release;
 	void *arg;
 	uint8_t own[];
@@ -62,7 +62,7 @@ struct h2_stream {
 	size_t queued_mark;
 	int64_t mark_ms;
 	bool head_done, responded, deferred, finished, above, ended, overflow, idle_ok, stop, reset;
-	struct strbuf end_text;            /* our trailers: text and spans */
+	struct strbuf end_text; /* our trailers: text and spans */
 	VEC(struct h2_span) end_spans;
 };
 
@@ -82,9 +82,10 @@ struct h2_session {
 	struct timer tick;
 	char peer[128];
 	int64_t born_ms, last_recv_ms, idle_since_ms, ping_sent_ms, age_ms, drain_ms;
-	uint32_t refs;            /* of deferred calls, and the owner's */
-	int inside;               /* depth of calls into nghttp2 */
-	bool flush_due, drain_due, ready, ping_out, ping_late, draining, drain_ack, drained, peer_goaway, told_goaway, abused, over, freed;
+	uint32_t refs; /* of deferred calls, and the owner's */
+	int inside;    /* depth of calls into nghttp2 */
+	bool flush_due, drain_due, ready, ping_out, ping_late, draining, drain_ack, drained, peer_goaway, told_goaway,
+		abused, over, freed;
 	enum h2_verdict verdict;
 	struct err why;
 };

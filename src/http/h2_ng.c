@@ -98,7 +98,7 @@ static int ng_frame_not_sent(nghttp2_session *ng, const nghttp2_frame *f, int wh
 		h2_stream_reset(known, H2_INTERNAL_ERROR);
 	if (s->server || known)
 		return 0;
-	list_for_each(l, &s->streams) {
+	list_for_each (l, &s->streams) {
 		struct h2_stream *st = list_entry(l, struct h2_stream, link);
 		if (st->id == f->hd.stream_id) {
 			h2_stream_close(st, st->reset ? H2_CANCEL : H2_REFUSED_STREAM);
@@ -121,8 +121,8 @@ static int ng_begin_headers(nghttp2_session *ng, const nghttp2_frame *f, void *u
 	return 0;
 }
 
-static int ng_header(nghttp2_session *ng, const nghttp2_frame *f, const uint8_t *name, size_t name_n, const uint8_t *value,
-		     size_t value_n, uint8_t flags, void *user)
+static int ng_header(nghttp2_session *ng, const nghttp2_frame *f, const uint8_t *name, size_t name_n,
+		     const uint8_t *value, size_t value_n, uint8_t flags, void *user)
 {
 	struct h2_session *s = user;
 	STOP_IF_OVER(s);
@@ -255,7 +255,8 @@ static void submit_settings(struct h2_session *s)
 	else
 		iv[n++] = (nghttp2_settings_entry){ NGHTTP2_SETTINGS_ENABLE_PUSH, 0 };
 	CHECK(nghttp2_submit_settings(s->ng, NGHTTP2_FLAG_NONE, iv, n) == 0);
-	CHECK(nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, 0, (int32_t)s->opts.conn_window_bytes) == 0);
+	CHECK(nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, 0, (int32_t)s->opts.conn_window_bytes) ==
+	      0);
 }
 
 void h2_ng_open(struct h2_session *s)
@@ -268,7 +269,8 @@ void h2_ng_open(struct h2_session *s)
 	nghttp2_option_set_peer_max_concurrent_streams(o, 100);
 	nghttp2_option_set_max_send_header_block_length(o, 64 * 1024);
 	nghttp2_option_set_max_deflate_dynamic_table_size(o, 4096);
-	int rv = s->server ? nghttp2_session_server_new2(&s->ng, c, s, o) : nghttp2_session_client_new2(&s->ng, c, s, o);
+	int rv =
+		s->server ? nghttp2_session_server_new2(&s->ng, c, s, o) : nghttp2_session_client_new2(&s->ng, c, s, o);
 	CHECK(rv == 0);
 	nghttp2_option_del(o);
 	nghttp2_session_callbacks_del(c);

@@ -184,7 +184,8 @@ static bool fill_request(struct h2_conn *hc, struct http_req *req, const struct 
 	req->remote = copy_str(req, str_c(h2_session_peer(hc->h2)));
 	req->tls_subject = c && conn_is_tls(c) ? copy_str(req, str_c(conn_peer_subject(c))) : str_c("");
 	for (size_t i = 0; i < f->n; i++)
-		if (f->p[i].name.n > 0 && f->p[i].name.p[0] != ':' && http_req_add_header(req, f->p[i].name, f->p[i].value, NULL) != 0)
+		if (f->p[i].name.n > 0 && f->p[i].name.p[0] != ':' &&
+		    http_req_add_header(req, f->p[i].name, f->p[i].value, NULL) != 0)
 			return false;
 	return req->target.n > 0;
 }

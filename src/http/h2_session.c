@@ -146,7 +146,8 @@ void h2_session_abort(struct h2_session *s, uint32_t code, const char *debug)
 void h2_session_calm(struct h2_session *s, enum h2_verdict v)
 {
 	s->abused = true;
-	h2_session_abort(s, H2_ENHANCE_YOUR_CALM, v == H2_GUARD_PINGS ? "too_many_pings" : "too many frames without work");
+	h2_session_abort(s, H2_ENHANCE_YOUR_CALM,
+			 v == H2_GUARD_PINGS ? "too_many_pings" : "too many frames without work");
 }
 
 void h2_session_tell_goaway(struct h2_session *s)
@@ -163,7 +164,7 @@ void h2_session_tell_goaway(struct h2_session *s)
 static void call_drains(struct h2_session *s)
 {
 	s->drain_due = false;
-	list_for_each(l, &s->streams) {
+	list_for_each (l, &s->streams) {
 		struct h2_stream *st = list_entry(l, struct h2_stream, link);
 		if (!st->above || st->queued > s->opts.drain_bytes / 2)
 			continue;
@@ -200,7 +201,9 @@ static void check_finished(struct h2_session *s)
 		return;
 	struct err why;
 	err_set(&why, ERR_UNAVAILABLE, "connection to %s closed%s", s->peer,
-		s->peer_goaway ? " by its GOAWAY" : s->drained ? " after shutdown" : " for a protocol error");
+		s->peer_goaway ? " by its GOAWAY"
+		: s->drained   ? " after shutdown"
+			       : " for a protocol error");
 	session_over(s, true, &why, s->drained || s->peer_goaway ? H2_CANCEL : H2_PROTOCOL_ERROR);
 }
 
@@ -357,7 +360,7 @@ static void tick_streams(struct h2_session *s, int64_t now)
 {
 	if (s->opts.stall_ms <= 0)
 		return;
-	list_for_each(l, &s->streams) {
+	list_for_each (l, &s->streams) {
 		struct h2_stream *st = list_entry(l, struct h2_stream, link);
 		if (!st->reset && stream_stalls(st, now))
 			h2_stream_reset(st, H2_CANCEL);
@@ -411,8 +414,10 @@ static void tick_drain(struct h2_session *s, int64_t now)
 static int64_t tick_ms(const struct h2_session *s)
 {
 	const struct h2_opts *o = &s->opts;
-	const int64_t of[] = { o->setup_ms, o->idle_ms, o->keepalive_ms, o->keepalive_ms ? o->keepalive_timeout_ms : 0,
-			       o->max_age_ms, o->max_grace_ms, o->stall_ms, s->draining ? DRAIN_ACK_MS : 0 };
+	const int64_t of[] = { o->setup_ms,     o->idle_ms,
+			       o->keepalive_ms, o->keepalive_ms ? o->keepalive_timeout_ms : 0,
+			       o->max_age_ms,   o->max_grace_ms,
+			       o->stall_ms,     s->draining ? DRAIN_ACK_MS : 0 };
 	int64_t least = 20 * 1000;
 	for (size_t i = 0; i < ARRAY_LEN(of); i++)
 		if (of[i] > 0)
@@ -457,8 +462,8 @@ void h2_session_shutdown(struct h2_session *s)
 
 /* --- making ---------------------------------------------------------------------------------------- */
 
-struct h2_session *h2_session_new(struct conn *c, bool server, const struct h2_opts *opts, const struct h2_callbacks *cb,
-				  void *arg)
+struct h2_session *h2_session_new(struct conn *c, bool server, const struct h2_opts *opts,
+				  const struct h2_callbacks *cb, void *arg)
 {
 	struct h2_session *s = xcalloc(1, sizeof(*s));
 	s->conn = c;
@@ -536,7 +541,7 @@ bool h2_session_abused(const struct h2_session *s)
 size_t h2_session_queued(const struct h2_session *s)
 {
 	size_t n = 0;
-	list_for_each(l, (struct list *)&s->streams)
+	list_for_each (l, (struct list *)&s->streams)
 		n += list_entry(l, struct h2_stream, link)->queued;
 	return n;
 }

@@ -11,7 +11,7 @@ static const struct {
 	enum http_method m;
 	const char *name;
 } methods[] = {
-	{ HTTP_GET, "GET" },	 { HTTP_HEAD, "HEAD" },	      { HTTP_POST, "POST" },   { HTTP_PUT, "PUT" },
+	{ HTTP_GET, "GET" },       { HTTP_HEAD, "HEAD" },       { HTTP_POST, "POST" },   { HTTP_PUT, "PUT" },
 	{ HTTP_DELETE, "DELETE" }, { HTTP_OPTIONS, "OPTIONS" }, { HTTP_PATCH, "PATCH" },
 };
 
@@ -326,8 +326,8 @@ static void escape(struct strbuf *out, struct str s, const char *keep, bool plus
 	static const char digits[] = "0123456789ABCDEF";
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
-		bool plain = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || (c && strchr("-_.~", c)) ||
-			     (c && strchr(keep, c));
+		bool plain = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') ||
+			     (c && strchr("-_.~", c)) || (c && strchr(keep, c));
 		if (plain) {
 			strbuf_add_ch(out, (char)c);
 		} else if (plus && c == ' ') {

@@ -32,7 +32,8 @@ enum http1_found http1_scan_head(struct http1_scan *s, const struct http1_limits
 		s->pos = lf ? (size_t)(lf - p) + 1 : n;
 		int status = outgrown(s, lim);
 		if (status)
-			return bad(ret_status, ret_why, status, status == 414 ? "request target too long" : "headers too long");
+			return bad(ret_status, ret_why, status,
+				   status == 414 ? "request target too long" : "headers too long");
 		if (!lf)
 			break;
 		size_t line = s->pos - s->line_start;
@@ -142,7 +143,8 @@ static bool split_field(struct str line, struct http_header *ret, const char **w
 	return true;
 }
 
-static int parse_fields(const char *p, const char *end, const struct http1_limits *lim, struct http1_head *h, const char **why)
+static int parse_fields(const char *p, const char *end, const struct http1_limits *lim, struct http1_head *h,
+			const char **why)
 {
 	if ((size_t)(end - p) > lim->max_header_bytes + 2)
 		return *why = "headers too long", 431;
@@ -233,7 +235,8 @@ static int check_connection(struct http1_head *h, const struct http_headers *all
 	return 0;
 }
 
-int http1_parse_head(const char *p, size_t n, const struct http1_limits *lim, struct http1_head *ret, const char **ret_why)
+int http1_parse_head(const char *p, size_t n, const struct http1_limits *lim, struct http1_head *ret,
+		     const char **ret_why)
 {
 	const char *end = p + n;
 	ret->n_fields = 0;
@@ -256,7 +259,20 @@ int http1_parse_head(const char *p, size_t n, const struct http1_limits *lim, st
 
 /* --- chunks -------------------------------------------------------------------------------- */
 
-enum { C_SIZE, C_EXT, C_SIZE_LF, C_DATA, C_DATA_CR, C_DATA_LF, C_TRAILER, C_NAME, C_VALUE, C_VALUE_LF, C_END_LF, C_DONE };
+enum {
+	C_SIZE,
+	C_EXT,
+	C_SIZE_LF,
+	C_DATA,
+	C_DATA_CR,
+	C_DATA_LF,
+	C_TRAILER,
+	C_NAME,
+	C_VALUE,
+	C_VALUE_LF,
+	C_END_LF,
+	C_DONE
+};
 
 static int hex(char c)
 {
@@ -313,8 +329,9 @@ static bool size_end(struct http1_chunks *d, char c)
 /* Framing and routing must not change once the body is read. */
 static bool name_allowed(const struct http1_chunks *d)
 {
-	static const char *const never[] = { "content-length", "transfer-encoding", "host", "content-encoding",
-					     "content-type", "authorization", "trailer", "connection", "te" };
+	static const char *const never[] = { "content-length",   "transfer-encoding", "host",
+					     "content-encoding", "content-type",      "authorization",
+					     "trailer",          "connection",        "te" };
 	for (size_t i = 0; i < ARRAY_LEN(never); i++)
 		if (str_eq_c(str_mem(d->name, MIN(d->name_len, sizeof(d->name))), never[i]))
 			return false;
@@ -385,7 +402,8 @@ static bool frame_byte(struct http1_chunks *d, char c)
 	}
 }
 
-enum http1_found http1_chunks_feed(struct http1_chunks *d, const char *p, size_t n, size_t *ret_used, struct str *ret_data)
+enum http1_found http1_chunks_feed(struct http1_chunks *d, const char *p, size_t n, size_t *ret_used,
+				   struct str *ret_data)
 {
 	size_t i = 0;
 	*ret_data = (struct str){ NULL, 0 };

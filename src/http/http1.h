@@ -63,27 +63,28 @@ struct http1_head {
 	int version;            /* 10 or 11 */
 	int64_t content_length; /* -1: none given */
 	bool chunked;
-	bool keep_alive;        /* the client wants to go on */
+	bool keep_alive; /* the client wants to go on */
 	bool expect_continue;
 	struct http_header fields[HTTP1_FIELDS_MAX];
 	size_t n_fields;
 };
 
 /* Parses a complete head of `n` bytes. Returns 0, or the status to answer with the reason (static) in *ret_why. */
-int http1_parse_head(const char *p, size_t n, const struct http1_limits *lim, struct http1_head *ret, const char **ret_why);
+int http1_parse_head(const char *p, size_t n, const struct http1_limits *lim, struct http1_head *ret,
+		     const char **ret_why);
 
 /* The decoder of a chunked body. Zero-initialise. Members are private. */
 struct http1_chunks {
 	int state;
-	uint64_t left;      /* of the present chunk, or the size read so far */
+	uint64_t left; /* of the present chunk, or the size read so far */
 	unsigned digits;
-	size_t line;        /* bytes of the present line */
-	size_t ext;         /* bytes of all extensions */
-	size_t trailer;     /* bytes of the trailers */
+	size_t line;    /* bytes of the present line */
+	size_t ext;     /* bytes of all extensions */
+	size_t trailer; /* bytes of the trailers */
 	unsigned fields;
-	char name[32];      /* start of a trailer's name, lower case */
+	char name[32]; /* start of a trailer's name, lower case */
 	size_t name_len;
-	const char *why;    /* of HTTP1_BAD */
+	const char *why; /* of HTTP1_BAD */
 };
 
 /*
@@ -91,6 +92,7 @@ struct http1_chunks {
  * bytes. MORE: call again with what follows (also at once, when *ret_used < n). COMPLETE: body and
  * trailers have ended. BAD: answer 400 and close.
  */
-enum http1_found http1_chunks_feed(struct http1_chunks *d, const char *p, size_t n, size_t *ret_used, struct str *ret_data);
+enum http1_found http1_chunks_feed(struct http1_chunks *d, const char *p, size_t n, size_t *ret_used,
+				   struct str *ret_data);
 
 #endif

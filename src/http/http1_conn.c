@@ -44,10 +44,10 @@ struct h1 {
 	struct http1_scan scan;
 	struct http1_chunks chunks;
 	struct http_req *req;
-	uint64_t body_left;   /* of a body with Content-Length */
-	uint64_t span_bytes;  /* body bytes since the clock was set */
+	uint64_t body_left;  /* of a body with Content-Length */
+	uint64_t span_bytes; /* body bytes since the clock was set */
 	uint64_t discarded;
-	uint64_t out_left;    /* of a response with Content-Length */
+	uint64_t out_left; /* of a response with Content-Length */
 	bool chunked, keep_alive, last, expect, first;
 	bool out_chunked, out_counted;
 };
@@ -518,7 +518,8 @@ static void h1_head(struct http_req *req, bool end)
 	if (!h->c)
 		return;
 	struct strbuf b = { 0 };
-	strbuf_printf(&b, "HTTP/1.1 %d %s\r\nDate: %s\r\n", req->status, http_status_text(req->status), http_server_date(h->s));
+	strbuf_printf(&b, "HTTP/1.1 %d %s\r\nDate: %s\r\n", req->status, http_status_text(req->status),
+		      http_server_date(h->s));
 	for (size_t i = 0; i < req->out.n; i++) {
 		strbuf_add_str(&b, req->out.p[i].name);
 		strbuf_add_c(&b, ": ");

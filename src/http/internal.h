@@ -28,14 +28,14 @@ struct http_server {
 	struct http_server_config cfg;
 	struct http_listener listeners[HTTP_LISTENERS_MAX];
 	size_t n_listeners;
-	struct list sessions; /* struct http_session */
-	struct list requests; /* struct http_req, from http_req_new to its end */
+	struct list sessions;       /* struct http_session */
+	struct list requests;       /* struct http_req, from http_req_new to its end */
 	struct listener *accepting; /* listener of the connection that is being set up */
 	bool draining;
 	struct waitq changed; /* a session or request ended */
 	struct http_server_stats stats;
 	struct conn_stats conn_stats;
-	int64_t date_of;  /* seconds that `date` stands for */
+	int64_t date_of; /* seconds that `date` stands for */
 	char date[40];
 };
 

@@ -21,21 +21,22 @@ void http_metrics_init(struct http_metrics *m, struct metrics_registry *reg, con
 	static const double seconds[] = { 0.001, 0.01, 0.1, 0.3, 0.6, 1, 3, 6, 9, 20, 30, 60, 90, 120, 240, 360, 720 };
 	double bytes[10];
 	metrics_buckets_exponential(bytes, ARRAY_LEN(bytes), 64, 2);
-	const char *const *labels = tenant_header ? METRICS_LABELS("code", "handler", "method", "tenant") :
-						    METRICS_LABELS("code", "handler", "method");
-	const char *const *inflight = tenant_header ? METRICS_LABELS("handler", "method", "tenant") :
-						      METRICS_LABELS("handler", "method");
+	const char *const *labels = tenant_header ? METRICS_LABELS("code", "handler", "method", "tenant")
+						  : METRICS_LABELS("code", "handler", "method");
+	const char *const *inflight =
+		tenant_header ? METRICS_LABELS("handler", "method", "tenant") : METRICS_LABELS("handler", "method");
 	*m = (struct http_metrics){ .tenant = tenant_header != NULL, .tenant_header = tenant_header };
 	m->default_tenant = default_tenant ? default_tenant : "";
 	m->total = metrics_counter_vec(reg, "http_requests_total", "Tracks the number of HTTP requests.", labels);
-	m->duration = metrics_histogram_vec(reg, "http_request_duration_seconds", "Tracks the latencies for HTTP requests.",
-					    labels, seconds, ARRAY_LEN(seconds));
-	m->request_size = metrics_histogram_vec(reg, "http_request_size_bytes", "Tracks the size of HTTP requests.", labels,
-						bytes, ARRAY_LEN(bytes));
-	m->response_size = metrics_histogram_vec(reg, "http_response_size_bytes", "Tracks the size of HTTP responses.", labels,
-						 bytes, ARRAY_LEN(bytes));
-	m->inflight = metrics_gauge_vec(reg, "http_inflight_requests", "Current number of HTTP requests the handler is responding to.",
-					inflight);
+	m->duration =
+		metrics_histogram_vec(reg, "http_request_duration_seconds", "Tracks the latencies for HTTP requests.",
+				      labels, seconds, ARRAY_LEN(seconds));
+	m->request_size = metrics_histogram_vec(reg, "http_request_size_bytes", "Tracks the size of HTTP requests.",
+						labels, bytes, ARRAY_LEN(bytes));
+	m->response_size = metrics_histogram_vec(reg, "http_response_size_bytes", "Tracks the size of HTTP responses.",
+						 labels, bytes, ARRAY_LEN(bytes));
+	m->inflight = metrics_gauge_vec(reg, "http_inflight_requests",
+					"Current number of HTTP requests the handler is responding to.", inflight);
 }
 
 /* Method names in lower case; an unknown one cannot make a new series. */
@@ -113,7 +114,8 @@ void http_metrics_end(struct http_metrics *m, struct http_req *req)
 	}
 	gauge_add(req->inflight, -1);
 	counter_inc(metrics_counter_with(m->total, values));
-	histogram_observe(metrics_histogram_with(m->duration, values), (double)(sys->mono_ns() - req->started_ns) / 1e9);
+	histogram_observe(metrics_histogram_with(m->duration, values),
+			  (double)(sys->mono_ns() - req->started_ns) / 1e9);
 	histogram_observe(metrics_histogram_with(m->request_size, values), request_bytes(req));
 	histogram_observe(metrics_histogram_with(m->response_size, values), (double)req->bytes_out);
 }

@@ -20,8 +20,8 @@ struct metrics_vec;
 /* Handles of the metrics. A plain value that a component owns and names in its http_server_config. */
 struct http_metrics {
 	struct metrics_vec *total, *duration, *request_size, *response_size, *inflight;
-	bool tenant;                /* has the label */
-	const char *tenant_header;  /* lower case; where a handler set no tenant */
+	bool tenant;               /* has the label */
+	const char *tenant_header; /* lower case; where a handler set no tenant */
 	const char *default_tenant;
 };
 

@@ -71,9 +71,9 @@ static void collect(void *arg)
 
 void probe_metrics_init(struct probe *p, struct metrics_registry *reg)
 {
-	struct metrics_vec *v = metrics_gauge_vec(reg, "thanos_status",
-						  "Represents status (0 indicates failure, 1 indicates success) of the component.",
-						  METRICS_LABELS("check", "component"));
+	struct metrics_vec *v = metrics_gauge_vec(
+		reg, "thanos_status", "Represents status (0 indicates failure, 1 indicates success) of the component.",
+		METRICS_LABELS("check", "component"));
 	p->ready_gauge = metrics_gauge_with(v, METRICS_LABELS("ready", p->component));
 	p->healthy_gauge = metrics_gauge_with(v, METRICS_LABELS("healthy", p->component));
 	metrics_on_collect(reg, collect, p);

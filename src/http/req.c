@@ -49,7 +49,8 @@ static int abort_error(const struct http_req *req, struct err *err)
 static int too_large(struct http_req *req, uint64_t limit, struct err *err)
 {
 	req->fail_status = 413;
-	return err_set(err, ERR_RESOURCE_EXHAUSTED, "request body is larger than %llu bytes", (unsigned long long)limit);
+	return err_set(err, ERR_RESOURCE_EXHAUSTED, "request body is larger than %llu bytes",
+		       (unsigned long long)limit);
 }
 
 /* Gives back what the handler has looked at. */
@@ -274,7 +275,8 @@ void http_req_discard(struct http_req *req)
 int http_req_add_header(struct http_req *req, struct str name, struct str value, struct err *err)
 {
 	if (req->headers.n >= req->server->cfg.limits.max_headers)
-		return err_set(err, ERR_RESOURCE_EXHAUSTED, "more than %u header fields", req->server->cfg.limits.max_headers);
+		return err_set(err, ERR_RESOURCE_EXHAUSTED, "more than %u header fields",
+			       req->server->cfg.limits.max_headers);
 	if (!http_headers_add(&req->headers, &req->arena, name, value))
 		return arena_err(&req->arena, err);
 	struct str copy = req->headers.p[req->headers.n - 1].name;

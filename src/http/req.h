@@ -38,40 +38,40 @@ typedef int http_handler_fn(struct http_req *req, void *arg, struct err *err);
 
 /* A request. Handlers read the members of the first part; the second is of the http folder. */
 struct http_req {
-	struct arena arena;   /* all memory of the request */
+	struct arena arena; /* all memory of the request */
 	struct reactor *reactor;
 	struct http_server *server;
 	enum http_method method;
 	struct str method_text;
-	struct str target;    /* as received: path and query */
-	struct str path;      /* %-decoded, without the route prefix; begins with '/' */
-	struct str raw_path;  /* as received, with all prefixes */
-	struct str query;     /* as received, after the '?' */
-	struct str host;      /* Host or :authority */
+	struct str target;           /* as received: path and query */
+	struct str path;             /* %-decoded, without the route prefix; begins with '/' */
+	struct str raw_path;         /* as received, with all prefixes */
+	struct str query;            /* as received, after the '?' */
+	struct str host;             /* Host or :authority */
 	struct http_headers headers; /* names in lower case */
-	int version;          /* 10, 11 or 20 */
-	int64_t content_length;  /* -1: not told */
-	struct str remote;    /* "10.0.0.1:4711" */
-	struct str tls_subject;  /* of the client's certificate, RFC 2253; empty without */
-	struct conn *conn;    /* for conn_peer_cert_field; may be gone after a suspension: see http_req_aborted */
-	struct str user;      /* authenticated by web config; empty without */
-	struct str request_id;   /* X-Request-ID as received, or a new ULID */
-	struct str tenant;    /* label of the metrics; a handler of a component with tenants sets it */
+	int version;                 /* 10, 11 or 20 */
+	int64_t content_length;      /* -1: not told */
+	struct str remote;           /* "10.0.0.1:4711" */
+	struct str tls_subject;      /* of the client's certificate, RFC 2253; empty without */
+	struct conn *conn;     /* for conn_peer_cert_field; may be gone after a suspension: see http_req_aborted */
+	struct str user;       /* authenticated by web config; empty without */
+	struct str request_id; /* X-Request-ID as received, or a new ULID */
+	struct str tenant;     /* label of the metrics; a handler of a component with tenants sets it */
 	const struct http_route *route; /* NULL when none matched */
 	struct http_param path_params[HTTP_PATH_PARAMS];
 	size_t n_path_params;
-	int64_t started_ms;   /* reactor_now_ms */
+	int64_t started_ms; /* reactor_now_ms */
 
 	/* Private to http/. */
 	struct budget budget;
 	const struct http_transport *transport;
 	void *transport_priv;
 	struct fiber *fiber;
-	struct list link;     /* on the server's list */
-	struct evbuffer *body_in;  /* received, not yet taken */
-	size_t body_lent;     /* bytes at its begin that the handler still looks at */
+	struct list link;         /* on the server's list */
+	struct evbuffer *body_in; /* received, not yet taken */
+	size_t body_lent;         /* bytes at its begin that the handler still looks at */
 	uint64_t body_received, body_limit;
-	int fail_status;      /* answers an error instead of http_status_of_err; 0: none */
+	int fail_status; /* answers an error instead of http_status_of_err; 0: none */
 	void *handler_arg;
 	bool body_ended, body_wanted, aborted, params_done, started, running;
 	struct err abort_cause;
@@ -79,11 +79,11 @@ struct http_req {
 	struct http_params params;
 	int status;
 	struct http_headers out;
-	int64_t out_length;   /* Content-Length to announce; -1 unknown */
+	int64_t out_length; /* Content-Length to announce; -1 unknown */
 	bool head_sent, end_sent;
 	uint64_t bytes_out;
 	struct http_encoder *encoder;
-	int64_t started_ns;   /* monotonic */
+	int64_t started_ns; /* monotonic */
 	struct gauge *inflight;
 };
 

@@ -49,7 +49,8 @@ static void send_head(struct http_req *req, int64_t len)
 {
 	if (req->head_sent)
 		return;
-	enum http_coding coding = req->status == 204 || req->status == 304 ? HTTP_CODING_NONE : http_choose_coding(req, len);
+	enum http_coding coding =
+		req->status == 204 || req->status == 304 ? HTTP_CODING_NONE : http_choose_coding(req, len);
 	if (coding != HTTP_CODING_NONE) {
 		http_resp_header(req, "Content-Encoding", coding == HTTP_CODING_GZIP ? STR("gzip") : STR("zstd"));
 		http_resp_header(req, "Vary", STR("Accept-Encoding"));
@@ -210,7 +211,8 @@ int co_http_reply_err(struct http_req *req, const struct err *e, struct err *err
 int co_http_redirect(struct http_req *req, int status, struct str location, struct err *err)
 {
 	/* "//host" and "/\host" would leave this server. */
-	if (location.n == 0 || location.p[0] != '/' || (location.n > 1 && (location.p[1] == '/' || location.p[1] == '\\')))
+	if (location.n == 0 || location.p[0] != '/' ||
+	    (location.n > 1 && (location.p[1] == '/' || location.p[1] == '\\')))
 		return err_set(err, ERR_INTERNAL, "redirect to \"%.*s\": not a path of this server", STR_ARG(location));
 	http_resp_header(req, "Location", location);
 	return co_http_reply(req, status, "text/plain; charset=utf-8", STR(""), err);

@@ -29,8 +29,8 @@ struct http_router;
 
 /* A route. Static tables; borrowed by the router. */
 struct http_route {
-	unsigned methods;      /* sum of enum http_method */
-	const char *pattern;   /* without the route prefix */
+	unsigned methods;    /* sum of enum http_method */
+	const char *pattern; /* without the route prefix */
 	http_handler_fn *handler;
 	const char *name;      /* label `handler` of the metrics; NULL: not instrumented */
 	uint64_t body_limit;   /* most body bytes; 0 is HTTP_BODY_LIMIT */
@@ -61,8 +61,8 @@ void http_router_add(struct http_router *r, const struct http_route *routes, siz
 struct http_match {
 	const struct http_route *route; /* NULL: none */
 	void *arg;
-	unsigned allowed;               /* methods of the path, when `route` is NULL; 0: path unknown */
-	bool redirect;                  /* the path with its final '/' toggled exists */
+	unsigned allowed;                           /* methods of the path, when `route` is NULL; 0: path unknown */
+	bool redirect;                              /* the path with its final '/' toggled exists */
 	struct http_param params[HTTP_PATH_PARAMS]; /* values point into `path` */
 	size_t n_params;
 };

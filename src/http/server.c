@@ -35,7 +35,8 @@ static void methods_text(unsigned set, char buf[64])
 	buf[0] = 0;
 	for (unsigned m = HTTP_GET; m <= HTTP_PATCH; m <<= 1)
 		if (set & m)
-			n += (size_t)snprintf(buf + n, 64 - n, "%s%s", n ? ", " : "", http_method_name((enum http_method)m));
+			n += (size_t)snprintf(buf + n, 64 - n, "%s%s", n ? ", " : "",
+					      http_method_name((enum http_method)m));
 }
 
 /* Suspends. Answers a known path that does not serve the method. */
@@ -284,7 +285,7 @@ const struct sockaddr_any *http_server_addr(const struct http_server *s, size_t 
 
 static void for_sessions(struct http_server *s, bool kill)
 {
-	list_for_each(it, &s->sessions) {
+	list_for_each (it, &s->sessions) {
 		struct http_session *ses = list_entry(it, struct http_session, link);
 		(kill ? ses->ops->kill : ses->ops->drain)(ses);
 	}

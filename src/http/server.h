@@ -30,19 +30,19 @@ struct tls_ctx;
 
 /* Limits; zero-initialised members mean the default. Times in milliseconds. */
 struct http_limits {
-	int64_t header_ms;       /* from a request's first byte to the end of its headers; 10 s */
-	int64_t idle_ms;         /* keep-alive without a request; 180 s */
-	int64_t body_stall_ms;   /* a body must bring body_min_bytes in each such span; 30 s */
-	uint64_t body_min_bytes; /* 1 KiB */
-	int64_t write_stall_ms;  /* the client takes no byte of a waiting response; 60 s */
-	int64_t linger_ms;       /* wait for the client's close after an error response; 2 s */
-	uint32_t max_target;     /* bytes of the request target; 64 KiB */
-	uint32_t max_header_bytes; /* all fields together; 64 KiB */
-	uint32_t max_headers;    /* fields; 100 */
-	uint32_t max_conns;      /* per listener; 20000 */
-	uint32_t max_requests;   /* handlers at a time; 10000 */
+	int64_t header_ms;            /* from a request's first byte to the end of its headers; 10 s */
+	int64_t idle_ms;              /* keep-alive without a request; 180 s */
+	int64_t body_stall_ms;        /* a body must bring body_min_bytes in each such span; 30 s */
+	uint64_t body_min_bytes;      /* 1 KiB */
+	int64_t write_stall_ms;       /* the client takes no byte of a waiting response; 60 s */
+	int64_t linger_ms;            /* wait for the client's close after an error response; 2 s */
+	uint32_t max_target;          /* bytes of the request target; 64 KiB */
+	uint32_t max_header_bytes;    /* all fields together; 64 KiB */
+	uint32_t max_headers;         /* fields; 100 */
+	uint32_t max_conns;           /* per listener; 20000 */
+	uint32_t max_requests;        /* handlers at a time; 10000 */
 	uint32_t max_pipelined_bytes; /* read ahead while a handler runs; 64 KiB */
-	uint64_t request_memory; /* budget of a request; 1 GiB */
+	uint64_t request_memory;      /* budget of a request; 1 GiB */
 };
 
 /* A hook run in the handler's fiber before the handler, e.g. authentication. Suspends. Returns 0 to go on; having sent a response it sets *ret_done. */
@@ -53,9 +53,9 @@ typedef void http_after_fn(struct http_req *req, void *arg);
 
 /* How a server is made. */
 struct http_server_config {
-	struct reactor *reactor;      /* required */
-	struct http_router *router;   /* required; borrowed */
-	struct budget *budget;        /* parent of the requests' budgets; may be NULL */
+	struct reactor *reactor;    /* required */
+	struct http_router *router; /* required; borrowed */
+	struct budget *budget;      /* parent of the requests' budgets; may be NULL */
 	struct http_limits limits;
 	struct tls_ctx *tls;          /* NULL is plain; a reference is taken */
 	http_h2_serve_fn *h2;         /* NULL: no HTTP/2 */
@@ -67,11 +67,11 @@ struct http_server_config {
 
 /* Figures of a server. */
 struct http_server_stats {
-	uint64_t connections;      /* so far */
-	uint64_t requests;         /* so far */
-	uint64_t bad_requests;     /* refused by the parser */
-	uint64_t timeouts;         /* connections closed for slowness */
-	uint64_t aborted;          /* requests whose client went away */
+	uint64_t connections;  /* so far */
+	uint64_t requests;     /* so far */
+	uint64_t bad_requests; /* refused by the parser */
+	uint64_t timeouts;     /* connections closed for slowness */
+	uint64_t aborted;      /* requests whose client went away */
 	uint32_t connections_now;
 	uint32_t requests_now;
 };

@@ -102,8 +102,9 @@ static int check_tls(const struct web_settings *s, struct ynode *tls, struct err
 		return ynode_err(tls, err, "client CA's have been configured without a Client Auth Policy");
 	if (c->allowed_sans.n && c->client_auth != TLS_REQUIRE_ANY_CLIENT_CERT &&
 	    c->client_auth != TLS_REQUIRE_AND_VERIFY_CLIENT_CERT)
-		return ynode_err(tls, err, "client_allowed_sans requires client_auth_type to be one of RequireAnyClientCert or "
-					   "RequireAndVerifyClientCert");
+		return ynode_err(tls, err,
+				 "client_allowed_sans requires client_auth_type to be one of RequireAnyClientCert or "
+				 "RequireAndVerifyClientCert");
 	return 0;
 }
 
@@ -115,7 +116,8 @@ static int read_tls(struct web_settings *s, struct ynode *tls, const char *file,
 	int rc = get_text(tls, "cert", &c->cert_pem, err) || get_text(tls, "key", &c->key_pem, err) ||
 		 get_text(tls, "client_ca", &c->ca_pem, err) || get_text(tls, "cert_file", &c->cert_file, err) ||
 		 get_text(tls, "key_file", &c->key_file, err) || get_text(tls, "client_ca_file", &c->ca_file, err) ||
-		 get_text(tls, "min_version", &c->min_version, err) || get_text(tls, "max_version", &c->max_version, err) ||
+		 get_text(tls, "min_version", &c->min_version, err) ||
+		 get_text(tls, "max_version", &c->max_version, err) ||
 		 get_names(tls, "cipher_suites", s->ciphers, &c->ciphers, err) ||
 		 get_names(tls, "curve_preferences", s->curves, &c->curves, err) ||
 		 get_names(tls, "client_allowed_sans", s->sans, &c->allowed_sans, err) ||
@@ -162,9 +164,10 @@ static int read_headers(struct web_settings *s, struct ynode *map, struct err *e
 		if (rc)
 			return rc;
 		if (!header_allowed(p->key.p, value.p, &want))
-			return want ? ynode_err(p->value, err, "invalid value for %s. Expected one of: %s, but got: \"%s\"",
-						p->key.p, want, value.p) :
-				      ynode_err(p->value, err, "HTTP header \"%s\" can not be configured", p->key.p);
+			return want ? ynode_err(p->value, err,
+						"invalid value for %s. Expected one of: %s, but got: \"%s\"", p->key.p,
+						want, value.p)
+				    : ynode_err(p->value, err, "HTTP header \"%s\" can not be configured", p->key.p);
 		s->headers[s->n_headers++] = (struct web_header){ p->key.p, value.p };
 	}
 	return 0;
@@ -233,7 +236,8 @@ static int read_rate(struct web_settings *s, struct ynode *root, struct err *err
 	int rc = ynode_get_map(root, "rate_limit", &rate, err);
 	if (rc || !rate)
 		return rc;
-	rc = ynode_get_u64(rate, "burst", &s->burst, err) || ynode_get_goduration_ns(rate, "interval", &interval_ns, err);
+	rc = ynode_get_u64(rate, "burst", &s->burst, err) ||
+	     ynode_get_goduration_ns(rate, "interval", &interval_ns, err);
 	s->interval_ms = interval_ns > 0 ? MAX(interval_ns / 1000000, 1) : 0;
 	return rc ? -err->code : 0;
 }
@@ -243,9 +247,9 @@ static int read_rate(struct web_settings *s, struct ynode *root, struct err *err
 static int read_root(struct web_settings *s, struct ynode *root, const char *file, struct err *err)
 {
 	struct ynode *tls = NULL;
-	int rc = ynode_want_map(root, err) || read_http(s, root, err) || ynode_get_map(root, "tls_server_config", &tls, err) ||
-		 (tls && read_tls(s, tls, file, err)) || read_users(s, root, err) || read_rate(s, root, err) ||
-		 ynode_unused(root, err);
+	int rc = ynode_want_map(root, err) || read_http(s, root, err) ||
+		 ynode_get_map(root, "tls_server_config", &tls, err) || (tls && read_tls(s, tls, file, err)) ||
+		 read_users(s, root, err) || read_rate(s, root, err) || ynode_unused(root, err);
 	return rc ? -err->code : 0;
 }
 

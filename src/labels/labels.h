@@ -83,11 +83,11 @@ size_t labels_bytes(struct labels l);
 /* Why a label set is refused. */
 enum labels_fault {
 	LABELS_OK,
-	LABELS_EMPTY_NAME,   /* a name of no bytes */
-	LABELS_EMPTY_VALUE,  /* a value of no bytes */
-	LABELS_UNSORTED,     /* a name is less than the one before */
-	LABELS_DUPLICATE,    /* a name equals the one before */
-	LABELS_BAD_UTF8,     /* a name or value is not UTF-8 */
+	LABELS_EMPTY_NAME,  /* a name of no bytes */
+	LABELS_EMPTY_VALUE, /* a value of no bytes */
+	LABELS_UNSORTED,    /* a name is less than the one before */
+	LABELS_DUPLICATE,   /* a name equals the one before */
+	LABELS_BAD_UTF8,    /* a name or value is not UTF-8 */
 };
 
 /* Checks order, uniqueness, emptiness and UTF-8; `*ret_at` (may be NULL) gets the index of the first bad label. */
@@ -127,15 +127,14 @@ void label_sort(struct label *p, size_t n);
  * The union of two sets, `over` winning where both have a name: how external
  * labels are put on a series. Pairs go into `a`, bytes stay where they are.
  */
-int labels_merge(struct labels base, struct labels over, struct arena *a, struct labels *ret,
-		 struct err *err);
+int labels_merge(struct labels base, struct labels over, struct arena *a, struct labels *ret, struct err *err);
 
 /*
  * `l` without the `n` given names (sorted). Pairs go into `a`, or `*ret` is
  * `l` itself where nothing has to go.
  */
-int labels_without(struct labels l, const struct str *names, size_t n, struct arena *a,
-		   struct labels *ret, struct err *err);
+int labels_without(struct labels l, const struct str *names, size_t n, struct arena *a, struct labels *ret,
+		   struct err *err);
 
 /* --- packed form -------------------------------------------------------------- */
 

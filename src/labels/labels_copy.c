@@ -88,8 +88,7 @@ void label_sort(struct label *p, size_t n)
 	}
 }
 
-int labels_merge(struct labels base, struct labels over, struct arena *a, struct labels *ret,
-		 struct err *err)
+int labels_merge(struct labels base, struct labels over, struct arena *a, struct labels *ret, struct err *err)
 {
 	struct label *dst = arena_array(a, base.n + over.n, sizeof(*dst));
 	if (!dst)
@@ -118,8 +117,8 @@ static size_t count_named(struct labels l, const struct str *names, size_t n)
 	return found;
 }
 
-int labels_without(struct labels l, const struct str *names, size_t n, struct arena *a,
-		   struct labels *ret, struct err *err)
+int labels_without(struct labels l, const struct str *names, size_t n, struct arena *a, struct labels *ret,
+		   struct err *err)
 {
 	size_t gone = count_named(l, names, n);
 	if (gone == 0) {

@@ -73,9 +73,8 @@ static void re_free(struct matcher_re *re)
 static int re_new(struct str expr, struct matcher_re **ret, struct err *err)
 {
 	if (expr.n > REGEX_MAX_PATTERN)
-		return err_set(err, ERR_INVALID_ARGUMENT,
-			       "regular expression of %zu bytes is too long (%zu at most)", expr.n,
-			       REGEX_MAX_PATTERN);
+		return err_set(err, ERR_INVALID_ARGUMENT, "regular expression of %zu bytes is too long (%zu at most)",
+			       expr.n, REGEX_MAX_PATTERN);
 	struct matcher_re *re = xcalloc(1, sizeof(*re));
 	budget_init(&re->budget, NULL, "matcher", READ_BUDGET);
 	arena_init(&re->arena, &re->budget);
@@ -103,8 +102,7 @@ static int check_type(enum matcher_type type, struct err *err)
 }
 
 /* Fills a matcher whose memory (struct, then both strings) is there. */
-static int matcher_fill(struct matcher *m, enum matcher_type type, struct str name,
-			struct str value, struct err *err)
+static int matcher_fill(struct matcher *m, enum matcher_type type, struct str name, struct str value, struct err *err)
 {
 	char *bytes = (char *)(m + 1);
 	if (name.n)
@@ -121,8 +119,7 @@ static int matcher_fill(struct matcher *m, enum matcher_type type, struct str na
 	return 0;
 }
 
-int matcher_compile(enum matcher_type type, struct str name, struct str value,
-		    struct matcher **ret, struct err *err)
+int matcher_compile(enum matcher_type type, struct str name, struct str value, struct matcher **ret, struct err *err)
 {
 	int rc = check_type(type, err);
 	if (rc < 0)
@@ -142,8 +139,8 @@ static void re_cleanup(void *arg)
 	re_free(arg);
 }
 
-int matcher_compile_in(struct arena *a, enum matcher_type type, struct str name, struct str value,
-		       struct matcher **ret, struct err *err)
+int matcher_compile_in(struct arena *a, enum matcher_type type, struct str name, struct str value, struct matcher **ret,
+		       struct err *err)
 {
 	int rc = check_type(type, err);
 	if (rc < 0)

@@ -39,12 +39,11 @@ struct matcher {
 };
 
 /* Makes a matcher with copies of both strings. INVALID_ARGUMENT for a bad pattern or type. */
-int matcher_compile(enum matcher_type type, struct str name, struct str value,
-		    struct matcher **ret, struct err *err);
+int matcher_compile(enum matcher_type type, struct str name, struct str value, struct matcher **ret, struct err *err);
 
 /* As matcher_compile; `a` frees it. */
-int matcher_compile_in(struct arena *a, enum matcher_type type, struct str name, struct str value,
-		       struct matcher **ret, struct err *err);
+int matcher_compile_in(struct arena *a, enum matcher_type type, struct str name, struct str value, struct matcher **ret,
+		       struct err *err);
 
 /* Frees a matcher of matcher_compile. NULL is fine. */
 void matcher_free(struct matcher *m);

@@ -85,8 +85,7 @@ static struct pat_item join_gaps(struct pat_item a, struct pat_item b)
 }
 
 /* x followed by y. */
-static bool seq_concat(struct reader *r, const struct pat_seq *x, const struct pat_seq *y,
-		       struct pat_seq *ret)
+static bool seq_concat(struct reader *r, const struct pat_seq *x, const struct pat_seq *y, struct pat_seq *ret)
 {
 	*ret = *x;
 	if (x->closed || y->n == 0)
@@ -182,8 +181,8 @@ static enum escape escape_kind(char c, char *ret)
 		return ESC_CLASS;
 	if (c && strchr("bBAz", c))
 		return ESC_WIDTHLESS;
-	bool punct = (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') ||
-		     (c >= '{' && c <= '~');
+	bool punct =
+		(c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') || (c >= '{' && c <= '~');
 	*ret = c;
 	return punct ? ESC_CHAR : ESC_BAD;
 }

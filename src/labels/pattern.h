@@ -35,9 +35,9 @@ struct pat_seq {
 struct pattern {
 	struct pat_seq *seqs;
 	size_t n;
-	bool fold;  /* ASCII letters match either case; literals are in lower case */
-	bool exact; /* matches exactly what the expression matches; it need not be compiled */
-	bool plain; /* every sequence is one literal or empty */
+	bool fold;         /* ASCII letters match either case; literals are in lower case */
+	bool exact;        /* matches exactly what the expression matches; it need not be compiled */
+	bool plain;        /* every sequence is one literal or empty */
 	struct str prefix; /* every match begins so; empty when fold */
 };
 

@@ -17,9 +17,8 @@ int regex_compile(struct str pattern, struct regex **ret, struct err *err)
 {
 	char msg[ERR_MSG_MAX];
 	if (pattern.n > REGEX_MAX_PATTERN)
-		return err_set(err, ERR_INVALID_ARGUMENT,
-			       "regular expression of %zu bytes is too long (%zu at most)", pattern.n,
-			       REGEX_MAX_PATTERN);
+		return err_set(err, ERR_INVALID_ARGUMENT, "regular expression of %zu bytes is too long (%zu at most)",
+			       pattern.n, REGEX_MAX_PATTERN);
 	struct re2_shim *re = re2_shim_new(pattern, REGEX_MAX_PROGRAM, msg, sizeof(msg));
 	if (!re)
 		return err_set(err, ERR_INVALID_ARGUMENT, "%s", msg);
@@ -100,8 +99,7 @@ static bool group_number(struct str name, size_t *ret)
 	return true;
 }
 
-void regex_expand(const struct regex *re, struct str tmpl, const struct str *groups, size_t n,
-		  struct strbuf *out)
+void regex_expand(const struct regex *re, struct str tmpl, const struct str *groups, size_t n, struct strbuf *out)
 {
 	while (tmpl.n) {
 		ptrdiff_t at = str_index(tmpl, '$');

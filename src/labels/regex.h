@@ -54,8 +54,7 @@ bool regex_submatch(const struct regex *re, struct str s, struct str *groups, si
  * unknown groups are empty; a malformed '$' stays. `groups` come from
  * regex_submatch.
  */
-void regex_expand(const struct regex *re, struct str tmpl, const struct str *groups, size_t n,
-		  struct strbuf *out);
+void regex_expand(const struct regex *re, struct str tmpl, const struct str *groups, size_t n, struct strbuf *out);
 
 /*
  * Where the whole of `s` matches, appends the expanded `tmpl` and returns

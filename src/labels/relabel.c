@@ -18,12 +18,10 @@ struct relabel_rule relabel_rule_default(void)
 }
 
 static const char *const action_names[RELABEL_ACTIONS] = {
-	[RELABEL_REPLACE] = "replace",	   [RELABEL_KEEP] = "keep",
-	[RELABEL_DROP] = "drop",	   [RELABEL_KEEPEQUAL] = "keepequal",
-	[RELABEL_DROPEQUAL] = "dropequal", [RELABEL_HASHMOD] = "hashmod",
-	[RELABEL_LABELMAP] = "labelmap",   [RELABEL_LABELDROP] = "labeldrop",
-	[RELABEL_LABELKEEP] = "labelkeep", [RELABEL_LOWERCASE] = "lowercase",
-	[RELABEL_UPPERCASE] = "uppercase",
+	[RELABEL_REPLACE] = "replace",     [RELABEL_KEEP] = "keep",           [RELABEL_DROP] = "drop",
+	[RELABEL_KEEPEQUAL] = "keepequal", [RELABEL_DROPEQUAL] = "dropequal", [RELABEL_HASHMOD] = "hashmod",
+	[RELABEL_LABELMAP] = "labelmap",   [RELABEL_LABELDROP] = "labeldrop", [RELABEL_LABELKEEP] = "labelkeep",
+	[RELABEL_LOWERCASE] = "lowercase", [RELABEL_UPPERCASE] = "uppercase",
 };
 
 const char *relabel_action_name(enum relabel_action a)
@@ -94,8 +92,8 @@ static int bad_rule(const struct relabel_rule *r, struct err *err, const char *f
 {
 	struct strbuf b = { .limit = ERR_MSG_MAX };
 	strbuf_add_quoted(&b, value);
-	int rc = err_set(err, ERR_INVALID_ARGUMENT, "%s is invalid '%s' for %s action",
-			 b.p ? b.p : "\"\"", field, action_names[r->action]);
+	int rc = err_set(err, ERR_INVALID_ARGUMENT, "%s is invalid '%s' for %s action", b.p ? b.p : "\"\"", field,
+			 action_names[r->action]);
 	strbuf_fini(&b);
 	return rc;
 }
@@ -103,8 +101,8 @@ static int bad_rule(const struct relabel_rule *r, struct err *err, const char *f
 /* Actions that write, or compare with, the label called target_label itself. */
 static bool plain_target(enum relabel_action a)
 {
-	return a == RELABEL_HASHMOD || a == RELABEL_LOWERCASE || a == RELABEL_UPPERCASE ||
-	       a == RELABEL_KEEPEQUAL || a == RELABEL_DROPEQUAL;
+	return a == RELABEL_HASHMOD || a == RELABEL_LOWERCASE || a == RELABEL_UPPERCASE || a == RELABEL_KEEPEQUAL ||
+	       a == RELABEL_DROPEQUAL;
 }
 
 static int check_target(const struct relabel_rule *r, struct err *err)
@@ -116,8 +114,7 @@ static int check_target(const struct relabel_rule *r, struct err *err)
 			       "relabel configuration for %s action requires 'target_label' value",
 			       action_names[r->action]);
 	bool is_template = r->action == RELABEL_REPLACE && has_variable(r->target_label);
-	bool ok = is_template ? template_valid(r, r->target_label) :
-				label_name_valid(r->target_label, r->names);
+	bool ok = is_template ? template_valid(r, r->target_label) : label_name_valid(r->target_label, r->names);
 	return ok ? 0 : bad_rule(r, err, "target_label", r->target_label);
 }
 
@@ -135,19 +132,18 @@ static int check_replacement(const struct relabel_rule *r, struct err *err)
 /* Fields that an action has no use for must be left at their defaults. */
 static int check_unused(const struct relabel_rule *r, struct err *err)
 {
-	bool rest = r->modulus == 0 && str_eq(r->separator, STR(";")) &&
-		    str_eq(r->replacement, STR("$1"));
+	bool rest = r->modulus == 0 && str_eq(r->separator, STR(";")) && str_eq(r->replacement, STR("$1"));
 	if (r->action == RELABEL_DROPEQUAL || r->action == RELABEL_KEEPEQUAL) {
 		if (!rest || !str_eq(r->pattern, RELABEL_DEFAULT_PATTERN))
-			return err_set(err, ERR_INVALID_ARGUMENT,
-				       "%s action requires only 'source_labels' and `target_label`, and no other fields",
-				       action_names[r->action]);
+			return err_set(
+				err, ERR_INVALID_ARGUMENT,
+				"%s action requires only 'source_labels' and `target_label`, and no other fields",
+				action_names[r->action]);
 	}
 	if (r->action == RELABEL_LABELDROP || r->action == RELABEL_LABELKEEP) {
 		if (!rest || r->n_source_labels || r->target_label.n)
 			return err_set(err, ERR_INVALID_ARGUMENT,
-				       "%s action requires only 'regex', and no other fields",
-				       action_names[r->action]);
+				       "%s action requires only 'regex', and no other fields", action_names[r->action]);
 	}
 	return 0;
 }
@@ -158,8 +154,7 @@ int relabel_rule_init(struct relabel_rule *r, struct err *err)
 	if (r->modulus == 0 && r->action == RELABEL_HASHMOD)
 		return err_set(err, ERR_INVALID_ARGUMENT,
 			       "relabel configuration for hashmod requires non-zero modulus");
-	if ((rc = check_target(r, err)) < 0 || (rc = check_replacement(r, err)) < 0 ||
-	    (rc = check_unused(r, err)) < 0)
+	if ((rc = check_target(r, err)) < 0 || (rc = check_replacement(r, err)) < 0 || (rc = check_unused(r, err)) < 0)
 		return rc;
 	rc = matcher_compile(MATCH_RE, STR(""), r->pattern, &r->match, err);
 	if (rc == 0 && (r->action == RELABEL_REPLACE || r->action == RELABEL_LABELMAP))
@@ -191,8 +186,8 @@ struct relabel_run {
 static int run_keep_text(struct relabel_run *run, struct str *ret)
 {
 	if (run->buf.overflow)
-		return err_set(run->err, ERR_RESOURCE_EXHAUSTED,
-			       "relabel: a label would be longer than %zu bytes", RESULT_MAX);
+		return err_set(run->err, ERR_RESOURCE_EXHAUSTED, "relabel: a label would be longer than %zu bytes",
+			       RESULT_MAX);
 	char *p = arena_memdup(run->a, run->buf.n ? run->buf.p : "", run->buf.n);
 	if (!p)
 		return arena_err(run->a, run->err);
@@ -219,8 +214,8 @@ static int source_value(struct relabel_run *run, const struct relabel_rule *r, s
 }
 
 /* `tmpl` with the groups put in. */
-static int expand(struct relabel_run *run, const struct relabel_rule *r, struct str tmpl,
-		  const struct str *groups, size_t n, struct str *ret)
+static int expand(struct relabel_run *run, const struct relabel_rule *r, struct str tmpl, const struct str *groups,
+		  size_t n, struct str *ret)
 {
 	*ret = tmpl;
 	if (!has_variable(tmpl))
@@ -255,8 +250,7 @@ static int apply_case(struct relabel_run *run, const struct relabel_rule *r, str
 	strbuf_reset(&run->buf);
 	while (val.n) {
 		utf8proc_int32_t c;
-		utf8proc_ssize_t n = utf8proc_iterate((const utf8proc_uint8_t *)val.p,
-						      (utf8proc_ssize_t)val.n, &c);
+		utf8proc_ssize_t n = utf8proc_iterate((const utf8proc_uint8_t *)val.p, (utf8proc_ssize_t)val.n, &c);
 		if (n <= 0) {
 			c = 0xfffd;
 			n = 1;
@@ -313,8 +307,7 @@ static int apply_labelmap(struct relabel_run *run, const struct relabel_rule *r)
 	for (size_t i = 0; rc == 0 && i < l.n; i++) {
 		struct str groups[REGEX_MAX_GROUPS], name;
 		size_t n = regex_groups(r->regex);
-		if (!matcher_matches(r->match, l.p[i].name) ||
-		    !regex_submatch(r->regex, l.p[i].name, groups, n))
+		if (!matcher_matches(r->match, l.p[i].name) || !regex_submatch(r->regex, l.p[i].name, groups, n))
 			continue;
 		rc = expand(run, r, r->replacement, groups, n, &name);
 		if (rc == 0)
@@ -369,8 +362,8 @@ static int apply_rule(struct relabel_run *run, const struct relabel_rule *r, boo
 	}
 }
 
-int relabel_apply(const struct relabel_rule *rules, size_t n, struct labels_builder *b,
-		  struct arena *a, bool *ret_keep, struct err *err)
+int relabel_apply(const struct relabel_rule *rules, size_t n, struct labels_builder *b, struct arena *a, bool *ret_keep,
+		  struct err *err)
 {
 	struct relabel_run run = { .b = b, .a = a, .err = err, .buf = { .limit = RESULT_MAX } };
 	bool keep = true;

@@ -71,7 +71,7 @@ const char *relabel_action_name(enum relabel_action a);
  * Applies `n` rules in order. `*ret_keep` says whether the series stays.
  * New strings are allocated in `a`; RESOURCE_EXHAUSTED over its budget.
  */
-int relabel_apply(const struct relabel_rule *rules, size_t n, struct labels_builder *b,
-		  struct arena *a, bool *ret_keep, struct err *err);
+int relabel_apply(const struct relabel_rule *rules, size_t n, struct labels_builder *b, struct arena *a, bool *ret_keep,
+		  struct err *err);
 
 #endif

@@ -11,8 +11,7 @@ static void own(struct relabel_rules *r, struct str *s)
 	*s = str_mem(p, s->n);
 }
 
-static int read_sources(struct relabel_rules *r, struct ynode *map, struct relabel_rule *rule,
-			struct err *err)
+static int read_sources(struct relabel_rules *r, struct ynode *map, struct relabel_rule *rule, struct err *err)
 {
 	struct ynode *list = NULL;
 	int rc = ynode_get_list(map, "source_labels", &list, err);
@@ -23,8 +22,7 @@ static int read_sources(struct relabel_rules *r, struct ynode *map, struct relab
 		if ((rc = ynode_str(list->items[i], &p[i], err)) < 0)
 			return rc;
 		if (!label_name_valid(p[i], rule->names))
-			return ynode_err(list->items[i], err, "\"%.*s\" is not a valid label name",
-					 STR_ARG(p[i]));
+			return ynode_err(list->items[i], err, "\"%.*s\" is not a valid label name", STR_ARG(p[i]));
 		own(r, &p[i]);
 	}
 	rule->source_labels = p;
@@ -32,8 +30,7 @@ static int read_sources(struct relabel_rules *r, struct ynode *map, struct relab
 	return 0;
 }
 
-static int read_action(struct ynode *map, struct relabel_rule *rule, uint32_t actions,
-		       struct err *err)
+static int read_action(struct ynode *map, struct relabel_rule *rule, uint32_t actions, struct err *err)
 {
 	struct str name = str_c(relabel_action_name(rule->action));
 	int rc = ynode_get_str(map, "action", &name, err);
@@ -47,8 +44,8 @@ static int read_action(struct ynode *map, struct relabel_rule *rule, uint32_t ac
 	return 0;
 }
 
-static int read_rule(struct relabel_rules *r, struct ynode *map, struct relabel_rule *rule,
-		     uint32_t actions, struct err *err)
+static int read_rule(struct relabel_rules *r, struct ynode *map, struct relabel_rule *rule, uint32_t actions,
+		     struct err *err)
 {
 	int rc;
 	if ((rc = ynode_want_map(map, err)) < 0 || (rc = read_action(map, rule, actions, err)) < 0 ||
@@ -57,8 +54,7 @@ static int read_rule(struct relabel_rules *r, struct ynode *map, struct relabel_
 	    (rc = ynode_get_str(map, "regex", &rule->pattern, err)) < 0 ||
 	    (rc = ynode_get_u64(map, "modulus", &rule->modulus, err)) < 0 ||
 	    (rc = ynode_get_str(map, "target_label", &rule->target_label, err)) < 0 ||
-	    (rc = ynode_get_str(map, "replacement", &rule->replacement, err)) < 0 ||
-	    (rc = ynode_unused(map, err)) < 0)
+	    (rc = ynode_get_str(map, "replacement", &rule->replacement, err)) < 0 || (rc = ynode_unused(map, err)) < 0)
 		return rc;
 	own(r, &rule->separator);
 	own(r, &rule->pattern);
@@ -69,8 +65,8 @@ static int read_rule(struct relabel_rules *r, struct ynode *map, struct relabel_
 	return rc < 0 ? ynode_err(map, err, "%s", why.msg) : 0;
 }
 
-int relabel_rules_read(struct ynode *list, enum label_names names, uint32_t actions,
-		       struct relabel_rules **ret, struct err *err)
+int relabel_rules_read(struct ynode *list, enum label_names names, uint32_t actions, struct relabel_rules **ret,
+		       struct err *err)
 {
 	int rc = ynode_want_list(list, err);
 	if (rc < 0)

@@ -25,8 +25,8 @@ struct relabel_rules {
  * all. Nothing points into the document afterwards. INVALID_ARGUMENT names
  * file and line.
  */
-int relabel_rules_read(struct ynode *list, enum label_names names, uint32_t actions,
-		       struct relabel_rules **ret, struct err *err);
+int relabel_rules_read(struct ynode *list, enum label_names names, uint32_t actions, struct relabel_rules **ret,
+		       struct err *err);
 
 /* Reads a whole document. `file` names it in errors. */
 int relabel_rules_parse(struct str text, const char *file, enum label_names names, uint32_t actions,

@@ -204,8 +204,7 @@ static void shard_add(struct symtab *t, struct shard *sh, struct slot new)
 static void shard_remove(struct shard *sh, struct slot *sl)
 {
 	uint32_t hole = (uint32_t)(sl - sh->slots);
-	for (uint32_t i = (hole + 1) & sh->mask; sh->slots[i].sym != SYM_NONE;
-	     i = (i + 1) & sh->mask) {
+	for (uint32_t i = (hole + 1) & sh->mask; sh->slots[i].sym != SYM_NONE; i = (i + 1) & sh->mask) {
 		uint32_t home = sh->slots[i].tag & sh->mask;
 		if (((i - home) & sh->mask) >= ((i - hole) & sh->mask)) {
 			sh->slots[hole] = sh->slots[i];

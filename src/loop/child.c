@@ -36,8 +36,7 @@ static uint64_t data_bytes(void)
 	return data * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static NORETURN void child_main(int fd, child_fn *fn, void *arg, uint64_t memory_limit_bytes,
-				int nice_by, pid_t parent)
+static NORETURN void child_main(int fd, child_fn *fn, void *arg, uint64_t memory_limit_bytes, int nice_by, pid_t parent)
 {
 	/* A child must not outlive its parent: it holds copies of its sockets. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -115,8 +114,8 @@ static int take_report(const struct strbuf *in, const char *name, struct strbuf 
 	return rep.rc;
 }
 
-int co_child_run(const char *name, child_fn *fn, void *arg, uint64_t memory_limit_bytes, int nice,
-		 struct strbuf *out, struct err *err)
+int co_child_run(const char *name, child_fn *fn, void *arg, uint64_t memory_limit_bytes, int nice, struct strbuf *out,
+		 struct err *err)
 {
 	int fds[2];
 	if (pipe2(fds, O_CLOEXEC) != 0)

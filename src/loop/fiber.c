@@ -14,9 +14,9 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
-#define SLICE_NS 1000000       /* co_checkpoint yields after this long */
-#define SLOW_HOLD_NS 50000000  /* a fiber that holds the loop longer is logged */
-#define SAMPLE_STACKS 16       /* one ended fiber in so many has its stack measured */
+#define SLICE_NS 1000000      /* co_checkpoint yields after this long */
+#define SLOW_HOLD_NS 50000000 /* a fiber that holds the loop longer is logged */
+#define SAMPLE_STACKS 16      /* one ended fiber in so many has its stack measured */
 
 /* The reactor that runs on this thread, while one of its fibers does. */
 static _Thread_local struct reactor *running;
@@ -57,8 +57,8 @@ static void leave_fiber(struct fiber *f)
 {
 	struct reactor *r = f->reactor;
 #ifdef TH_SANITIZERS
-	__sanitizer_start_switch_fiber(f->state == FIBER_ENDED ? NULL : &f->fake_stack,
-				       r->main_stack, r->main_stack_size);
+	__sanitizer_start_switch_fiber(f->state == FIBER_ENDED ? NULL : &f->fake_stack, r->main_stack,
+				       r->main_stack_size);
 	switch_to(&f->ctx, &r->main);
 	__sanitizer_finish_switch_fiber(f->fake_stack, &r->main_stack, &r->main_stack_size);
 #else
@@ -70,8 +70,7 @@ static void fiber_main(void *arg)
 {
 	struct fiber *f = arg;
 #ifdef TH_SANITIZERS
-	__sanitizer_finish_switch_fiber(NULL, &f->reactor->main_stack,
-					&f->reactor->main_stack_size);
+	__sanitizer_finish_switch_fiber(NULL, &f->reactor->main_stack, &f->reactor->main_stack_size);
 #endif
 	f->fn(f->arg);
 	f->state = FIBER_ENDED;
@@ -190,7 +189,7 @@ void fiber_cancel(struct fiber *f)
 	if (f->cancelled)
 		return;
 	f->cancelled = true;
-	list_for_each(l, &f->groups)
+	list_for_each (l, &f->groups)
 		fiber_group_cancel(list_entry(l, struct fiber_group, of_owner));
 	if (!f->masked)
 		fiber_make_ready(f, false);
@@ -276,8 +275,7 @@ static void on_wake_event(evutil_socket_t fd, short what, void *arg)
 }
 
 /* Parks until a one-shot event fires. Suspends. */
-static int park_on_event(evutil_socket_t fd, short what, const struct timeval *tv,
-			 const char *reason, struct err *err)
+static int park_on_event(evutil_socket_t fd, short what, const struct timeval *tv, const char *reason, struct err *err)
 {
 	struct fiber *f = self();
 	struct event ev;
@@ -296,8 +294,7 @@ int co_sleep_ms(int64_t ms, struct err *err)
 
 int co_wait_fd(int fd, bool writable, struct err *err)
 {
-	return park_on_event(fd, writable ? EV_WRITE : EV_READ, NULL,
-			     writable ? "fd writable" : "fd readable", err);
+	return park_on_event(fd, writable ? EV_WRITE : EV_READ, NULL, writable ? "fd writable" : "fd readable", err);
 }
 
 /* --- wait queues -------------------------------------------------------------------------- */
@@ -374,7 +371,7 @@ struct fiber *fiber_group_start(struct fiber_group *g, const char *name, fiber_f
 
 void fiber_group_cancel(struct fiber_group *g)
 {
-	list_for_each(l, &g->members)
+	list_for_each (l, &g->members)
 		fiber_cancel(list_entry(l, struct fiber, member));
 }
 
@@ -458,9 +455,9 @@ void fiber_allow_suspend(void)
 void fiber_dump(struct reactor *r, struct strbuf *out)
 {
 	static const char *const states[] = { "ready", "running", "waiting", "ended" };
-	strbuf_printf(out, "%-32s %10s %-8s %-24s %12s %10s\n", "NAME", "AGE_MS", "STATE", "WAITS_FOR",
-		      "ARENA_BYTES", "STACK");
-	list_for_each(l, &r->live) {
+	strbuf_printf(out, "%-32s %10s %-8s %-24s %12s %10s\n", "NAME", "AGE_MS", "STATE", "WAITS_FOR", "ARENA_BYTES",
+		      "STACK");
+	list_for_each (l, &r->live) {
 		struct fiber *f = list_entry(l, struct fiber, all);
 		strbuf_printf(out, "%-32s %10lld %-8s %-24s %12llu %10zu\n", f->name,
 			      (long long)(reactor_now_ms(r) - f->started_ms), states[f->state],

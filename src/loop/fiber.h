@@ -119,8 +119,8 @@ void waitq_wake_all(struct waitq *q);
 
 /* Fibers started by one fiber. Lives in the starter's frame or request. */
 struct fiber_group {
-	struct list members;   /* live fibers of the group */
-	struct list of_owner;  /* link in the owner's list of groups */
+	struct list members;  /* live fibers of the group */
+	struct list of_owner; /* link in the owner's list of groups */
 	struct fiber *owner;
 	struct waitq done;
 	size_t live;

@@ -13,10 +13,10 @@
 
 /* A gate. Members are readable. */
 struct gate {
-	uint32_t slots;   /* most at a time; 0 is no limit */
-	uint32_t held;    /* inside now */
-	uint32_t waiting; /* queued now */
-	uint64_t entered; /* so far */
+	uint32_t slots;      /* most at a time; 0 is no limit */
+	uint32_t held;       /* inside now */
+	uint32_t waiting;    /* queued now */
+	uint64_t entered;    /* so far */
 	int64_t wait_sum_ns; /* time spent queued so far */
 	struct waitq q;
 };

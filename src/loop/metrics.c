@@ -41,8 +41,8 @@ void reactor_metrics_init(struct reactor *r, struct metrics_registry *reg)
 	double upper[BUCKETS - 1];
 	metrics_buckets_exponential(upper, ARRAY_LEN(upper), 50e-6, 2);
 	r->turn_histogram = metrics_histogram(reg, "thanos_loop_turn_duration_seconds",
-				    "Time that one turn of the event loop took, waiting not counted.", upper,
-				    ARRAY_LEN(upper));
+					      "Time that one turn of the event loop took, waiting not counted.", upper,
+					      ARRAY_LEN(upper));
 	metrics_on_collect(reg, copy_turns, r);
 	metrics_gauge_fn(reg, "thanos_loop_fibers", "Fibers alive now.", read_live, r);
 	metrics_counter_fn(reg, "thanos_loop_fibers_started_total", "Fibers started.", read_started, r);

@@ -156,8 +156,7 @@ int co_offload(const char *name, offload_fn *fn, void *arg, struct err *err)
 	if (rc != 0)
 		return rc;
 	if (!enqueue(p, &j))
-		return err_set(err, ERR_RESOURCE_EXHAUSTED, "%s: %d jobs are queued already", name,
-			       MAX_QUEUED);
+		return err_set(err, ERR_RESOURCE_EXHAUSTED, "%s: %d jobs are queued already", name, MAX_QUEUED);
 	while (!j.done && rc == 0)
 		rc = co_waitq_wait(&j.finished, name, err);
 	if (!j.done && withdraw(p, &j))

@@ -65,7 +65,7 @@ struct reactor_stats {
 	uint64_t fibers_started;
 	uint32_t fibers_live;
 	uint64_t fiber_switches;
-	uint64_t slow_holds;      /* times a fiber held the loop over 50 ms */
+	uint64_t slow_holds; /* times a fiber held the loop over 50 ms */
 	int64_t longest_turn_ns;
 	uint64_t stack_high_water; /* most stack bytes that any ended fiber had touched */
 	uint64_t turn_buckets[16]; /* turns by duration: bucket i counts turns of at most 2^i * 50 us */

@@ -9,21 +9,19 @@
 /* makecontext passes ints: a pointer travels as two halves. */
 static void trampoline(unsigned entry_hi, unsigned entry_lo, unsigned arg_hi, unsigned arg_lo)
 {
-	switch_entry_fn *entry =
-		(switch_entry_fn *)(uintptr_t)((uint64_t)entry_hi << 32 | entry_lo);
+	switch_entry_fn *entry = (switch_entry_fn *)(uintptr_t)((uint64_t)entry_hi << 32 | entry_lo);
 	entry((void *)(uintptr_t)((uint64_t)arg_hi << 32 | arg_lo));
 }
 
-void switch_prepare(struct switch_ctx *c, void *stack, size_t size, switch_entry_fn *entry,
-		    void *arg)
+void switch_prepare(struct switch_ctx *c, void *stack, size_t size, switch_entry_fn *entry, void *arg)
 {
 	uint64_t e = (uintptr_t)entry, a = (uintptr_t)arg;
 	getcontext(&c->uc);
 	c->uc.uc_stack.ss_sp = stack;
 	c->uc.uc_stack.ss_size = size;
 	c->uc.uc_link = NULL;
-	makecontext(&c->uc, (void (*)(void))trampoline, 4, (unsigned)(e >> 32), (unsigned)e,
-		    (unsigned)(a >> 32), (unsigned)a);
+	makecontext(&c->uc, (void (*)(void))trampoline, 4, (unsigned)(e >> 32), (unsigned)e, (unsigned)(a >> 32),
+		    (unsigned)a);
 }
 
 void switch_to(struct switch_ctx *from, struct switch_ctx *to)
@@ -131,8 +129,7 @@ static void fill_frame(struct first_frame *f, switch_entry_fn *entry, void *arg)
 }
 #endif
 
-void switch_prepare(struct switch_ctx *c, void *stack, size_t size, switch_entry_fn *entry,
-		    void *arg)
+void switch_prepare(struct switch_ctx *c, void *stack, size_t size, switch_entry_fn *entry, void *arg)
 {
 	uintptr_t top = ((uintptr_t)stack + size) & ~(uintptr_t)15;
 	struct first_frame *f = (struct first_frame *)(top - sizeof(struct first_frame));

@@ -29,8 +29,7 @@ struct switch_ctx {
 typedef void switch_entry_fn(void *arg);
 
 /* Prepares a context that will run entry(arg) on the stack [stack, stack+size). */
-void switch_prepare(struct switch_ctx *c, void *stack, size_t size, switch_entry_fn *entry,
-		    void *arg);
+void switch_prepare(struct switch_ctx *c, void *stack, size_t size, switch_entry_fn *entry, void *arg);
 
 /* Suspends the present flow in `from` and goes on with `to`; returns when something goes on with `from`. */
 void switch_to(struct switch_ctx *from, struct switch_ctx *to);

@@ -6,7 +6,6 @@
 #include <event2/event.h>
 #include <stddef.h>
 
-
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct timer *t = arg;

@@ -112,8 +112,7 @@ static void add_value(const struct expo *x, double v)
 }
 
 /* Name, suffix and labels up to the space before the value. `le` is added when not NULL. */
-static void add_series(const struct expo *x, const struct child *c, const char *suffix,
-		       const double *le)
+static void add_series(const struct expo *x, const struct child *c, const char *suffix, const double *le)
 {
 	const struct metrics_vec *v = x->vec;
 	strbuf_add_str(x->out, x->base);
@@ -147,8 +146,7 @@ static void add_sample(const struct expo *x, const struct child *c, const char *
 }
 
 /* A whole number: the text format prints it as a float, OpenMetrics as digits. */
-static void add_count(const struct expo *x, const struct child *c, const char *suffix,
-		      const double *le, uint64_t n)
+static void add_count(const struct expo *x, const struct child *c, const char *suffix, const double *le, uint64_t n)
 {
 	add_series(x, c, suffix, le);
 	if (x->format == METRICS_OPENMETRICS)

@@ -47,8 +47,8 @@ struct gauge {
 
 /* A classic histogram: count per bucket, sum of values. */
 struct metrics_histogram {
-	const double *upper;  /* n upper bounds, ascending, without +Inf */
-	uint64_t *buckets;    /* n + 1 counts, not cumulative; the last one is above all bounds */
+	const double *upper; /* n upper bounds, ascending, without +Inf */
+	uint64_t *buckets;   /* n + 1 counts, not cumulative; the last one is above all bounds */
 	size_t n;
 	double sum;
 };
@@ -127,40 +127,37 @@ struct counter *metrics_counter(struct metrics_registry *r, const char *name, co
 struct gauge *metrics_gauge(struct metrics_registry *r, const char *name, const char *help);
 
 /* A gauge whose value is fn(arg); metrics_off_collect ends it, keeping the last value. */
-void metrics_gauge_fn(struct metrics_registry *r, const char *name, const char *help,
-		      metrics_read_fn *fn, void *arg);
+void metrics_gauge_fn(struct metrics_registry *r, const char *name, const char *help, metrics_read_fn *fn, void *arg);
 
 /* A counter whose value is fn(arg). */
-void metrics_counter_fn(struct metrics_registry *r, const char *name, const char *help,
-			metrics_read_fn *fn, void *arg);
+void metrics_counter_fn(struct metrics_registry *r, const char *name, const char *help, metrics_read_fn *fn, void *arg);
 
 /* A histogram with the `n` upper bounds in `upper` (copied, ascending, without +Inf). */
 struct metrics_histogram *metrics_histogram(struct metrics_registry *r, const char *name, const char *help,
-				    const double *upper, size_t n);
+					    const double *upper, size_t n);
 
 /* A summary. */
 struct summary *metrics_summary(struct metrics_registry *r, const char *name, const char *help);
 
 /* A gauge that is always 1, with fixed labels: METRICS_LABELS names and values. */
-void metrics_info(struct metrics_registry *r, const char *name, const char *help,
-		  const char *const *labels, const char *const *values);
+void metrics_info(struct metrics_registry *r, const char *name, const char *help, const char *const *labels,
+		  const char *const *values);
 
 /* Counters with labels. */
-struct metrics_vec *metrics_counter_vec(struct metrics_registry *r, const char *name,
-					const char *help, const char *const *labels);
+struct metrics_vec *metrics_counter_vec(struct metrics_registry *r, const char *name, const char *help,
+					const char *const *labels);
 
 /* Gauges with labels. */
-struct metrics_vec *metrics_gauge_vec(struct metrics_registry *r, const char *name,
-				      const char *help, const char *const *labels);
+struct metrics_vec *metrics_gauge_vec(struct metrics_registry *r, const char *name, const char *help,
+				      const char *const *labels);
 
 /* Histograms with labels. */
-struct metrics_vec *metrics_histogram_vec(struct metrics_registry *r, const char *name,
-					  const char *help, const char *const *labels,
-					  const double *upper, size_t n);
+struct metrics_vec *metrics_histogram_vec(struct metrics_registry *r, const char *name, const char *help,
+					  const char *const *labels, const double *upper, size_t n);
 
 /* Summaries with labels. */
-struct metrics_vec *metrics_summary_vec(struct metrics_registry *r, const char *name,
-					const char *help, const char *const *labels);
+struct metrics_vec *metrics_summary_vec(struct metrics_registry *r, const char *name, const char *help,
+					const char *const *labels);
 
 /*
  * The child with these label values (copied; METRICS_LABELS), made at 0 when

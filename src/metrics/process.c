@@ -126,16 +126,14 @@ struct process_metrics *metrics_process_new(struct metrics_registry *r)
 {
 	struct process_metrics *m = xcalloc(1, sizeof(*m));
 	m->boot_time = boot_time();
-	m->cpu_seconds = metrics_counter(r, "process_cpu_seconds_total",
-					 "Total user and system CPU time spent in seconds.");
+	m->cpu_seconds =
+		metrics_counter(r, "process_cpu_seconds_total", "Total user and system CPU time spent in seconds.");
 	m->open_fds = metrics_gauge(r, "process_open_fds", "Number of open file descriptors.");
 	m->max_fds = metrics_gauge(r, "process_max_fds", "Maximum number of open file descriptors.");
-	m->virtual_bytes = metrics_gauge(r, "process_virtual_memory_bytes",
-					 "Virtual memory size in bytes.");
+	m->virtual_bytes = metrics_gauge(r, "process_virtual_memory_bytes", "Virtual memory size in bytes.");
 	m->virtual_max_bytes = metrics_gauge(r, "process_virtual_memory_max_bytes",
 					     "Maximum amount of virtual memory available in bytes.");
-	m->resident_bytes = metrics_gauge(r, "process_resident_memory_bytes",
-					  "Resident memory size in bytes.");
+	m->resident_bytes = metrics_gauge(r, "process_resident_memory_bytes", "Resident memory size in bytes.");
 	m->start = metrics_gauge(r, "process_start_time_seconds",
 				 "Start time of the process since unix epoch in seconds.");
 	m->rx_bytes = metrics_counter(r, "process_network_receive_bytes_total",
@@ -163,14 +161,12 @@ static const char *arch(void)
 #endif
 }
 
-void metrics_build_info_init(struct metrics_registry *r, const char *version, const char *revision,
-			     const char *branch)
+void metrics_build_info_init(struct metrics_registry *r, const char *version, const char *revision, const char *branch)
 {
 	metrics_info(r, "thanos_build_info",
 		     "A metric with a constant '1' value labeled by version, revision, branch, "
 		     "language and platform from which thanos was built.",
-		     METRICS_LABELS("branch", "goarch", "goos", "goversion", "revision", "tags",
-				    "version"),
+		     METRICS_LABELS("branch", "goarch", "goos", "goversion", "revision", "tags", "version"),
 		     METRICS_LABELS(branch, arch(), "linux", "c", revision, "", version));
 }
 

@@ -22,8 +22,7 @@ struct process_metrics *metrics_process_new(struct metrics_registry *r);
 void metrics_process_free(struct process_metrics *m);
 
 /* Registers thanos_build_info with these labels (goos, goarch, tags are filled in). */
-void metrics_build_info_init(struct metrics_registry *r, const char *version, const char *revision,
-			     const char *branch);
+void metrics_build_info_init(struct metrics_registry *r, const char *version, const char *revision, const char *branch);
 
 /* thanos_status{check,component}: 1 while healthy, ready. */
 struct metrics_status {
@@ -31,7 +30,6 @@ struct metrics_status {
 };
 
 /* Registers thanos_status for a component, both 0. */
-void metrics_status_init(struct metrics_status *s, struct metrics_registry *r,
-			 const char *component);
+void metrics_status_init(struct metrics_status *s, struct metrics_registry *r, const char *component);
 
 #endif

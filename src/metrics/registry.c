@@ -105,8 +105,7 @@ bool metrics_vec_remove(struct metrics_vec *v, const char *const *values)
 	size_t i = 0;
 	while (v->children.p[i] != c)
 		i++;
-	memmove(&v->children.p[i], &v->children.p[i + 1],
-		(v->children.n - i - 1) * sizeof(*v->children.p));
+	memmove(&v->children.p[i], &v->children.p[i + 1], (v->children.n - i - 1) * sizeof(*v->children.p));
 	v->children.n--;
 	child_free(v, c);
 	return true;
@@ -185,8 +184,8 @@ static bool name_ok(const char *s, bool metric)
 	if (!*s || (*s >= '0' && *s <= '9'))
 		return false;
 	for (; *s; s++) {
-		bool word = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') ||
-			    (*s >= '0' && *s <= '9') || *s == '_' || (metric && *s == ':');
+		bool word = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9') ||
+			    *s == '_' || (metric && *s == ':');
 		if (!word)
 			return false;
 	}
@@ -202,8 +201,7 @@ static size_t labels_count(const char *const *labels)
 }
 
 /* Registering again must mean the same thing. */
-static void check_same(const struct metrics_vec *v, enum metrics_kind kind,
-		       const char *const *labels, size_t n_upper)
+static void check_same(const struct metrics_vec *v, enum metrics_kind kind, const char *const *labels, size_t n_upper)
 {
 	CHECK(v->kind == kind);
 	CHECK(v->n_labels == labels_count(labels));
@@ -212,9 +210,8 @@ static void check_same(const struct metrics_vec *v, enum metrics_kind kind,
 	CHECK(v->n_upper == n_upper);
 }
 
-static struct metrics_vec *family(struct metrics_registry *r, enum metrics_kind kind,
-				  const char *name, const char *help, const char *const *labels,
-				  const double *upper, size_t n_upper)
+static struct metrics_vec *family(struct metrics_registry *r, enum metrics_kind kind, const char *name,
+				  const char *help, const char *const *labels, const double *upper, size_t n_upper)
 {
 	struct metrics_vec *v = family_find(r, name);
 	if (v) {
@@ -241,33 +238,31 @@ static struct metrics_vec *family(struct metrics_registry *r, enum metrics_kind 
 	for (size_t i = 1; i < n_upper; i++)
 		CHECK(upper[i - 1] < upper[i]);
 	(void)vec_push(&r->families);
-	memmove(&r->families.p[at + 1], &r->families.p[at],
-		(r->families.n - 1 - at) * sizeof(*r->families.p));
+	memmove(&r->families.p[at + 1], &r->families.p[at], (r->families.n - 1 - at) * sizeof(*r->families.p));
 	r->families.p[at] = v;
 	return v;
 }
 
-struct metrics_vec *metrics_counter_vec(struct metrics_registry *r, const char *name,
-					const char *help, const char *const *labels)
+struct metrics_vec *metrics_counter_vec(struct metrics_registry *r, const char *name, const char *help,
+					const char *const *labels)
 {
 	return family(r, METRICS_COUNTER, name, help, labels, NULL, 0);
 }
 
-struct metrics_vec *metrics_gauge_vec(struct metrics_registry *r, const char *name,
-				      const char *help, const char *const *labels)
+struct metrics_vec *metrics_gauge_vec(struct metrics_registry *r, const char *name, const char *help,
+				      const char *const *labels)
 {
 	return family(r, METRICS_GAUGE, name, help, labels, NULL, 0);
 }
 
-struct metrics_vec *metrics_histogram_vec(struct metrics_registry *r, const char *name,
-					  const char *help, const char *const *labels,
-					  const double *upper, size_t n)
+struct metrics_vec *metrics_histogram_vec(struct metrics_registry *r, const char *name, const char *help,
+					  const char *const *labels, const double *upper, size_t n)
 {
 	return family(r, METRICS_HISTOGRAM, name, help, labels, upper, n);
 }
 
-struct metrics_vec *metrics_summary_vec(struct metrics_registry *r, const char *name,
-					const char *help, const char *const *labels)
+struct metrics_vec *metrics_summary_vec(struct metrics_registry *r, const char *name, const char *help,
+					const char *const *labels)
 {
 	return family(r, METRICS_SUMMARY, name, help, labels, NULL, 0);
 }
@@ -315,20 +310,18 @@ static void set_read(struct metrics_vec *v, metrics_read_fn *fn, void *arg)
 	c->arg = arg;
 }
 
-void metrics_gauge_fn(struct metrics_registry *r, const char *name, const char *help,
-		      metrics_read_fn *fn, void *arg)
+void metrics_gauge_fn(struct metrics_registry *r, const char *name, const char *help, metrics_read_fn *fn, void *arg)
 {
 	set_read(metrics_gauge_vec(r, name, help, NULL), fn, arg);
 }
 
-void metrics_counter_fn(struct metrics_registry *r, const char *name, const char *help,
-			metrics_read_fn *fn, void *arg)
+void metrics_counter_fn(struct metrics_registry *r, const char *name, const char *help, metrics_read_fn *fn, void *arg)
 {
 	set_read(metrics_counter_vec(r, name, help, NULL), fn, arg);
 }
 
 struct metrics_histogram *metrics_histogram(struct metrics_registry *r, const char *name, const char *help,
-				    const double *upper, size_t n)
+					    const double *upper, size_t n)
 {
 	return metrics_histogram_with(metrics_histogram_vec(r, name, help, NULL, upper, n), NULL);
 }
@@ -338,8 +331,8 @@ struct summary *metrics_summary(struct metrics_registry *r, const char *name, co
 	return metrics_summary_with(metrics_summary_vec(r, name, help, NULL), NULL);
 }
 
-void metrics_info(struct metrics_registry *r, const char *name, const char *help,
-		  const char *const *labels, const char *const *values)
+void metrics_info(struct metrics_registry *r, const char *name, const char *help, const char *const *labels,
+		  const char *const *values)
 {
 	gauge_set(metrics_gauge_with(metrics_gauge_vec(r, name, help, labels), values), 1);
 }
@@ -397,8 +390,7 @@ void metrics_set_unit(struct metrics_registry *r, const char *name, const char *
 	struct str base = str_c(name);
 	if (v->kind == METRICS_COUNTER && str_has_suffix(base, STR("_total")))
 		base.n -= strlen("_total");
-	CHECK(str_has_suffix(base, str_c(unit)) && base.n > strlen(unit) &&
-	      base.p[base.n - strlen(unit) - 1] == '_');
+	CHECK(str_has_suffix(base, str_c(unit)) && base.n > strlen(unit) && base.p[base.n - strlen(unit) - 1] == '_');
 	free(v->unit);
 	v->unit = xstrdup(unit);
 }

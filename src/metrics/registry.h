@@ -15,8 +15,8 @@ enum metrics_kind { METRICS_COUNTER, METRICS_GAUGE, METRICS_HISTOGRAM, METRICS_S
 
 /* One set of label values and its number. */
 struct child {
-	char **values;          /* as many as the family has labels */
-	metrics_read_fn *read;  /* when set, the value is read(arg) */
+	char **values;         /* as many as the family has labels */
+	metrics_read_fn *read; /* when set, the value is read(arg) */
 	void *arg;
 	union {
 		struct counter counter;
@@ -37,10 +37,10 @@ struct metrics_vec {
 	double *upper; /* histogram bounds */
 	size_t n_upper;
 	VEC(struct child *) children;
-	bool sorted;           /* children are in order of their values */
+	bool sorted; /* children are in order of their values */
 	struct hmap by_values;
 	size_t limit;
-	struct child *spare;   /* what callers past the limit count into */
+	struct child *spare; /* what callers past the limit count into */
 };
 
 /* A hook before expositions. */

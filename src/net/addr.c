@@ -54,16 +54,16 @@ int addr_parse(struct str text, int default_port, struct addr *ret, struct err *
 		ret->is_unix = true;
 		struct str path = { text.p + 5, text.n - 5 };
 		if (path.n == 0 || path.n >= sizeof(((struct sockaddr_un *)0)->sun_path))
-			return err_set(err, ERR_INVALID_ARGUMENT, "address \"%.*s\": unix: takes a path of 1 to 107 bytes",
-				       STR_ARG(text));
+			return err_set(err, ERR_INVALID_ARGUMENT,
+				       "address \"%.*s\": unix: takes a path of 1 to 107 bytes", STR_ARG(text));
 		return keep_host(ret, path, text, err);
 	}
 	struct str host, port;
 	uint64_t n = 0;
 	if (!addr_split(text, &host, &port)) {
 		if (default_port < 0)
-			return err_set(err, ERR_INVALID_ARGUMENT, "address \"%.*s\": missing port in address (host:port)",
-				       STR_ARG(text));
+			return err_set(err, ERR_INVALID_ARGUMENT,
+				       "address \"%.*s\": missing port in address (host:port)", STR_ARG(text));
 		host = bare_host(text);
 		n = (uint64_t)default_port;
 	} else if (!str_to_u64(port, &n) || n > 65535) {

@@ -339,8 +339,8 @@ static void update(struct conn *c)
 	if (c->fd >= 0) {
 		bool rd = c->opened ? !c->eof && (c->lingering || read_room(c) > 0) : c->write_wants_read;
 		/* What was just queued is sent by the tick; only what the wire refused is waited for. */
-		bool wr = c->opened ? evbuffer_get_length(c->out) > 0 && !c->write_wants_read && !c->tick_queued :
-				      c->read_wants_write;
+		bool wr = c->opened ? evbuffer_get_length(c->out) > 0 && !c->write_wants_read && !c->tick_queued
+				    : c->read_wants_write;
 		want(c->ev_read, rd || c->write_wants_read);
 		want(c->ev_write, wr || c->read_wants_write);
 	}
@@ -424,8 +424,7 @@ static void set_limits(struct conn *c, const struct conn_limits *lim)
 		c->lim.write_high = CONN_WRITE_HIGH;
 }
 
-static struct conn *new_conn(struct reactor *r, int fd, const struct conn_ops *ops,
-			     const struct conn_options *opt)
+static struct conn *new_conn(struct reactor *r, int fd, const struct conn_ops *ops, const struct conn_options *opt)
 {
 	struct conn *c = xcalloc(1, sizeof(*c));
 	c->r = r;

@@ -57,14 +57,14 @@ struct conn_callbacks {
 
 /* Figures that several connections add to (borrowed; outlives them). Plain counters; owners export them. */
 struct conn_stats {
-	uint64_t opened;         /* accepted or connected */
+	uint64_t opened; /* accepted or connected */
 	uint64_t open_now;
-	uint64_t bytes_read;     /* application bytes */
+	uint64_t bytes_read; /* application bytes */
 	uint64_t bytes_written;
 	uint64_t tls_handshakes; /* completed */
 	uint64_t tls_failures;
-	uint64_t timeouts;       /* closed by handshake, idle or write-stall timeout */
-	uint64_t resets;         /* broken by the peer or the network */
+	uint64_t timeouts; /* closed by handshake, idle or write-stall timeout */
+	uint64_t resets;   /* broken by the peer or the network */
 };
 
 /* Limits of a connection. Zero-initialised members mean the default. Milliseconds; -1 is none. */
@@ -78,11 +78,11 @@ struct conn_limits {
 
 /* How a connection is made. Zero-initialised is a plain one with default limits. */
 struct conn_options {
-	struct tls_ctx *tls;       /* borrowed; a reference is taken. NULL is plain */
-	const char *server_name;   /* client TLS: SNI and the name to verify; NULL takes the address's host */
+	struct tls_ctx *tls;     /* borrowed; a reference is taken. NULL is plain */
+	const char *server_name; /* client TLS: SNI and the name to verify; NULL takes the address's host */
 	struct conn_limits limits;
-	struct conn_stats *stats;  /* borrowed; may be NULL */
-	struct dns_resolver *dns;  /* for co_conn_connect to names; NULL allows literal addresses only */
+	struct conn_stats *stats; /* borrowed; may be NULL */
+	struct dns_resolver *dns; /* for co_conn_connect to names; NULL allows literal addresses only */
 };
 
 /*

@@ -47,7 +47,7 @@ extern const struct conn_ops conn_plain_ops, conn_tls_ops, conn_pair_ops;
 struct conn {
 	struct reactor *r;
 	const struct conn_ops *ops;
-	int fd; /* -1 for pairs */
+	int fd;                           /* -1 for pairs */
 	struct event *ev_read, *ev_write; /* NULL for pairs */
 	struct evbuffer *in, *out;
 	struct conn_callbacks cb;
@@ -55,32 +55,32 @@ struct conn {
 	struct conn_limits lim;
 	struct conn_stats *stats;
 	struct timer clock;
-	int64_t clock_at_ms;    /* when `clock` fires; 0: not set */
-	int64_t opened_ms;      /* begin of opening */
-	int64_t active_ms;      /* last byte in either direction */
-	int64_t stall_ms;       /* since when output waits without progress */
-	int64_t linger_until_ms;/* lingering: give up then; 0 while output is still sent */
+	int64_t clock_at_ms;     /* when `clock` fires; 0: not set */
+	int64_t opened_ms;       /* begin of opening */
+	int64_t active_ms;       /* last byte in either direction */
+	int64_t stall_ms;        /* since when output waits without progress */
+	int64_t linger_until_ms; /* lingering: give up then; 0 while output is still sent */
 	int64_t linger_ms;
-	bool busy_read;         /* the last read brought much: read without a detour */
-	bool opened;            /* `open` was reported */
-	bool connecting;        /* a TCP or Unix connect is under way */
+	bool busy_read;  /* the last read brought much: read without a detour */
+	bool opened;     /* `open` was reported */
+	bool connecting; /* a TCP or Unix connect is under way */
 	bool paused, eof, eof_told;
-	bool broken;            /* `closed` was reported: only conn_close is left */
-	bool released;          /* the owner gave it up: no callbacks */
+	bool broken;   /* `closed` was reported: only conn_close is left */
+	bool released; /* the owner gave it up: no callbacks */
 	bool lingering;
 	bool shut_wanted, shut_done;
-	bool above_high;        /* output was at its high mark; `drain` is owed */
-	bool read_owed;         /* call `read` in the next tick, bytes are waiting */
+	bool above_high; /* output was at its high mark; `drain` is owed */
+	bool read_owed;  /* call `read` in the next tick, bytes are waiting */
 	bool tick_queued, free_queued;
 	bool read_wants_write, write_wants_read; /* TLS crosses over */
-	bool more_buffered;     /* the kind holds bytes that the wire's readiness does not show */
+	bool more_buffered;                      /* the kind holds bytes that the wire's readiness does not show */
 	struct sockaddr_any peer;
 	char peer_text[ADDR_TEXT_MAX];
-	char *subject;          /* NULL until asked */
-	struct ssl_st *ssl;     /* TLS only */
-	struct tls_ctx *tls;    /* a reference; its callbacks may come as long as `ssl` lives */
+	char *subject;       /* NULL until asked */
+	struct ssl_st *ssl;  /* TLS only */
+	struct tls_ctx *tls; /* a reference; its callbacks may come as long as `ssl` lives */
 	bool tls_client, tls_ready;
-	struct conn *other;     /* pairs only; NULL when it is gone */
+	struct conn *other; /* pairs only; NULL when it is gone */
 };
 
 /* Has the tick run at the end of this turn, or in the next one when called from a tick. */

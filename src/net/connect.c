@@ -52,7 +52,8 @@ static int co_try(const struct sockaddr_any *to, const struct conn_options *opt,
 }
 
 /* The addresses of `to`, as a heap array. Suspends. */
-static int co_find(const struct addr *to, const struct conn_options *opt, struct sockaddr_any **ret, size_t *ret_n, struct err *err)
+static int co_find(const struct addr *to, const struct conn_options *opt, struct sockaddr_any **ret, size_t *ret_n,
+		   struct err *err)
 {
 	if (!addr_is_literal(to) && opt && opt->dns) {
 		int rc = co_dns_lookup(opt->dns, to->host, DNS_ANY, to->port, ret, ret_n, err);

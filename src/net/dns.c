@@ -170,9 +170,9 @@ static int co_lookup_wait(struct dns_resolver *d, struct lookup *l, const char *
 	if (status == ARES_SUCCESS || status == ARES_ENOTFOUND || status == ARES_ENODATA)
 		return 0;
 	lookup_free(l);
-	enum err_code code = status == ARES_ECANCELLED || status == ARES_EDESTRUCTION ? ERR_CANCELLED :
-			     status == ARES_EBADNAME || status == ARES_EBADQUERY      ? ERR_INVALID_ARGUMENT :
-										    ERR_UNAVAILABLE;
+	enum err_code code = status == ARES_ECANCELLED || status == ARES_EDESTRUCTION ? ERR_CANCELLED
+			     : status == ARES_EBADNAME || status == ARES_EBADQUERY    ? ERR_INVALID_ARGUMENT
+										      : ERR_UNAVAILABLE;
 	return err_set(err, code, "lookup %s: %s", name, ares_strerror(status));
 }
 

@@ -68,7 +68,7 @@ void dns_provider_free(struct dns_provider *p)
 struct query {
 	struct str scheme; /* with its "//"; empty without */
 	char host[ADDR_HOST_MAX];
-	char port[32];     /* "" without */
+	char port[32]; /* "" without */
 };
 
 static int split_query(struct str text, struct query *q, struct err *err)
@@ -83,7 +83,8 @@ static int split_query(struct str text, struct query *q, struct err *err)
 	if (!addr_split(text, &host, &port))
 		port = str_c("");
 	if (host.n == 0 || host.n >= sizeof(q->host) || port.n >= sizeof(q->port))
-		return err_set(err, ERR_INVALID_ARGUMENT, "\"%.*s\" is not a host with an optional port", STR_ARG(text));
+		return err_set(err, ERR_INVALID_ARGUMENT, "\"%.*s\" is not a host with an optional port",
+			       STR_ARG(text));
 	memcpy(q->host, host.p, host.n);
 	if (port.n)
 		memcpy(q->port, port.p, port.n);
@@ -156,13 +157,14 @@ static int co_resolve(struct job *j)
 	j->p->lookups++;
 	if (str_eq_c(kind, "dns") || str_eq_c(kind, "dnsdualstack")) {
 		if (!q.port[0])
-			return err_set(&j->err, ERR_INVALID_ARGUMENT, "missing port in address given for dns lookup: %.*s", STR_ARG(rest));
+			return err_set(&j->err, ERR_INVALID_ARGUMENT,
+				       "missing port in address given for dns lookup: %.*s", STR_ARG(rest));
 		return co_add_host(j, &q, q.host, q.port);
 	}
 	if (str_eq_c(kind, "dnssrv") || str_eq_c(kind, "dnssrvnoa"))
 		return co_add_srv(j, &q, kind.n == 6);
-	return err_set(&j->err, ERR_INVALID_ARGUMENT, "invalid lookup scheme \"%.*s\" (dns, dnssrv, dnssrvnoa, dnsdualstack)",
-		       STR_ARG(kind));
+	return err_set(&j->err, ERR_INVALID_ARGUMENT,
+		       "invalid lookup scheme \"%.*s\" (dns, dnssrv, dnssrvnoa, dnsdualstack)", STR_ARG(kind));
 }
 
 static void co_job(void *arg)

@@ -142,7 +142,8 @@ static int find_address(const struct addr *at, struct sockaddr_any *ret, struct 
 }
 
 /* A bound, listening socket, or -1. All interfaces without IPv6 fall back to IPv4. */
-static int open_socket(const struct addr *at, struct sockaddr_any *sa, const struct listener_options *opt, struct err *err)
+static int open_socket(const struct addr *at, struct sockaddr_any *sa, const struct listener_options *opt,
+		       struct err *err)
 {
 	char text[ADDR_TEXT_MAX];
 	int one = 1, zero = 0, backlog = opt && opt->backlog ? opt->backlog : 1024;

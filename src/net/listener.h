@@ -31,9 +31,9 @@ struct listener_options {
 /* Figures of a listener. */
 struct listener_stats {
 	uint64_t accepted;
-	uint64_t dropped;   /* closed at once for want of descriptors */
-	uint64_t pauses;    /* times that accepting paused */
-	uint32_t open_now;  /* accepted and not released */
+	uint64_t dropped;  /* closed at once for want of descriptors */
+	uint64_t pauses;   /* times that accepting paused */
+	uint32_t open_now; /* accepted and not released */
 };
 
 /*

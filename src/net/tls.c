@@ -102,10 +102,11 @@ static int load_pair(SSL_CTX *ctx, const struct tls_config *c, struct err *err)
 {
 	if (!c->cert_file && !c->cert_pem)
 		return 0;
-	if (c->cert_file ? SSL_CTX_use_certificate_chain_file(ctx, c->cert_file) != 1 : !use_inline_cert(ctx, c->cert_pem))
+	if (c->cert_file ? SSL_CTX_use_certificate_chain_file(ctx, c->cert_file) != 1
+			 : !use_inline_cert(ctx, c->cert_pem))
 		return load_failed(err, "server credentials: certificate", c->cert_file);
-	if (c->key_file ? SSL_CTX_use_PrivateKey_file(ctx, c->key_file, SSL_FILETYPE_PEM) != 1 :
-			  !use_inline_key(ctx, c->key_pem))
+	if (c->key_file ? SSL_CTX_use_PrivateKey_file(ctx, c->key_file, SSL_FILETYPE_PEM) != 1
+			: !use_inline_key(ctx, c->key_pem))
 		return load_failed(err, "server credentials: key", c->key_file);
 	if (SSL_CTX_check_private_key(ctx) != 1)
 		return load_failed(err, "server credentials: key does not fit the certificate", c->key_file);
@@ -151,9 +152,11 @@ static int set_versions(SSL_CTX *ctx, const struct tls_config *c, struct err *er
 {
 	int lo = TLS1_2_VERSION, hi = 0;
 	if (c->min_version && !tls_version_parse(c->min_version, &lo))
-		return err_set(err, ERR_INVALID_ARGUMENT, "invalid TLS version: %s, valid values are 1.0, 1.1, 1.2, 1.3", c->min_version);
+		return err_set(err, ERR_INVALID_ARGUMENT,
+			       "invalid TLS version: %s, valid values are 1.0, 1.1, 1.2, 1.3", c->min_version);
 	if (c->max_version && !tls_version_parse(c->max_version, &hi))
-		return err_set(err, ERR_INVALID_ARGUMENT, "invalid TLS version: %s, valid values are 1.0, 1.1, 1.2, 1.3", c->max_version);
+		return err_set(err, ERR_INVALID_ARGUMENT,
+			       "invalid TLS version: %s, valid values are 1.0, 1.1, 1.2, 1.3", c->max_version);
 	if (hi && hi < lo)
 		return err_set(err, ERR_INVALID_ARGUMENT, "TLS versions: the highest is below the lowest");
 	/* OpenSSL 3 allows TLS 1.0 and 1.1 only at security level 0. */
@@ -191,7 +194,8 @@ static bool san_text(const GENERAL_NAME *g, char *buf, size_t size)
 	int n = ASN1_STRING_length(s);
 	if (type == GEN_IPADD)
 		return (n == 4 || n == 16) && inet_ntop(n == 4 ? AF_INET : AF_INET6, p, buf, (socklen_t)size);
-	if ((type != GEN_DNS && type != GEN_EMAIL && type != GEN_URI) || n < 0 || (size_t)n >= size || memchr(p, 0, (size_t)n))
+	if ((type != GEN_DNS && type != GEN_EMAIL && type != GEN_URI) || n < 0 || (size_t)n >= size ||
+	    memchr(p, 0, (size_t)n))
 		return false;
 	memcpy(buf, p, (size_t)n);
 	buf[n] = 0;
@@ -344,8 +348,8 @@ static int copy_config(struct tls_ctx *t, const struct tls_config *cfg, struct e
 	t->cfg.min_version = copy(cfg->min_version);
 	t->cfg.max_version = copy(cfg->max_version);
 	t->cfg.ciphers.n = t->cfg.curves.n = t->cfg.alpn.n = t->cfg.allowed_sans.n = 0;
-	if (copy_names(t, 0, &cfg->ciphers, &t->cfg.ciphers, err) || copy_names(t, 1, &cfg->curves, &t->cfg.curves, err) ||
-	    copy_names(t, 2, &cfg->alpn, &t->cfg.alpn, err) ||
+	if (copy_names(t, 0, &cfg->ciphers, &t->cfg.ciphers, err) ||
+	    copy_names(t, 1, &cfg->curves, &t->cfg.curves, err) || copy_names(t, 2, &cfg->alpn, &t->cfg.alpn, err) ||
 	    copy_names(t, 3, &cfg->allowed_sans, &t->cfg.allowed_sans, err))
 		return -err->code;
 	return pack_alpn(t, err);
@@ -410,8 +414,8 @@ void tls_ctx_unref(struct tls_ctx *t)
 {
 	if (!t || --t->refs > 0)
 		return;
-	const char *const owned[] = { t->cfg.cert_file, t->cfg.key_file,    t->cfg.ca_file,	t->cfg.cert_pem,
-				      t->cfg.key_pem,	t->cfg.ca_pem, t->cfg.min_version, t->cfg.max_version };
+	const char *const owned[] = { t->cfg.cert_file, t->cfg.key_file, t->cfg.ca_file,     t->cfg.cert_pem,
+				      t->cfg.key_pem,   t->cfg.ca_pem,   t->cfg.min_version, t->cfg.max_version };
 	for (size_t i = 0; i < ARRAY_LEN(owned); i++)
 		free((char *)owned[i]);
 	for (size_t i = 0; i < ARRAY_LEN(t->names); i++)

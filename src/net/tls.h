@@ -42,13 +42,13 @@ struct tls_names {
 /* Settings, as the flags and YAML keys give them. NULL and zero members mean unset. Copied by tls_ctx_new_*. */
 struct tls_config {
 	const char *cert_file, *key_file;
-	const char *ca_file;           /* server: client CA; client: roots (system's when unset) */
+	const char *ca_file;                     /* server: client CA; client: roots (system's when unset) */
 	const char *cert_pem, *key_pem, *ca_pem; /* inline alternatives to the files */
-	const char *min_version;       /* "1.0".."1.3" or "TLS10".."TLS13"; default "1.2" */
+	const char *min_version;                 /* "1.0".."1.3" or "TLS10".."TLS13"; default "1.2" */
 	const char *max_version;
-	struct tls_names ciphers;      /* Go names, e.g. TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256; TLS 1.3's are always on */
-	struct tls_names curves;       /* CurveP256 CurveP384 CurveP521 X25519 */
-	struct tls_names alpn;         /* in order of preference, e.g. h2, http/1.1 */
+	struct tls_names ciphers; /* Go names, e.g. TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256; TLS 1.3's are always on */
+	struct tls_names curves;  /* CurveP256 CurveP384 CurveP521 X25519 */
+	struct tls_names alpn;    /* in order of preference, e.g. h2, http/1.1 */
 	enum tls_client_auth client_auth;
 	struct tls_names allowed_sans; /* server: a client certificate must hold one of these alternative names */
 	bool skip_verify;              /* client: accept any certificate */

@@ -1,8 +1,7 @@
 /* absent() and absent_over_time(): 1 where nothing is. */
 #include "promql/vector.h"
 
-int absent_labels(struct eval *ev, const struct promql_selector *sel, struct labels *ret,
-		  struct err *err)
+int absent_labels(struct eval *ev, const struct promql_selector *sel, struct labels *ret, struct err *err)
 {
 	*ret = (struct labels){ NULL, 0 };
 	if (!sel)
@@ -13,8 +12,7 @@ int absent_labels(struct eval *ev, const struct promql_selector *sel, struct lab
 	size_t k = 0;
 	for (size_t i = 0; i < sel->n_matchers; i++) {
 		const struct promql_matcher *m = &sel->matchers[i];
-		bool alone = m->type == PROMQL_MATCH_EQ && m->value.n &&
-			     !str_eq(m->name, LABEL_METRIC_NAME);
+		bool alone = m->type == PROMQL_MATCH_EQ && m->value.n && !str_eq(m->name, LABEL_METRIC_NAME);
 		for (size_t j = 0; j < sel->n_matchers && alone; j++)
 			alone = j == i || !str_eq(sel->matchers[j].name, m->name) ||
 				(j < i && sel->matchers[j].type != PROMQL_MATCH_EQ);
@@ -87,8 +85,8 @@ static int absent_init(struct eval *ev, const struct promql_expr *call, struct g
 	return absent_labels(ev, sel, &a->labels, err);
 }
 
-int absent_over_time_new(struct eval *ev, const struct promql_expr *call, struct grid g,
-			 struct matrix *m, struct node **ret, struct err *err)
+int absent_over_time_new(struct eval *ev, const struct promql_expr *call, struct grid g, struct matrix *m,
+			 struct node **ret, struct err *err)
 {
 	struct absent_node *a = NULL;
 	int rc = absent_init(ev, call, g, m->selector, &a, err);
@@ -99,13 +97,11 @@ int absent_over_time_new(struct eval *ev, const struct promql_expr *call, struct
 	return 0;
 }
 
-int absent_new(struct eval *ev, const struct promql_expr *call, struct node *child,
-	       struct node **ret, struct err *err)
+int absent_new(struct eval *ev, const struct promql_expr *call, struct node *child, struct node **ret, struct err *err)
 {
 	const struct promql_expr *arg = promql_expr_unparen(call->call.args[0]);
 	struct absent_node *a = NULL;
-	int rc = absent_init(ev, call, child->grid,
-			     arg->kind == PROMQL_SELECTOR ? &arg->selector : NULL, &a, err);
+	int rc = absent_init(ev, call, child->grid, arg->kind == PROMQL_SELECTOR ? &arg->selector : NULL, &a, err);
 	if (rc)
 		return rc;
 	a->child = child;

@@ -16,9 +16,8 @@ struct fold {
 	bool filled;
 };
 
-void *aggregate_alloc(struct eval *ev, size_t size, const struct node_ops *ops,
-		      const struct promql_expr *e, struct node *child, struct node *param,
-		      struct err *err)
+void *aggregate_alloc(struct eval *ev, size_t size, const struct node_ops *ops, const struct promql_expr *e,
+		      struct node *child, struct node *param, struct err *err)
 {
 	struct aggregate *g = node_new(ev, size, ops, e, child->grid, err);
 	if (!g)
@@ -39,8 +38,7 @@ void aggregate_fini(struct node *n)
 	arena_fini(&g->arena);
 }
 
-int aggregate_group_labels(struct aggregate *g, const struct row *r, struct labels *ret,
-			   struct err *err)
+int aggregate_group_labels(struct aggregate *g, const struct row *r, struct labels *ret, struct err *err)
 {
 	if (g->rule.on && g->rule.n_names == 0) {
 		*ret = (struct labels){ NULL, 0 };
@@ -60,8 +58,8 @@ void aggregate_info_ignored(struct aggregate *g)
 static int group_columns(struct fold *f, struct agg_group *grp, struct err *err)
 {
 	uint32_t n = f->g.n.grid.n;
-	bool two = f->g.op == PROMQL_AGG_SUM || f->g.op == PROMQL_AGG_AVG ||
-		   f->g.op == PROMQL_AGG_STDDEV || f->g.op == PROMQL_AGG_STDVAR;
+	bool two = f->g.op == PROMQL_AGG_SUM || f->g.op == PROMQL_AGG_AVG || f->g.op == PROMQL_AGG_STDDEV ||
+		   f->g.op == PROMQL_AGG_STDVAR;
 	bool three = two && f->g.op != PROMQL_AGG_SUM;
 	grp->a = arena_array(&f->g.arena, n, sizeof(double));
 	grp->b = two ? arena_array(&f->g.arena, n, sizeof(double)) : NULL;
@@ -72,8 +70,7 @@ static int group_columns(struct fold *f, struct agg_group *grp, struct err *err)
 	return eval_hold(f->g.n.ev, n, err);
 }
 
-static int add_group(struct fold *f, struct hash128 h, struct labels l, struct agg_group **ret,
-		     struct err *err)
+static int add_group(struct fold *f, struct hash128 h, struct labels l, struct agg_group **ret, struct err *err)
 {
 	if (f->n_groups == f->cap) {
 		size_t cap = f->cap ? f->cap * 2 : 16;
@@ -222,8 +219,7 @@ static int fold_hists(struct fold *f, struct agg_group *g, const struct row *r, 
 		if (!scratch)
 			return eval_oom(f->g.n.ev, err);
 		bool mixed_before = g->acc[i] && fhist_acc_mixed(g->acc[i]);
-		int rc = fhist_acc_add(&g->acc[i], r->h[i], f->g.op == PROMQL_AGG_AVG,
-				       &f->g.arena, scratch, err);
+		int rc = fhist_acc_add(&g->acc[i], r->h[i], f->g.op == PROMQL_AGG_AVG, &f->g.arena, scratch, err);
 		if (rc)
 			return rc;
 		if (!mixed_before && fhist_acc_mixed(g->acc[i]))
@@ -307,8 +303,7 @@ static void finish_floats(const struct fold *f, struct agg_group *g)
 }
 
 /* Finishes a step with histograms in a group; floats beside them void it. */
-static int finish_hist(struct fold *f, struct agg_group *g, struct row *ret, uint32_t i,
-		       struct err *err)
+static int finish_hist(struct fold *f, struct agg_group *g, struct row *ret, uint32_t i, struct err *err)
 {
 	struct promql_pos pos = promql_expr_pos(f->g.n.expr->agg.expr);
 	struct eval *ev = f->g.n.ev;
@@ -367,8 +362,8 @@ static void fold_close(struct node *n)
 
 static const struct node_ops fold_ops = { fold_next, fold_close };
 
-int aggregate_new(struct eval *ev, const struct promql_expr *e, struct node *child,
-		  struct node *param, struct node **ret, struct err *err)
+int aggregate_new(struct eval *ev, const struct promql_expr *e, struct node *child, struct node *param,
+		  struct node **ret, struct err *err)
 {
 	switch (e->agg.op) {
 	case PROMQL_AGG_TOPK:
@@ -386,10 +381,10 @@ int aggregate_new(struct eval *ev, const struct promql_expr *e, struct node *chi
 	struct fold *f = aggregate_alloc(ev, sizeof(*f), &fold_ops, e, child, NULL, err);
 	if (!f)
 		return -err->code;
-	bool names_metadata = f->g.rule.on ? sig_names(&f->g.rule, LABEL_METRIC_NAME) ||
-						     sig_names(&f->g.rule, LABEL_TYPE) ||
-						     sig_names(&f->g.rule, LABEL_UNIT) :
-					     true;
+	bool names_metadata = f->g.rule.on
+				      ? sig_names(&f->g.rule, LABEL_METRIC_NAME) || sig_names(&f->g.rule, LABEL_TYPE) ||
+						sig_names(&f->g.rule, LABEL_UNIT)
+				      : true;
 	f->g.n.unique = !names_metadata;
 	*ret = &f->g.n;
 	return 0;

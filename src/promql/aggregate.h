@@ -31,28 +31,26 @@ struct aggregate {
 };
 
 /* Allocates the head (of `size` bytes). */
-void *aggregate_alloc(struct eval *ev, size_t size, const struct node_ops *ops,
-		      const struct promql_expr *e, struct node *child, struct node *param,
-		      struct err *err);
+void *aggregate_alloc(struct eval *ev, size_t size, const struct node_ops *ops, const struct promql_expr *e,
+		      struct node *child, struct node *param, struct err *err);
 
 /* Closes what aggregate_alloc made. */
 void aggregate_fini(struct node *n);
 
 /* Labels of the group that a row belongs to, in the node's label buffer. */
-int aggregate_group_labels(struct aggregate *g, const struct row *r, struct labels *ret,
-			   struct err *err);
+int aggregate_group_labels(struct aggregate *g, const struct row *r, struct labels *ret, struct err *err);
 
 /* rank.c: topk, bottomk, quantile. */
-int rank_new(struct eval *ev, const struct promql_expr *e, struct node *child, struct node *param,
-	     struct node **ret, struct err *err);
+int rank_new(struct eval *ev, const struct promql_expr *e, struct node *child, struct node *param, struct node **ret,
+	     struct err *err);
 
 /* limit.c: limitk, limit_ratio. */
-int limit_new(struct eval *ev, const struct promql_expr *e, struct node *child, struct node *param,
-	      struct node **ret, struct err *err);
+int limit_new(struct eval *ev, const struct promql_expr *e, struct node *child, struct node *param, struct node **ret,
+	      struct err *err);
 
 /* count_values.c */
-int count_values_new(struct eval *ev, const struct promql_expr *e, struct node *child,
-		     struct node **ret, struct err *err);
+int count_values_new(struct eval *ev, const struct promql_expr *e, struct node *child, struct node **ret,
+		     struct err *err);
 
 /* "ignored histogram in <op> aggregation". */
 void aggregate_info_ignored(struct aggregate *g);

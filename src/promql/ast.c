@@ -12,8 +12,7 @@ const char *promql_type_name(enum promql_value_type t)
 
 const char *promql_type_doc(enum promql_value_type t)
 {
-	static const char *const names[] = { "none", "scalar", "instant vector", "range vector",
-					     "string" };
+	static const char *const names[] = { "none", "scalar", "instant vector", "range vector", "string" };
 	CHECK(t < ARRAY_LEN(names));
 	return names[t];
 }
@@ -57,29 +56,14 @@ struct promql_expr *promql_expr_unparen(struct promql_expr *e)
 const char *promql_op_name(enum promql_op op)
 {
 	static const char *const names[PROMQL_N_OPS] = {
-		[PROMQL_OP_NONE] = "",
-		[PROMQL_OP_ADD] = "+",
-		[PROMQL_OP_SUB] = "-",
-		[PROMQL_OP_MUL] = "*",
-		[PROMQL_OP_DIV] = "/",
-		[PROMQL_OP_MOD] = "%",
-		[PROMQL_OP_POW] = "^",
-		[PROMQL_OP_ATAN2] = "atan2",
-		[PROMQL_OP_EQL] = "==",
-		[PROMQL_OP_NEQ] = "!=",
-		[PROMQL_OP_LTE] = "<=",
-		[PROMQL_OP_LSS] = "<",
-		[PROMQL_OP_GTE] = ">=",
-		[PROMQL_OP_GTR] = ">",
-		[PROMQL_OP_TRIM_UPPER] = "</",
-		[PROMQL_OP_TRIM_LOWER] = ">/",
-		[PROMQL_OP_AND] = "and",
-		[PROMQL_OP_OR] = "or",
-		[PROMQL_OP_UNLESS] = "unless",
-		[PROMQL_OP_STEP] = "step",
-		[PROMQL_OP_RANGE] = "range",
-		[PROMQL_OP_MIN_OF] = "min_of",
-		[PROMQL_OP_MAX_OF] = "max_of",
+		[PROMQL_OP_NONE] = "",         [PROMQL_OP_ADD] = "+",         [PROMQL_OP_SUB] = "-",
+		[PROMQL_OP_MUL] = "*",         [PROMQL_OP_DIV] = "/",         [PROMQL_OP_MOD] = "%",
+		[PROMQL_OP_POW] = "^",         [PROMQL_OP_ATAN2] = "atan2",   [PROMQL_OP_EQL] = "==",
+		[PROMQL_OP_NEQ] = "!=",        [PROMQL_OP_LTE] = "<=",        [PROMQL_OP_LSS] = "<",
+		[PROMQL_OP_GTE] = ">=",        [PROMQL_OP_GTR] = ">",         [PROMQL_OP_TRIM_UPPER] = "</",
+		[PROMQL_OP_TRIM_LOWER] = ">/", [PROMQL_OP_AND] = "and",       [PROMQL_OP_OR] = "or",
+		[PROMQL_OP_UNLESS] = "unless", [PROMQL_OP_STEP] = "step",     [PROMQL_OP_RANGE] = "range",
+		[PROMQL_OP_MIN_OF] = "min_of", [PROMQL_OP_MAX_OF] = "max_of",
 	};
 	CHECK(op < PROMQL_N_OPS);
 	return names[op];
@@ -116,8 +100,7 @@ const char *promql_match_name(enum promql_match_type t)
 
 const char *promql_card_name(enum promql_card c)
 {
-	static const char *const names[] = { "one-to-one", "many-to-one", "one-to-many",
-					     "many-to-many" };
+	static const char *const names[] = { "one-to-one", "many-to-one", "one-to-many", "many-to-many" };
 	CHECK(c < ARRAY_LEN(names));
 	return names[c];
 }

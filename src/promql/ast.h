@@ -111,8 +111,8 @@ enum promql_preproc { PROMQL_AT_NONE, PROMQL_AT_START, PROMQL_AT_END };
 /* How many series of either side may match one of the other. */
 enum promql_card {
 	PROMQL_ONE_TO_ONE,
-	PROMQL_MANY_TO_ONE, /* group_left */
-	PROMQL_ONE_TO_MANY, /* group_right */
+	PROMQL_MANY_TO_ONE,  /* group_left */
+	PROMQL_ONE_TO_MANY,  /* group_right */
 	PROMQL_MANY_TO_MANY, /* and, or, unless */
 };
 
@@ -146,11 +146,11 @@ struct promql_func;
  * with the query's step and range; where it is set, offset_ns is 0.
  */
 struct promql_shift {
-	int64_t offset_ns;                /* as written; >0 looks back */
-	struct promql_expr *offset_expr;  /* PROMQL_DURATION or NULL */
-	int64_t at_ms;                    /* valid if has_at */
-	bool has_at;                      /* @ <number> */
-	enum promql_preproc at_preproc;   /* @ start(), @ end() */
+	int64_t offset_ns;               /* as written; >0 looks back */
+	struct promql_expr *offset_expr; /* PROMQL_DURATION or NULL */
+	int64_t at_ms;                   /* valid if has_at */
+	bool has_at;                     /* @ <number> */
+	enum promql_preproc at_preproc;  /* @ start(), @ end() */
 };
 
 /* PROMQL_NUMBER. */
@@ -161,7 +161,7 @@ struct promql_number {
 
 /* PROMQL_SELECTOR: an instant vector selector. */
 struct promql_selector {
-	struct str name; /* metric name before the braces; empty if none */
+	struct str name;                 /* metric name before the braces; empty if none */
 	struct promql_matcher *matchers; /* all, with that of `name` last */
 	size_t n_matchers;
 	struct promql_shift shift;
@@ -200,19 +200,19 @@ struct promql_aggregate {
 	struct promql_expr *expr;
 	struct promql_expr *param; /* NULL for operators without one */
 	struct promql_labels grouping;
-	bool without; /* else by; `sum(x)` is `sum by () (x)` */
+	bool without;      /* else by; `sum(x)` is `sum by () (x)` */
 	bool has_grouping; /* by or without was written, even with no labels */
 };
 
 /* Vector matching of PROMQL_BINARY. Valid where both sides are vectors. */
 struct promql_matching {
 	enum promql_card card;
-	struct promql_labels labels; /* of on or ignoring */
-	bool on;                     /* else ignoring */
-	bool written;                /* on or ignoring was written, even with no labels */
-	struct promql_labels include; /* of group_left or group_right */
+	struct promql_labels labels;     /* of on or ignoring */
+	bool on;                         /* else ignoring */
+	bool written;                    /* on or ignoring was written, even with no labels */
+	struct promql_labels include;    /* of group_left or group_right */
 	bool has_fill_lhs, has_fill_rhs; /* fill, fill_left, fill_right */
-	double fill_lhs, fill_rhs;   /* for a missing left / right sample */
+	double fill_lhs, fill_rhs;       /* for a missing left / right sample */
 };
 
 /* PROMQL_BINARY. */
@@ -245,10 +245,10 @@ struct promql_duration {
 struct promql_expr {
 	enum promql_kind kind;
 	enum promql_value_type type; /* of its value; a duration expression is a scalar */
-	bool step_invariant;   /* the planner's mark; false from the parser */
-	uint16_t height;       /* 1 + the height of the highest node below */
-	uint32_t id;           /* 0 .. n-1, unique in the tree: for side tables */
-	struct promql_pos pos; /* the bytes it was written as, without blanks around */
+	bool step_invariant;         /* the planner's mark; false from the parser */
+	uint16_t height;             /* 1 + the height of the highest node below */
+	uint32_t id;                 /* 0 .. n-1, unique in the tree: for side tables */
+	struct promql_pos pos;       /* the bytes it was written as, without blanks around */
 	union {
 		struct promql_number number;
 		struct str string; /* the value, unescaped */

@@ -104,9 +104,9 @@ static void put_span(struct strbuf *b, const char *key, int64_t ns, const struct
 static void put_start_or_end(struct strbuf *b, const struct promql_shift *s)
 {
 	strbuf_printf(b, "\"startOrEnd\":%s",
-		      s->at_preproc == PROMQL_AT_START ? "\"start\"" :
-		      s->at_preproc == PROMQL_AT_END   ? "\"end\"" :
-							 "null");
+		      s->at_preproc == PROMQL_AT_START ? "\"start\""
+		      : s->at_preproc == PROMQL_AT_END ? "\"end\""
+						       : "null");
 }
 
 static void put_timestamp(struct strbuf *b, const struct promql_shift *s)
@@ -136,8 +136,7 @@ static void put_matchers(struct strbuf *b, const struct promql_selector *s)
 }
 
 /* An instant selector, or with `m` a range selector. */
-static void put_selector(struct strbuf *b, const struct promql_selector *s,
-			 const struct promql_matrix *m)
+static void put_selector(struct strbuf *b, const struct promql_selector *s, const struct promql_matrix *m)
 {
 	strbuf_add_c(b, "{\"anchored\":");
 	put_bool(b, s->anchored);

@@ -101,8 +101,8 @@ static int vector_scalar_next(struct node *n, struct row *ret, struct err *err)
 
 static const struct node_ops vector_scalar_ops = { vector_scalar_next, NULL };
 
-int vector_scalar_new(struct eval *ev, const struct promql_expr *e, struct node *vec,
-		      struct node *scalar, bool scalar_left, struct node **ret, struct err *err)
+int vector_scalar_new(struct eval *ev, const struct promql_expr *e, struct node *vec, struct node *scalar,
+		      bool scalar_left, struct node **ret, struct err *err)
 {
 	struct vector_scalar *b = node_new(ev, sizeof(*b), &vector_scalar_ops, e, vec->grid, err);
 	if (!b)

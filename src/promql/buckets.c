@@ -100,8 +100,7 @@ static double rank_of(double v, const struct bucket *b, size_t n, double count)
 		if (lower >= v)
 			r = rank;
 		else if (b[i].upper > v)
-			r = isinf(lower) ? b[i].count :
-					   rank + (b[i].count - rank) * (v - lower) / (b[i].upper - lower);
+			r = isinf(lower) ? b[i].count : rank + (b[i].count - rank) * (v - lower) / (b[i].upper - lower);
 		if (r >= 0 || isnan(r))
 			return r > count ? count : r;
 		rank = b[i].count;

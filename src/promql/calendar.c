@@ -19,8 +19,7 @@ static struct civil civil_of_days(int64_t z)
 	int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
 	int64_t mp = (5 * doy + 2) / 153;
 	int month = (int)(mp < 10 ? mp + 3 : mp - 9);
-	return (struct civil){ yoe + era * 400 + (month <= 2), month,
-			       (int)(doy - (153 * mp + 2) / 5 + 1) };
+	return (struct civil){ yoe + era * 400 + (month <= 2), month, (int)(doy - (153 * mp + 2) / 5 + 1) };
 }
 
 static bool is_leap(int64_t y)

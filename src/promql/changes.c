@@ -27,8 +27,7 @@ static void count_floats(const struct samples *s, bool resets, uint32_t *count)
 	count[0] = 0;
 	for (size_t i = 1; i < s->n; i++) {
 		if (resets)
-			k += s->v[i] < s->v[i - 1] ||
-			     (s->st && st_reset(s->st[i - 1], s->t[i - 1], s->st[i], s->t[i]));
+			k += s->v[i] < s->v[i - 1] || (s->st && st_reset(s->st[i - 1], s->t[i - 1], s->st[i], s->t[i]));
 		else
 			k += float_changed(s->v[i - 1], s->v[i]);
 		count[i] = k;
@@ -67,8 +66,7 @@ static void count_mixed(const struct samples *s, bool resets, struct totals *tt)
 	}
 }
 
-static int make_totals(struct rollup *r, const struct samples *s, bool resets, struct totals *tt,
-		       struct err *err)
+static int make_totals(struct rollup *r, const struct samples *s, bool resets, struct totals *tt, struct err *err)
 {
 	tt->n = s->n + s->nh;
 	tt->count = rollup_buf(r, 0, tt->n + 1, sizeof(*tt->count));
@@ -82,8 +80,7 @@ static int make_totals(struct rollup *r, const struct samples *s, bool resets, s
 	return 0;
 }
 
-static int transitions(struct rollup *r, const struct samples *s, bool resets, struct row *out,
-		       struct err *err)
+static int transitions(struct rollup *r, const struct samples *s, bool resets, struct row *out, struct err *err)
 {
 	struct totals tt;
 	int rc = make_totals(r, s, resets, &tt, err);

@@ -28,7 +28,7 @@ struct count_values {
 	struct str label;
 	struct labels_builder builder;
 	struct counted *first, **end;
-	uint64_t held; /* tallies */
+	uint64_t held;   /* tallies */
 	bool unlabelled; /* the label is one of those that without() takes away */
 	bool filled;
 };
@@ -43,8 +43,8 @@ static void value_text(const struct row *r, uint32_t i, struct strbuf *b)
 		text_float_add(b, r->v[i], TEXT_FLOAT_F);
 }
 
-static int counted_of(struct count_values *c, struct labels group, struct str value,
-		      struct counted **ret, struct err *err)
+static int counted_of(struct count_values *c, struct labels group, struct str value, struct counted **ret,
+		      struct err *err)
 {
 	labels_builder_reset(&c->builder, group);
 	if (!c->unlabelled)
@@ -95,8 +95,7 @@ static int count_one(struct count_values *c, struct counted *k, uint32_t step, s
 	return eval_hold(c->g.n.ev, 1, err);
 }
 
-static int count_row(struct count_values *c, const struct row *r, struct strbuf *text,
-		     struct err *err)
+static int count_row(struct count_values *c, const struct row *r, struct strbuf *text, struct err *err)
 {
 	struct labels group;
 	struct counted *k = NULL;
@@ -126,8 +125,7 @@ static int fill(struct count_values *c, struct err *err)
 	int rc = 0;
 	c->filled = true;
 	if (!label_name_valid(c->label, LABEL_NAMES_UTF8))
-		rc = err_set(err, ERR_FAILED_PRECONDITION, "invalid label name %s",
-			     eval_quoted(c->g.n.ev, c->label));
+		rc = err_set(err, ERR_FAILED_PRECONDITION, "invalid label name %s", eval_quoted(c->g.n.ev, c->label));
 	while (!rc && (rc = node_next(c->g.child, &r, err)) == 1)
 		rc = count_row(c, &r, &text, err);
 	strbuf_fini(&text);
@@ -169,8 +167,8 @@ static bool takes_away(const struct promql_expr *e, struct str label)
 	return e->agg.without && found;
 }
 
-int count_values_new(struct eval *ev, const struct promql_expr *e, struct node *child,
-		     struct node **ret, struct err *err)
+int count_values_new(struct eval *ev, const struct promql_expr *e, struct node *child, struct node **ret,
+		     struct err *err)
 {
 	struct count_values *c = aggregate_alloc(ev, sizeof(*c), &count_values_ops, e, child, NULL, err);
 	if (!c)

@@ -11,8 +11,8 @@ bool op_drops_name(enum promql_op op)
 }
 
 /* Histogram with histogram. */
-static int hist_hist(enum promql_op op, const struct histogram *a, const struct histogram *b,
-		     struct arena *arena, struct elem_result *ret, struct err *err)
+static int hist_hist(enum promql_op op, const struct histogram *a, const struct histogram *b, struct arena *arena,
+		     struct elem_result *ret, struct err *err)
 {
 	struct fhist_flags flags = { 0 };
 	int rc;
@@ -44,8 +44,8 @@ static int scale(const struct histogram *h, double factor, bool divide, struct a
 	return rc ? rc : fhist_compact(ret, arena, err);
 }
 
-int elem_op(enum promql_op op, struct elem a, struct elem b, struct arena *arena,
-	    struct elem_result *ret, struct err *err)
+int elem_op(enum promql_op op, struct elem a, struct elem b, struct arena *arena, struct elem_result *ret,
+	    struct err *err)
 {
 	*ret = (struct elem_result){ .keep = true };
 	bool trim = op == PROMQL_OP_TRIM_UPPER || op == PROMQL_OP_TRIM_LOWER;
@@ -70,17 +70,14 @@ int elem_op(enum promql_op op, struct elem a, struct elem b, struct arena *arena
 	return 0;
 }
 
-void elem_note_fault(struct node *n, enum promql_op op, struct elem a, struct elem b,
-		     enum elem_fault fault)
+void elem_note_fault(struct node *n, enum promql_op op, struct elem a, struct elem b, enum elem_fault fault)
 {
 	struct promql_pos pos = promql_expr_pos(n->expr);
 	const char *name = promql_op_name(op);
 	if (fault == ELEM_LAYOUT)
-		eval_warn(n->ev, pos, "incompatible bucket layout encountered for binary operator %s",
-			  name);
+		eval_warn(n->ev, pos, "incompatible bucket layout encountered for binary operator %s", name);
 	else
-		eval_info(n->ev, pos,
-			  "incompatible sample types encountered for binary operator \"%s\": %s %s %s",
+		eval_info(n->ev, pos, "incompatible sample types encountered for binary operator \"%s\": %s %s %s",
 			  name, a.h ? "histogram" : "float", name, b.h ? "histogram" : "float");
 }
 

@@ -31,15 +31,14 @@ struct elem_result {
  * a op b. Histograms are made in `arena`. A comparison gives `a` and whether
  * it held. Source: vectorElemBinop of promql/engine.go.
  */
-int elem_op(enum promql_op op, struct elem a, struct elem b, struct arena *arena,
-	    struct elem_result *ret, struct err *err);
+int elem_op(enum promql_op op, struct elem a, struct elem b, struct arena *arena, struct elem_result *ret,
+	    struct err *err);
 
 /* Whether results of the operator lose the metric name. */
 bool op_drops_name(enum promql_op op);
 
 /* Adds the info about kinds, or the warning about layouts, at the whole expression. */
-void elem_note_fault(struct node *n, enum promql_op op, struct elem a, struct elem b,
-		     enum elem_fault fault);
+void elem_note_fault(struct node *n, enum promql_op op, struct elem a, struct elem b, enum elem_fault fault);
 
 /* Adds what is to be said about a sum or difference of histograms. */
 void elem_note_flags(struct node *n, enum promql_op op, const struct elem_result *r);

@@ -28,8 +28,8 @@ static int make_grid(const struct promql_query *q, struct grid *ret, struct err 
 			       (long long)q->end_ms, (long long)q->start_ms);
 	int64_t n = q->step_ms ? (q->end_ms - q->start_ms) / q->step_ms + 1 : 1;
 	if (n > PROMQL_MAX_STEPS)
-		return err_set(err, ERR_INVALID_ARGUMENT, "query has %lld steps, %d at most",
-			       (long long)n, PROMQL_MAX_STEPS);
+		return err_set(err, ERR_INVALID_ARGUMENT, "query has %lld steps, %d at most", (long long)n,
+			       PROMQL_MAX_STEPS);
 	*ret = (struct grid){ q->start_ms, q->end_ms, q->step_ms, (uint32_t)n, q->start_ms };
 	return 0;
 }
@@ -59,8 +59,7 @@ static struct promql_rseries *collect_push(struct collect *c)
 	return &c->p[c->n++];
 }
 
-static int copy_points(struct eval *ev, const struct row *r, struct promql_rseries *s,
-		       struct err *err)
+static int copy_points(struct eval *ev, const struct row *r, struct promql_rseries *s, struct err *err)
 {
 	const struct grid *g = &ev->grid;
 	size_t nf = 0, nh = 0;
@@ -124,8 +123,8 @@ static int collect_vector(struct collect *c, struct node *root, struct err *err)
 	return rc;
 }
 
-static int copy_samples(struct eval *ev, const struct samples *s, int64_t from, int64_t to,
-			struct promql_rseries *out, struct err *err)
+static int copy_samples(struct eval *ev, const struct samples *s, int64_t from, int64_t to, struct promql_rseries *out,
+			struct err *err)
 {
 	out->floats = arena_alloc(ev->arena, s->n * sizeof(*out->floats) + 1);
 	out->hists = arena_alloc(ev->arena, s->nh * sizeof(*out->hists) + 1);
@@ -149,8 +148,8 @@ static int copy_samples(struct eval *ev, const struct samples *s, int64_t from, 
 }
 
 /* As copy_samples of an anchored or smoothed range: with the values at its ends. */
-static int copy_extended(struct eval *ev, const struct window *win, const struct samples *s,
-			 int64_t from, int64_t to, struct promql_rseries *out, struct err *err)
+static int copy_extended(struct eval *ev, const struct window *win, const struct samples *s, int64_t from, int64_t to,
+			 struct promql_rseries *out, struct err *err)
 {
 	struct ext_window w = { .hi = s->n, .from = from, .to = to, .smoothed = win->smoothed };
 	if (s->nh)
@@ -192,8 +191,8 @@ static int collect_matrix(struct collect *c, const struct promql_expr *e, struct
 			return rc;
 		rc = labels_copy(l, ev->arena, &out->labels, err);
 		if (!rc)
-			rc = extended ? copy_extended(ev, &m->win, &s, from, to, out, err) :
-					copy_samples(ev, &s, from, to, out, err);
+			rc = extended ? copy_extended(ev, &m->win, &s, from, to, out, err)
+				      : copy_samples(ev, &s, from, to, out, err);
 		if (rc)
 			return rc;
 		if (out->n_floats + out->n_hists == 0)
@@ -204,12 +203,10 @@ static int collect_matrix(struct collect *c, const struct promql_expr *e, struct
 
 static int cmp_series(const void *a, const void *b)
 {
-	return labels_cmp(((const struct promql_rseries *)a)->labels,
-			  ((const struct promql_rseries *)b)->labels);
+	return labels_cmp(((const struct promql_rseries *)a)->labels, ((const struct promql_rseries *)b)->labels);
 }
 
-static int run(struct eval *ev, const struct promql_query *q, struct promql_result *ret,
-	       struct err *err)
+static int run(struct eval *ev, const struct promql_query *q, struct promql_result *ret, struct err *err)
 {
 	struct collect c = { .ev = ev };
 	struct node *root;
@@ -254,8 +251,7 @@ static void close_nodes(struct eval *ev)
 }
 
 /* Runs the query; nodes are closed and what they held is given back. */
-static int run_and_close(struct eval *ev, const struct promql_query *q, struct promql_result *ret,
-			 struct err *err)
+static int run_and_close(struct eval *ev, const struct promql_query *q, struct promql_result *ret, struct err *err)
 {
 	*ret = (struct promql_result){ .type = PROMQL_TYPE_NONE };
 	ev->first = NULL;
@@ -268,13 +264,11 @@ static int run_and_close(struct eval *ev, const struct promql_query *q, struct p
 	return rc;
 }
 
-int promql_exec(const struct promql_query *q, const struct promql_opts *opts,
-		const struct promql_source *src, struct arena *a, struct promql_result *ret,
-		struct err *err)
+int promql_exec(const struct promql_query *q, const struct promql_opts *opts, const struct promql_source *src,
+		struct arena *a, struct promql_result *ret, struct err *err)
 {
 	struct err own = ERR_NONE;
-	struct eval ev = { .src = src, .opts = with_defaults(opts), .text = q->text, .arena = a,
-			   .mint = INT64_MAX };
+	struct eval ev = { .src = src, .opts = with_defaults(opts), .text = q->text, .arena = a, .mint = INT64_MAX };
 	err = err ? err : &own;
 	int rc = make_grid(q, &ev.grid, err);
 	if (rc)

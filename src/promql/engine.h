@@ -48,15 +48,15 @@
 
 /* How to evaluate. Zero-initialised is Thanos' default. */
 struct promql_opts {
-	int64_t lookback_ms;      /* how old a sample an instant selector takes; 0: the default */
-	uint64_t max_samples;     /* samples held at a time; 0: the default */
-	int64_t eval_interval_ms; /* step of subqueries without one; 0: the default */
-	int64_t x_lookback_ms;    /* how far before the window x-functions look; 0: the default */
-	bool no_at_modifier;      /* refuse @ */
-	bool no_negative_offset;  /* refuse offset -5m */
+	int64_t lookback_ms;       /* how old a sample an instant selector takes; 0: the default */
+	uint64_t max_samples;      /* samples held at a time; 0: the default */
+	int64_t eval_interval_ms;  /* step of subqueries without one; 0: the default */
+	int64_t x_lookback_ms;     /* how far before the window x-functions look; 0: the default */
+	bool no_at_modifier;       /* refuse @ */
+	bool no_negative_offset;   /* refuse offset -5m */
 	bool delayed_name_removal; /* keep metric names until the end of the query */
-	bool start_timestamps;    /* use promql_series.st in rate, increase, irate, resets */
-	bool type_and_unit;       /* judge "might not be a counter" by __type__ */
+	bool start_timestamps;     /* use promql_series.st in rate, increase, irate, resets */
+	bool type_and_unit;        /* judge "might not be a counter" by __type__ */
 };
 
 /* What to evaluate: an instant query has step_ms 0 and start_ms == end_ms. */
@@ -69,10 +69,10 @@ struct promql_query {
 /* What a selector will do with its series: for push-down and choice of resolution. Borrowed. */
 struct promql_hints {
 	int64_t mint_ms, maxt_ms; /* samples needed, both inclusive */
-	int64_t query_mint_ms;    /* the smallest mint_ms of the query's selectors: where upstream begins to merge replicas */
-	int64_t step_ms;          /* of the innermost query around it; 0 for one step */
-	int64_t range_ms;         /* of a range selector, else 0 */
-	struct str func;          /* innermost function or aggregation around it; may be empty */
+	int64_t query_mint_ms; /* the smallest mint_ms of the query's selectors: where upstream begins to merge replicas */
+	int64_t step_ms;       /* of the innermost query around it; 0 for one step */
+	int64_t range_ms;      /* of a range selector, else 0 */
+	struct str func;       /* innermost function or aggregation around it; may be empty */
 	const struct str *grouping; /* labels of an aggregation right above */
 	size_t n_grouping;
 	bool by; /* grouping is by (else without) */
@@ -102,8 +102,8 @@ struct promql_source {
 	 * Opens the set of series that pass all matchers. `matchers` live as
 	 * long as the query. `*ret_set` is the owner's, given to next and close.
 	 */
-	int (*select)(void *arg, struct matcher *const *matchers, size_t n_matchers,
-		      const struct promql_hints *hints, void **ret_set, struct err *err);
+	int (*select)(void *arg, struct matcher *const *matchers, size_t n_matchers, const struct promql_hints *hints,
+		      void **ret_set, struct err *err);
 	/* The next series: 1, 0 at the end, or an error. Order is the owner's; label sets are distinct. */
 	int (*next)(void *arg, void *set, struct promql_series *ret, struct err *err);
 	/* Closes a set, at its end or before. */
@@ -168,9 +168,8 @@ struct promql_result {
  * Sets that were opened are closed on every path. Suspends if a callback of
  * `src` does.
  */
-int promql_exec(const struct promql_query *q, const struct promql_opts *opts,
-		const struct promql_source *src, struct arena *a, struct promql_result *ret,
-		struct err *err) MUST_CHECK;
+int promql_exec(const struct promql_query *q, const struct promql_opts *opts, const struct promql_source *src,
+		struct arena *a, struct promql_result *ret, struct err *err) MUST_CHECK;
 
 /*
  * The value at the smallest rank q*(n-1) of `n` values, interpolated: NaN for

@@ -50,21 +50,21 @@ struct eval {
 	struct str text;
 	struct arena *arena;
 	struct notes *notes;
-	struct grid grid;       /* of the query itself */
-	int64_t mint;           /* smallest mint_ms of the selectors planned so far */
+	struct grid grid;           /* of the query itself */
+	int64_t mint;               /* smallest mint_ms of the selectors planned so far */
 	uint64_t held, peak, total; /* samples */
-	uint64_t unreported;    /* samples computed since the last checkpoint */
-	struct node *first;     /* all nodes, for closing */
-	bool strict;            /* take no row for distinct without looking */
-	bool typed;             /* __type__ or __unit__ was dropped: see promql_exec */
+	uint64_t unreported;        /* samples computed since the last checkpoint */
+	struct node *first;         /* all nodes, for closing */
+	bool strict;                /* take no row for distinct without looking */
+	bool typed;                 /* __type__ or __unit__ was dropped: see promql_exec */
 };
 
 /* One series with a value per step. */
 struct row {
 	struct labels labels;
-	bool drop_name;              /* delayed removal: the name goes at the end of the query */
-	double *v;                   /* grid.n; missing ones have the staleness bits */
-	const struct histogram **h;  /* grid.n, NULL where missing; or NULL for none at all */
+	bool drop_name;             /* delayed removal: the name goes at the end of the query */
+	double *v;                  /* grid.n; missing ones have the staleness bits */
+	const struct histogram **h; /* grid.n, NULL where missing; or NULL for none at all */
 };
 
 /* What a kind of node does. */
@@ -79,14 +79,14 @@ struct node {
 	struct eval *ev;
 	const struct promql_expr *expr; /* what it evaluates, for positions */
 	struct grid grid;
-	struct node *next;   /* eval.first list */
-	struct arena tmp;    /* of the current row */
+	struct node *next;    /* eval.first list */
+	struct arena tmp;     /* of the current row */
 	struct arena scratch; /* of the current step, see node_scratch */
 	struct arena_mark scratch_mark;
-	double *v;           /* grid.n, for the node's own rows */
+	double *v;                  /* grid.n, for the node's own rows */
 	const struct histogram **h; /* grid.n once used, see node_hists */
 	bool h_dirty;
-	bool unique; /* rows stay distinct without metadata labels */
+	bool unique;        /* rows stay distinct without metadata labels */
 	struct label *lbuf; /* for changed label sets */
 	size_t lbuf_cap;
 };
@@ -129,8 +129,8 @@ uint64_t hist_samples(const struct histogram *h);
  * Allocates a node of `size` bytes (struct node first), zeroed, and its
  * column v. NULL when the arena is full; *err is set then.
  */
-void *node_new(struct eval *ev, size_t size, const struct node_ops *ops,
-	       const struct promql_expr *expr, struct grid grid, struct err *err);
+void *node_new(struct eval *ev, size_t size, const struct node_ops *ops, const struct promql_expr *expr,
+	       struct grid grid, struct err *err);
 
 /* The next row of a node. */
 static inline int node_next(struct node *n, struct row *ret, struct err *err)
@@ -195,8 +195,8 @@ void eval_warn(struct eval *ev, struct promql_pos pos, const char *fmt, ...) PRI
 void eval_info(struct eval *ev, struct promql_pos pos, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* Notes a histogram_quantile forced to be monotonic; rendered with the merged details at the end. */
-void eval_forced(struct eval *ev, struct promql_pos pos, struct str name, int64_t t, double min,
-		 double max, double diff);
+void eval_forced(struct eval *ev, struct promql_pos pos, struct str name, int64_t t, double min, double max,
+		 double diff);
 
 /* Notes samples whose start time overlaps the sample before, at `n` steps of one series. */
 void eval_overlap(struct eval *ev, struct promql_pos pos, struct str name, uint64_t n);
@@ -272,7 +272,6 @@ static inline struct row trow_row(const struct trow *t)
 }
 
 /* A deep copy of a histogram. */
-int eval_hist_copy(const struct histogram *src, struct arena *a, const struct histogram **ret,
-		   struct err *err);
+int eval_hist_copy(const struct histogram *src, struct arena *a, const struct histogram **ret, struct err *err);
 
 #endif

@@ -16,12 +16,10 @@ static int compile(struct feed *f, const struct promql_selector *sel, struct err
 		return eval_oom(f->ev, err);
 	for (size_t i = 0; i < sel->n_matchers; i++) {
 		const struct promql_matcher *m = &sel->matchers[i];
-		int rc = matcher_compile_in(f->ev->arena, types[m->type], m->name, m->value,
-					    &f->matchers[i], err);
+		int rc = matcher_compile_in(f->ev->arena, types[m->type], m->name, m->value, &f->matchers[i], err);
 		if (rc)
 			return rc;
-		f->name_fixed |= m->type == PROMQL_MATCH_EQ &&
-				 str_eq(m->name, LABEL_METRIC_NAME);
+		f->name_fixed |= m->type == PROMQL_MATCH_EQ && str_eq(m->name, LABEL_METRIC_NAME);
 	}
 	f->n_matchers = sel->n_matchers;
 	return 0;
@@ -34,8 +32,8 @@ int feed_init(struct feed *f, struct eval *ev, const struct promql_selector *sel
 	return compile(f, sel, err);
 }
 
-void feed_range(struct feed *f, struct eval *ev, const struct grid *g, struct shift s,
-		int64_t back_ms, int64_t ahead_ms)
+void feed_range(struct feed *f, struct eval *ev, const struct grid *g, struct shift s, int64_t back_ms,
+		int64_t ahead_ms)
 {
 	int64_t first = s.has_at ? s.at_ms : g->asked;
 	int64_t last = s.has_at ? s.at_ms : g->n ? grid_t(g, g->n - 1) : g->start;
@@ -114,15 +112,12 @@ static int copy_floats(struct feed *f, const struct promql_series *in, size_t n,
 	return 0;
 }
 
-static int copy_hists(struct feed *f, const struct promql_series *in, struct samples *ret,
-		      struct err *err)
+static int copy_hists(struct feed *f, const struct promql_series *in, struct samples *ret, struct err *err)
 {
 	int64_t *t = arena_array(&f->cols, in->n_hists, sizeof(*t));
 	const struct histogram **p = arena_array(&f->cols, in->n_hists, sizeof(*p));
 	struct histogram *h = arena_array(&f->cols, in->n_hists, sizeof(*h));
-	int64_t *st = f->ev->opts.start_timestamps && in->hst ?
-			      arena_array(&f->cols, in->n_hists, sizeof(*st)) :
-			      NULL;
+	int64_t *st = f->ev->opts.start_timestamps && in->hst ? arena_array(&f->cols, in->n_hists, sizeof(*st)) : NULL;
 	if (!t || !p || !h || (in->hst && f->ev->opts.start_timestamps && !st))
 		return arena_err(&f->cols, err);
 	size_t k = 0;
@@ -167,7 +162,10 @@ int feed_samples(struct feed *f, struct samples *ret, struct err *err)
 	int rc = feed_next(f, &in, err);
 	if (rc <= 0)
 		return rc;
-	*ret = (struct samples){ .labels = in.labels, .n = in.n_floats, .t = in.t, .v = in.v,
+	*ret = (struct samples){ .labels = in.labels,
+				 .n = in.n_floats,
+				 .t = in.t,
+				 .v = in.v,
 				 .st = f->ev->opts.start_timestamps ? in.st : NULL };
 	size_t stale = count_stale(in.v, in.n_floats);
 	if (stale && copy_floats(f, &in, in.n_floats - stale, ret))

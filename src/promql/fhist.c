@@ -34,8 +34,8 @@ static int side_reserve(struct fh_side *s, uint32_t n, struct arena *a, struct e
 	return s->idx && s->count && s->comp ? 0 : arena_err(a, err);
 }
 
-static int side_load(struct fh_side *s, const struct hist_span *spans, uint32_t n_spans,
-		     const double *counts, uint32_t n, struct arena *a, struct err *err)
+static int side_load(struct fh_side *s, const struct hist_span *spans, uint32_t n_spans, const double *counts,
+		     uint32_t n, struct arena *a, struct err *err)
 {
 	int rc = side_reserve(s, n, a, err);
 	if (rc)
@@ -56,16 +56,20 @@ static int side_load(struct fh_side *s, const struct hist_span *spans, uint32_t 
 int fh_load(struct fh *f, const struct histogram *h, struct arena *a, struct err *err)
 {
 	CHECK(h->is_float);
-	*f = (struct fh){ .schema = h->schema, .hint = h->hint, .zero_threshold = h->zero_threshold,
-			  .zero_count = h->zero_count_f, .count = h->count_f, .sum = h->sum,
-			  .bounds = h->bounds, .n_bounds = h->n_bounds };
+	*f = (struct fh){ .schema = h->schema,
+			  .hint = h->hint,
+			  .zero_threshold = h->zero_threshold,
+			  .zero_count = h->zero_count_f,
+			  .count = h->count_f,
+			  .sum = h->sum,
+			  .bounds = h->bounds,
+			  .n_bounds = h->n_bounds };
 	int rc = side_load(&f->pos, h->pos_spans, h->n_pos_spans, h->pos_counts, h->n_pos, a, err);
 	return rc ? rc : side_load(&f->neg, h->neg_spans, h->n_neg_spans, h->neg_counts, h->n_neg, a, err);
 }
 
 static int side_store(const struct fh_side *s, struct arena *a, const struct hist_span **ret_spans,
-		      uint32_t *ret_n_spans, const double **ret_counts, uint32_t *ret_n,
-		      struct err *err)
+		      uint32_t *ret_n_spans, const double **ret_counts, uint32_t *ret_n, struct err *err)
 {
 	struct hist_span *spans = arena_array(a, s->n, sizeof(*spans));
 	double *counts = arena_alloc(a, s->n * sizeof(*counts) + 1);
@@ -244,9 +248,8 @@ static void rebound(struct fh *f, const double *bounds, uint32_t n)
 
 static bool same_bounds(const struct fh *a, const struct fh *b)
 {
-	return a->n_bounds == b->n_bounds &&
-	       (a->n_bounds == 0 || a->bounds == b->bounds ||
-		memcmp(a->bounds, b->bounds, a->n_bounds * sizeof(*a->bounds)) == 0);
+	return a->n_bounds == b->n_bounds && (a->n_bounds == 0 || a->bounds == b->bounds ||
+					      memcmp(a->bounds, b->bounds, a->n_bounds * sizeof(*a->bounds)) == 0);
 }
 
 /* Bounds that both have. */
@@ -295,8 +298,7 @@ static bool side_covers(const struct fh_side *s, const struct fh_side *b, uint32
 }
 
 /* Makes room in s for the buckets of b from j on, with count 0 where they are new. */
-static int side_widen(struct fh_side *s, const struct fh_side *b, uint32_t j, struct arena *a,
-		      struct err *err)
+static int side_widen(struct fh_side *s, const struct fh_side *b, uint32_t j, struct arena *a, struct err *err)
 {
 	struct fh_side out;
 	uint32_t i = 0;
@@ -318,8 +320,8 @@ static int side_widen(struct fh_side *s, const struct fh_side *b, uint32_t j, st
 }
 
 /* Adds the buckets of b; those at or below the zero bucket are in it already. */
-static int side_add(struct fh_side *s, const struct fh_side *b, bool subtract, bool kahan,
-		    double threshold, int32_t schema, struct arena *a, struct err *err)
+static int side_add(struct fh_side *s, const struct fh_side *b, bool subtract, bool kahan, double threshold,
+		    int32_t schema, struct arena *a, struct err *err)
 {
 	uint32_t i = 0, j = 0;
 	if (schema != HIST_SCHEMA_CUSTOM)
@@ -350,8 +352,8 @@ static bool adjust_hint(struct fh *f, const struct fh *b)
 	return collision;
 }
 
-static int add_custom(struct fh *f, struct fh *b, bool subtract, bool kahan, struct arena *a,
-		      struct fhist_flags *flags, struct err *err)
+static int add_custom(struct fh *f, struct fh *b, bool subtract, bool kahan, struct arena *a, struct fhist_flags *flags,
+		      struct err *err)
 {
 	if (!same_bounds(f, b)) {
 		uint32_t n;
@@ -385,8 +387,8 @@ static int fh_clone(struct fh *d, const struct fh *b, struct arena *a, struct er
 	return 0;
 }
 
-int fh_add(struct fh *f, struct fh *b, bool subtract, bool kahan, struct arena *a,
-	   struct fhist_flags *flags, struct err *err)
+int fh_add(struct fh *f, struct fh *b, bool subtract, bool kahan, struct arena *a, struct fhist_flags *flags,
+	   struct err *err)
 {
 	if ((f->schema == HIST_SCHEMA_CUSTOM) != (b->schema == HIST_SCHEMA_CUSTOM)) {
 		flags->mixed = true;
@@ -404,13 +406,12 @@ int fh_add(struct fh *f, struct fh *b, bool subtract, bool kahan, struct arena *
 	fh_reduce(f, b->schema);
 	fh_reduce(b, f->schema);
 	int rc = side_add(&f->pos, &b->pos, subtract, kahan, f->zero_threshold, f->schema, a, err);
-	return rc ? rc :
-		    side_add(&f->neg, &b->neg, subtract, kahan, f->zero_threshold, f->schema, a, err);
+	return rc ? rc : side_add(&f->neg, &b->neg, subtract, kahan, f->zero_threshold, f->schema, a, err);
 }
 
 /* Whether the spans describe just the buckets of s, all above the zero bucket. */
-static bool same_layout(const struct fh_side *s, const struct hist_span *spans, uint32_t n_spans,
-			uint32_t n, double threshold, int32_t schema)
+static bool same_layout(const struct fh_side *s, const struct hist_span *spans, uint32_t n_spans, uint32_t n,
+			double threshold, int32_t schema)
 {
 	uint32_t k = 0;
 	int32_t idx = 0;
@@ -432,9 +433,8 @@ static bool adds_in_place(const struct fh *f, const struct histogram *h)
 {
 	if (f->schema != h->schema || f->zero_threshold != h->zero_threshold)
 		return false;
-	if (f->n_bounds != h->n_bounds ||
-	    (f->bounds != h->bounds && f->n_bounds &&
-	     memcmp(f->bounds, h->bounds, f->n_bounds * sizeof(*f->bounds)) != 0))
+	if (f->n_bounds != h->n_bounds || (f->bounds != h->bounds && f->n_bounds &&
+					   memcmp(f->bounds, h->bounds, f->n_bounds * sizeof(*f->bounds)) != 0))
 		return false;
 	return same_layout(&f->pos, h->pos_spans, h->n_pos_spans, h->n_pos, f->zero_threshold, f->schema) &&
 	       same_layout(&f->neg, h->neg_spans, h->n_neg_spans, h->n_neg, f->zero_threshold, f->schema);
@@ -516,8 +516,7 @@ static double scaled(double v, double factor, bool divide)
 
 void fh_scale(struct fh *f, double factor, bool divide)
 {
-	double *fields[] = { &f->count, &f->count_comp, &f->sum,
-			     &f->sum_comp, &f->zero_count, &f->zero_comp };
+	double *fields[] = { &f->count, &f->count_comp, &f->sum, &f->sum_comp, &f->zero_count, &f->zero_comp };
 	struct fh_side *sides[] = { &f->pos, &f->neg };
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
 		*fields[i] = scaled(*fields[i], factor, divide);
@@ -528,8 +527,7 @@ void fh_scale(struct fh *f, double factor, bool divide)
 		}
 }
 
-static const double *scaled_counts(const double *v, uint32_t n, double factor, bool divide,
-				   struct arena *a)
+static const double *scaled_counts(const double *v, uint32_t n, double factor, bool divide, struct arena *a)
 {
 	double *p = arena_alloc(a, n * sizeof(*p) + 1);
 	for (uint32_t i = 0; p && i < n; i++)
@@ -537,8 +535,8 @@ static const double *scaled_counts(const double *v, uint32_t n, double factor, b
 	return p;
 }
 
-int fhist_scale(const struct histogram *h, double factor, bool divide, struct arena *a,
-		const struct histogram **ret, struct err *err)
+int fhist_scale(const struct histogram *h, double factor, bool divide, struct arena *a, const struct histogram **ret,
+		struct err *err)
 {
 	struct histogram *d = arena_alloc(a, sizeof(*d));
 	if (!d)
@@ -574,9 +572,8 @@ int fhist_compact(const struct histogram **h, struct arena *a, struct err *err)
 	return rc ? rc : fh_store(&f, a, h, err);
 }
 
-int fhist_interpolate(const struct histogram *h1, int64_t t1, const struct histogram *h2, int64_t t2,
-		      int64_t t, bool counter, struct arena *a, const struct histogram **ret,
-		      struct err *err)
+int fhist_interpolate(const struct histogram *h1, int64_t t1, const struct histogram *h2, int64_t t2, int64_t t,
+		      bool counter, struct arena *a, const struct histogram **ret, struct err *err)
 {
 	struct fhist_flags flags = { 0 };
 	*ret = t == t1 ? h1 : h2;
@@ -654,8 +651,8 @@ static int mean_add(struct fhist_acc *s, struct fh *b, struct arena *a, struct e
 	return fh_add(&s->f, b, false, true, a, &s->flags, err);
 }
 
-int fhist_acc_add(struct fhist_acc **acc, const struct histogram *h, bool mean, struct arena *a,
-		  struct arena *scratch, struct err *err)
+int fhist_acc_add(struct fhist_acc **acc, const struct histogram *h, bool mean, struct arena *a, struct arena *scratch,
+		  struct err *err)
 {
 	struct fhist_acc *s = *acc;
 	struct fh b;
@@ -694,8 +691,8 @@ bool fhist_acc_mixed(const struct fhist_acc *acc)
 	return acc->flags.mixed;
 }
 
-int fhist_acc_get(struct fhist_acc *s, struct arena *a, const struct histogram **ret,
-		  struct fhist_flags *flags, struct err *err)
+int fhist_acc_get(struct fhist_acc *s, struct arena *a, const struct histogram **ret, struct fhist_flags *flags,
+		  struct err *err)
 {
 	*ret = NULL;
 	*flags = s->flags;

@@ -66,8 +66,8 @@ int fh_store(const struct fh *f, struct arena *a, const struct histogram **ret, 
  * Adds (or subtracts) b to f, all sums compensated where `kahan`. b is used
  * up. Memory for buckets that f does not have yet comes from `a`.
  */
-int fh_add(struct fh *f, struct fh *b, bool subtract, bool kahan, struct arena *a,
-	   struct fhist_flags *flags, struct err *err);
+int fh_add(struct fh *f, struct fh *b, bool subtract, bool kahan, struct arena *a, struct fhist_flags *flags,
+	   struct err *err);
 
 /*
  * fh_add of a packed histogram. One with f's own layout, as neighbours in a
@@ -96,20 +96,19 @@ int fhist_add(const struct histogram *a, const struct histogram *b, bool subtrac
 	      const struct histogram **ret, struct fhist_flags *flags, struct err *err);
 
 /* h * factor, or h / factor. */
-int fhist_scale(const struct histogram *h, double factor, bool divide, struct arena *a,
-		const struct histogram **ret, struct err *err);
+int fhist_scale(const struct histogram *h, double factor, bool divide, struct arena *a, const struct histogram **ret,
+		struct err *err);
 
 /* Replaces *h, where it has empty buckets, with one in `a` that has none; its custom bounds are shared. */
 int fhist_compact(const struct histogram **h, struct arena *a, struct err *err);
 
 /* Observations <= x (upper) or >= x. */
-int fhist_trim(const struct histogram *h, double x, bool upper, struct arena *a,
-	       const struct histogram **ret, struct err *err);
+int fhist_trim(const struct histogram *h, double x, bool upper, struct arena *a, const struct histogram **ret,
+	       struct err *err);
 
 /* The histogram at t between h1 at t1 and h2 at t2; a counter that began anew counts from zero. */
-int fhist_interpolate(const struct histogram *h1, int64_t t1, const struct histogram *h2, int64_t t2,
-		      int64_t t, bool counter, struct arena *a, const struct histogram **ret,
-		      struct err *err);
+int fhist_interpolate(const struct histogram *h1, int64_t t1, const struct histogram *h2, int64_t t2, int64_t t,
+		      bool counter, struct arena *a, const struct histogram **ret, struct err *err);
 
 /* Whether the counter began anew between prev and cur. */
 bool fhist_detect_reset(const struct histogram *cur, const struct histogram *prev);
@@ -127,8 +126,7 @@ struct fhist_notes {
 double fhist_quantile(double q, const struct histogram *h, struct fhist_notes *notes);
 
 /* The fraction of observations between lower and upper. */
-double fhist_fraction(double lower, double upper, const struct histogram *h,
-		      struct fhist_notes *notes);
+double fhist_fraction(double lower, double upper, const struct histogram *h, struct fhist_notes *notes);
 
 /* Appends `{count:3, sum:5, [1,2):3}`; bounds within the zero bucket stay as they are. */
 void fhist_print(const struct histogram *h, struct strbuf *b);
@@ -153,14 +151,14 @@ struct fhist_acc;
  * Kinds that do not mix spoil it. The accumulator lies in `a`; `scratch` may
  * be rewound between calls.
  */
-int fhist_acc_add(struct fhist_acc **acc, const struct histogram *h, bool mean, struct arena *a,
-		  struct arena *scratch, struct err *err);
+int fhist_acc_add(struct fhist_acc **acc, const struct histogram *h, bool mean, struct arena *a, struct arena *scratch,
+		  struct err *err);
 
 /* Whether exponential and custom buckets met. */
 bool fhist_acc_mixed(const struct fhist_acc *acc);
 
 /* The sum or mean; *ret is NULL for a spoiled one. */
-int fhist_acc_get(struct fhist_acc *acc, struct arena *a, const struct histogram **ret,
-		  struct fhist_flags *flags, struct err *err);
+int fhist_acc_get(struct fhist_acc *acc, struct arena *a, const struct histogram **ret, struct fhist_flags *flags,
+		  struct err *err);
 
 #endif

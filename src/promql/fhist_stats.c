@@ -26,14 +26,16 @@ struct walk {
 
 static struct walk walk_pos(const struct histogram *h)
 {
-	return (struct walk){ .spans = h->pos_spans, .n_spans = h->n_pos_spans, .n = h->n_pos,
-			      .counts = h->pos_counts };
+	return (struct walk){
+		.spans = h->pos_spans, .n_spans = h->n_pos_spans, .n = h->n_pos, .counts = h->pos_counts
+	};
 }
 
 static struct walk walk_neg(const struct histogram *h)
 {
-	return (struct walk){ .spans = h->neg_spans, .n_spans = h->n_neg_spans, .n = h->n_neg,
-			      .counts = h->neg_counts };
+	return (struct walk){
+		.spans = h->neg_spans, .n_spans = h->n_neg_spans, .n = h->n_neg, .counts = h->neg_counts
+	};
 }
 
 static bool walk_raw(struct walk *w)
@@ -116,8 +118,7 @@ static size_t clipped_buckets(const struct histogram *h, struct fh_bucket *b, bo
 		b[n - 1 - i] = x;
 	}
 	if (h->zero_count_f > 0)
-		b[n++] = (struct fh_bucket){ -h->zero_threshold, h->zero_threshold, h->zero_count_f, true,
-					     true };
+		b[n++] = (struct fh_bucket){ -h->zero_threshold, h->zero_threshold, h->zero_count_f, true, true };
 	for (struct walk w = walk_pos(h); walk_next(&w);)
 		if (w.count != 0 || with_empty)
 			b[n++] = bucket_pos(h, &w, clip);
@@ -220,8 +221,7 @@ static double interpolate_in(const struct histogram *h, const struct fh_bucket *
 	return -exp2(hi + (lo - hi) * (1 - fraction));
 }
 
-static double quantile_of(double q, const struct histogram *h, const struct bucket_list *l,
-			  struct fhist_notes *notes)
+static double quantile_of(double q, const struct histogram *h, const struct bucket_list *l, struct fhist_notes *notes)
 {
 	bool nan = isnan(h->sum), up = nan || q < 0.5;
 	double rank = up ? q * h->count_f : (1 - q) * h->count_f;
@@ -301,8 +301,7 @@ struct fraction_end {
 	bool set;
 };
 
-static void fraction_step(const struct histogram *h, const struct fh_bucket *b, double rank,
-			  struct fraction_end *e)
+static void fraction_step(const struct histogram *h, const struct fh_bucket *b, double rank, struct fraction_end *e)
 {
 	if (!e->set && b->lower >= e->v) {
 		e->rank = rank;
@@ -313,8 +312,7 @@ static void fraction_step(const struct histogram *h, const struct fh_bucket *b, 
 	}
 }
 
-double fhist_fraction(double lower, double upper, const struct histogram *h,
-		      struct fhist_notes *notes)
+double fhist_fraction(double lower, double upper, const struct histogram *h, struct fhist_notes *notes)
 {
 	if (h->count_f == 0 || isnan(lower) || isnan(upper))
 		return double_of_bits(NORMAL_NAN_BITS);
@@ -416,14 +414,12 @@ bool fhist_detect_reset(const struct histogram *cur, const struct histogram *pre
 	if (cur->count_f < prev->count_f || hist_is_custom(cur) != hist_is_custom(prev))
 		return true;
 	if (hist_is_custom(cur)) {
-		bool same = cur->n_bounds == prev->n_bounds &&
-			    (cur->n_bounds == 0 ||
-			     memcmp(cur->bounds, prev->bounds, cur->n_bounds * sizeof(double)) == 0);
-		return same ? side_reset(walk_pos(cur), walk_pos(prev), 0, cur->schema) :
-			      custom_reset(cur, prev);
+		bool same =
+			cur->n_bounds == prev->n_bounds &&
+			(cur->n_bounds == 0 || memcmp(cur->bounds, prev->bounds, cur->n_bounds * sizeof(double)) == 0);
+		return same ? side_reset(walk_pos(cur), walk_pos(prev), 0, cur->schema) : custom_reset(cur, prev);
 	}
-	if (cur->schema > prev->schema || cur->zero_threshold < prev->zero_threshold ||
-	    zero_reset(cur, prev))
+	if (cur->schema > prev->schema || cur->zero_threshold < prev->zero_threshold || zero_reset(cur, prev))
 		return true;
 	struct walk pos = walk_pos(prev), neg = walk_neg(prev);
 	pos.by = neg.by = prev->schema - cur->schema;

@@ -35,8 +35,7 @@ static double fraction_below(bool linear, double lower, double upper, double x)
 }
 
 /* A bucket with finite bounds. */
-static struct kept trim_finite(const struct trim *t, bool linear, double lower, double upper,
-			       double count)
+static struct kept trim_finite(const struct trim *t, bool linear, double lower, double upper, double count)
 {
 	if (t->upper ? upper <= t->x : lower >= t->x)
 		return (struct kept){ count, middle_of(linear, lower, upper) };
@@ -158,8 +157,8 @@ static double total(const struct fh *f)
 	return n;
 }
 
-int fhist_trim(const struct histogram *h, double x, bool upper, struct arena *a,
-	       const struct histogram **ret, struct err *err)
+int fhist_trim(const struct histogram *h, double x, bool upper, struct arena *a, const struct histogram **ret,
+	       struct err *err)
 {
 	struct trim t = { .x = x, .upper = upper };
 	struct fh f;

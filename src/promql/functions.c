@@ -11,8 +11,7 @@
 /* Argument types, with their number. */
 #define A(...) .args = { __VA_ARGS__ }, .n_args = sizeof((int[]){ __VA_ARGS__ }) / sizeof(int)
 #define NO_ARGS .n_args = 0
-#define ROW(nm, id, r, a, ...) \
-	[PROMQL_FN_##id] = { .name = nm, .fn = PROMQL_FN_##id, .ret = r, a, ##__VA_ARGS__ }
+#define ROW(nm, id, r, a, ...) [PROMQL_FN_##id] = { .name = nm, .fn = PROMQL_FN_##id, .ret = r, a, ##__VA_ARGS__ }
 #define EXPERIMENTAL .experimental = true
 #define X_FUNCTION .x_function = true
 #define AT_UNSAFE .at_modifier_unsafe = true

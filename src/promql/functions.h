@@ -120,12 +120,12 @@ struct promql_func {
 	/* 0: exactly n_args arguments. n>0: the last type may occur 0..n times. -1: any number of times. */
 	int variadic;
 	enum promql_value_type ret;
-	unsigned n_args;        /* types listed */
-	bool experimental;      /* needs promql_parse_opts.experimental_functions */
-	bool x_function;        /* needs promql_parse_opts.x_functions */
+	unsigned n_args;         /* types listed */
+	bool experimental;       /* needs promql_parse_opts.experimental_functions */
+	bool x_function;         /* needs promql_parse_opts.x_functions */
 	bool at_modifier_unsafe; /* result depends on the evaluation time even where every selector has @ */
-	bool anchored_ok;       /* takes a range with `anchored` */
-	bool smoothed_ok;       /* takes a range with `smoothed` */
+	bool anchored_ok;        /* takes a range with `anchored` */
+	bool smoothed_ok;        /* takes a range with `smoothed` */
 };
 
 /* The row of the function called `name`, or NULL. Names are case-sensitive. */

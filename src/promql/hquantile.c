@@ -86,8 +86,7 @@ static int add_classic(struct hquantile *q, struct trow *row, struct err *err)
 	struct str le = labels_get(row->labels, LABEL_BUCKET);
 	double upper;
 	if (!text_parse_double(le, &upper)) {
-		eval_warn(q->n.ev, q->vec_pos,
-			  "bucket label \"le\" is missing or has a malformed value of %s%s",
+		eval_warn(q->n.ev, q->vec_pos, "bucket label \"le\" is missing or has a malformed value of %s%s",
 			  eval_quoted(q->n.ev, le), name_suffix(q, row->labels));
 		return 0;
 	}
@@ -149,8 +148,7 @@ static int fill(struct hquantile *q, struct err *err)
 	for (size_t k = 0; k < q->n_out && !rc && q->id != PROMQL_FN_HISTOGRAM_FRACTION; k++) {
 		size_t arg = q->id == PROMQL_FN_HISTOGRAM_QUANTILE ? 0 : k + 2;
 		for (uint32_t i = 0; i < q->n.grid.n; i++)
-			warn_quantile(q->n.ev, promql_expr_pos(q->n.expr->call.args[arg]),
-				      q->param[k][i]);
+			warn_quantile(q->n.ev, promql_expr_pos(q->n.expr->call.args[arg]), q->param[k][i]);
 	}
 	if (!rc)
 		rc = table_fill(&q->t, q->child, err);
@@ -164,8 +162,7 @@ static int fill(struct hquantile *q, struct err *err)
 	return rc ? rc : q->work ? 0 : arena_err(&q->t.arena, err);
 }
 
-static double classic_value(struct hquantile *q, const struct hist_group *g, size_t n, size_t k,
-			    uint32_t i)
+static double classic_value(struct hquantile *q, const struct hist_group *g, size_t n, size_t k, uint32_t i)
 {
 	if (q->id == PROMQL_FN_HISTOGRAM_FRACTION)
 		return bucket_fraction(q->param[0][i], q->param[1][i], q->work, n);
@@ -173,15 +170,14 @@ static double classic_value(struct hquantile *q, const struct hist_group *g, siz
 	double v = bucket_quantile(q->param[k][i], q->work, n, &fix);
 	if (fix.forced)
 		eval_forced(q->n.ev, q->vec_pos,
-			    q->n.ev->opts.delayed_name_removal ?
-				    labels_get(g->labels, LABEL_METRIC_NAME) :
-				    (struct str){ NULL, 0 },
+			    q->n.ev->opts.delayed_name_removal ? labels_get(g->labels, LABEL_METRIC_NAME)
+							       : (struct str){ NULL, 0 },
 			    grid_t(&q->n.grid, i), fix.min, fix.max, fix.diff);
 	return v;
 }
 
-static double native_value(struct hquantile *q, const struct hist_group *g,
-			   const struct histogram *h, size_t k, uint32_t i)
+static double native_value(struct hquantile *q, const struct hist_group *g, const struct histogram *h, size_t k,
+			   uint32_t i)
 {
 	struct fhist_notes notes = { 0 };
 	double v;
@@ -196,8 +192,7 @@ static double native_value(struct hquantile *q, const struct hist_group *g,
 	}
 	v = fhist_quantile(q->param[k][i], h, &notes);
 	if (notes.nan_result)
-		eval_info(q->n.ev, q->vec_pos,
-			  "input to histogram_quantile has NaN observations, result is NaN%s",
+		eval_info(q->n.ev, q->vec_pos, "input to histogram_quantile has NaN observations, result is NaN%s",
 			  name_suffix(q, g->labels));
 	if (notes.nan_skewed)
 		eval_info(q->n.ev, q->vec_pos,
@@ -216,8 +211,7 @@ static double step_value(struct hquantile *q, const struct hist_group *g, size_t
 	}
 	const struct histogram *h = g->native && g->native->h ? g->native->h[i] : NULL;
 	if (n && h) {
-		eval_warn(q->n.ev, q->vec_pos,
-			  "vector contains a mix of classic and native histograms%s",
+		eval_warn(q->n.ev, q->vec_pos, "vector contains a mix of classic and native histograms%s",
 			  name_suffix(q, g->labels));
 		return absent();
 	}
@@ -238,8 +232,7 @@ static void quantile_label(struct hquantile *q, double v, struct row *ret)
 		n += 2;
 	}
 	labels_builder_reset(&q->builder, ret->labels);
-	labels_builder_set(&q->builder, promql_expr_unparen(q->n.expr->call.args[1])->string,
-			   str_mem(text, n));
+	labels_builder_set(&q->builder, promql_expr_unparen(q->n.expr->call.args[1])->string, str_mem(text, n));
 	ret->labels = labels_builder_labels(&q->builder);
 }
 
@@ -285,8 +278,8 @@ static void hquantile_close(struct node *n)
 
 static const struct node_ops hquantile_ops = { hquantile_next, hquantile_close };
 
-int hquantile_new(struct eval *ev, const struct promql_expr *call, struct node *child,
-		  struct node *const *params, size_t n_params, struct node **ret, struct err *err)
+int hquantile_new(struct eval *ev, const struct promql_expr *call, struct node *child, struct node *const *params,
+		  size_t n_params, struct node **ret, struct err *err)
 {
 	struct hquantile *q = node_new(ev, sizeof(*q), &hquantile_ops, call, child->grid, err);
 	if (!q)

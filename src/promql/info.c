@@ -14,8 +14,8 @@
 /* An info series. */
 struct info_series {
 	struct labels labels;
-	struct hash128 sig; /* of name, instance, job */
-	int64_t *at;        /* grid.n: time of the sample that a step sees, INT64_MIN for none */
+	struct hash128 sig;       /* of name, instance, job */
+	int64_t *at;              /* grid.n: time of the sample that a step sees, INT64_MIN for none */
 	struct info_series *next; /* of the same instance and job */
 };
 
@@ -65,8 +65,8 @@ static int split_matchers(struct info *x, struct err *err)
 		positive |= m->type == MATCH_EQ || m->type == MATCH_RE;
 	}
 	if (x->n_names == 0)
-		return matcher_compile_in(x->n.ev->arena, MATCH_EQ, LABEL_METRIC_NAME,
-					  STR("target_info"), &x->names[x->n_names++], err);
+		return matcher_compile_in(x->n.ev->arena, MATCH_EQ, LABEL_METRIC_NAME, STR("target_info"),
+					  &x->names[x->n_names++], err);
 	if (!positive)
 		return matcher_compile_in(x->n.ev->arena, MATCH_RE, LABEL_METRIC_NAME, STR(".+_info"),
 					  &x->names[x->n_names++], err);
@@ -156,8 +156,7 @@ static int make_matchers(struct info *x, bool *ret_any, struct err *err)
 /* ---- reading them ---- */
 
 /* The sample that each step sees. */
-static int pick_times(struct info *x, const struct promql_series *in, struct info_series *s,
-		      struct err *err)
+static int pick_times(struct info *x, const struct promql_series *in, struct info_series *s, struct err *err)
 {
 	size_t f = 0, h = 0;
 	for (uint32_t i = 0; i < x->n.grid.n; i++) {
@@ -182,8 +181,7 @@ static int pick_times(struct info *x, const struct promql_series *in, struct inf
 	return 0;
 }
 
-static int target_of(struct info *x, struct labels l, bool add, struct info_target **ret,
-		     struct err *err)
+static int target_of(struct info *x, struct labels l, bool add, struct info_target **ret, struct err *err)
 {
 	struct hash128 h;
 	int rc = sig_hash(&x->rule, &x->n, l, &h, err);
@@ -273,13 +271,11 @@ static int add_labels(struct info *x, struct labels base, struct labels info, st
 {
 	for (size_t i = 0; i < info.n; i++) {
 		struct label l = info.p[i];
-		if (str_eq(l.name, LABEL_METRIC_NAME) || !wanted_label(x, l.name) ||
-		    labels_has(base, l.name))
+		if (str_eq(l.name, LABEL_METRIC_NAME) || !wanted_label(x, l.name) || labels_has(base, l.name))
 			continue;
 		struct str old = labels_builder_get(&x->builder, l.name);
 		if (old.n && !str_eq(old, l.value))
-			return err_set(err, ERR_FAILED_PRECONDITION, "conflicting label: %.*s",
-				       STR_ARG(l.name));
+			return err_set(err, ERR_FAILED_PRECONDITION, "conflicting label: %.*s", STR_ARG(l.name));
 		labels_builder_set(&x->builder, l.name, l.value);
 	}
 	return 0;
@@ -295,8 +291,8 @@ static bool same_infos(const struct info_target *t, uint32_t i, uint32_t j)
 }
 
 /* Labels of a base series with what it gets at step i; false in *ret_keep where it gets nothing it must. */
-static int joined_labels(struct info *x, const struct trow *base, const struct info_target *t,
-			 uint32_t i, struct labels *ret, bool *ret_keep, struct err *err)
+static int joined_labels(struct info *x, const struct trow *base, const struct info_target *t, uint32_t i,
+			 struct labels *ret, bool *ret_keep, struct err *err)
 {
 	bool matched = false;
 	labels_builder_reset(&x->builder, base->labels);
@@ -392,8 +388,8 @@ static void info_close(struct node *n)
 
 static const struct node_ops info_ops = { info_next, info_close };
 
-int info_new(struct eval *ev, const struct promql_expr *e, const struct info_args *args,
-	     struct node **ret, struct err *err)
+int info_new(struct eval *ev, const struct promql_expr *e, const struct info_args *args, struct node **ret,
+	     struct err *err)
 {
 	struct info *x = node_new(ev, sizeof(*x), &info_ops, e, args->child->grid, err);
 	if (!x)

@@ -93,8 +93,8 @@ static void label_fn_close(struct node *n)
 
 static const struct node_ops label_fn_ops = { label_fn_next, label_fn_close };
 
-int label_fn_new(struct eval *ev, const struct promql_expr *call, struct node *child,
-		 struct node **ret, struct err *err)
+int label_fn_new(struct eval *ev, const struct promql_expr *call, struct node *child, struct node **ret,
+		 struct err *err)
 {
 	struct label_fn *f = node_new(ev, sizeof(*f), &label_fn_ops, call, child->grid, err);
 	if (!f)
@@ -229,8 +229,7 @@ static void sort_close(struct node *n)
 
 static const struct node_ops sort_ops = { sort_next, sort_close };
 
-int sort_new(struct eval *ev, const struct promql_expr *call, struct node *child,
-	     struct node **ret, struct err *err)
+int sort_new(struct eval *ev, const struct promql_expr *call, struct node *child, struct node **ret, struct err *err)
 {
 	struct sort *s = node_new(ev, sizeof(*s), &sort_ops, call, child->grid, err);
 	if (!s)

@@ -17,7 +17,7 @@
 /* Up to LANES windows of one column. */
 struct lanes {
 	unsigned n;
-	uint32_t step[LANES]; /* where the result goes */
+	uint32_t step[LANES];         /* where the result goes */
 	size_t lo[LANES], len[LANES]; /* len >= 1 */
 };
 

@@ -59,8 +59,7 @@ static enum lex_state lex_comment(struct promql_lexer *l)
 /* --- expressions ------------------------------------------------------------ */
 
 /* Emits `two` if `second` follows, else `one`. */
-static enum lex_state emit_pair(struct promql_lexer *l, char second, enum promql_tok two,
-			    enum promql_tok one)
+static enum lex_state emit_pair(struct promql_lexer *l, char second, enum promql_tok two, enum promql_tok one)
 {
 	if (lexer_peek(l) == second) {
 		lexer_next(l);
@@ -86,11 +85,11 @@ static enum lex_state lex_comparison(struct promql_lexer *l, int32_t r)
 		lexer_emit(l, TOK_NEQ);
 		return ST_STATEMENT;
 	case '<':
-		return lexer_peek(l) == '/' ? emit_pair(l, '/', TOK_TRIM_UPPER, TOK_LSS) :
-					emit_pair(l, '=', TOK_LTE, TOK_LSS);
+		return lexer_peek(l) == '/' ? emit_pair(l, '/', TOK_TRIM_UPPER, TOK_LSS)
+					    : emit_pair(l, '=', TOK_LTE, TOK_LSS);
 	default:
-		return lexer_peek(l) == '/' ? emit_pair(l, '/', TOK_TRIM_LOWER, TOK_GTR) :
-					emit_pair(l, '=', TOK_GTE, TOK_GTR);
+		return lexer_peek(l) == '/' ? emit_pair(l, '/', TOK_TRIM_LOWER, TOK_GTR)
+					    : emit_pair(l, '=', TOK_GTE, TOK_GTR);
 	}
 }
 
@@ -374,9 +373,7 @@ static enum lex_state step(struct promql_lexer *l, enum lex_state st)
 
 void promql_lex_init(struct promql_lexer *l, struct str text, bool series_desc, struct arena *a)
 {
-	*l = (struct promql_lexer){
-		.in = text, .arena = a, .series_desc = series_desc, .state = ST_STATEMENT
-	};
+	*l = (struct promql_lexer){ .in = text, .arena = a, .series_desc = series_desc, .state = ST_STATEMENT };
 }
 
 void promql_lex_next(struct promql_lexer *l, struct promql_token *ret)

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 /* Every token kind, in upstream's order, with its fixed text or NULL; markers begin with an underscore. */
+/* clang-format off */
 #define PROMQL_TOKENS(X) \
 	X(EQL, "=") X(BLANK, "_") X(COLON, ":") X(COMMA, ",") X(COMMENT, NULL) X(DURATION, NULL) \
 	X(EOF, NULL) X(ERROR, NULL) X(IDENTIFIER, NULL) X(LEFT_BRACE, "{") X(LEFT_BRACKET, "[") \
@@ -50,6 +51,7 @@
 	X(_COUNTER_RESET_START, NULL) \
 	X(UNKNOWN_COUNTER_RESET, NULL) X(COUNTER_RESET, NULL) X(NOT_COUNTER_RESET, NULL) \
 	X(GAUGE_TYPE, NULL) X(_COUNTER_RESET_END, NULL)
+/* clang-format on */
 
 /* Token kinds. */
 enum promql_tok {

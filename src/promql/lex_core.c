@@ -185,8 +185,7 @@ static void add_rune(struct strbuf *b, int32_t r)
 }
 
 /* lexer_fail() with "<before><rune><after>". */
-enum lex_state lexer_fail_rune(struct promql_lexer *l, const char *before, int32_t r,
-			    const char *after)
+enum lex_state lexer_fail_rune(struct promql_lexer *l, const char *before, int32_t r, const char *after)
 {
 	struct strbuf b = { 0 };
 	strbuf_add_c(&b, before);
@@ -198,8 +197,7 @@ enum lex_state lexer_fail_rune(struct promql_lexer *l, const char *before, int32
 }
 
 /* An error inside a string with a rune as Go's %#U shows it: U+002E '.'. The string goes on. */
-enum lex_state lexer_fail_code_point(struct promql_lexer *l, const char *before, int32_t r,
-				  const char *after)
+enum lex_state lexer_fail_code_point(struct promql_lexer *l, const char *before, int32_t r, const char *after)
 {
 	struct strbuf b = { 0 };
 	strbuf_printf(&b, "%sU+%04X ", before, (unsigned)r);

@@ -116,12 +116,10 @@ void lexer_emit(struct promql_lexer *l, enum promql_tok type);
 enum lex_state lexer_fail(struct promql_lexer *l, const char *msg);
 
 /* lexer_fail() with "<before><rune><after>". */
-enum lex_state lexer_fail_rune(struct promql_lexer *l, const char *before, int32_t r,
-			       const char *after);
+enum lex_state lexer_fail_rune(struct promql_lexer *l, const char *before, int32_t r, const char *after);
 
 /* An error inside a string with a rune as Go's %#U shows it: U+002E '.'. The string goes on. */
-enum lex_state lexer_fail_code_point(struct promql_lexer *l, const char *before, int32_t r,
-				     const char *after);
+enum lex_state lexer_fail_code_point(struct promql_lexer *l, const char *before, int32_t r, const char *after);
 
 /* An error inside a string, which goes on. */
 enum lex_state lexer_fail_in_string(struct promql_lexer *l, const char *msg);

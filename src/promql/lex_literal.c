@@ -104,8 +104,7 @@ static int hex_value(int32_t r)
 }
 
 /* `n` digits of a numeric escape, the first of which is `r`. */
-static enum lex_state lex_escape_digits(struct promql_lexer *l, int32_t r, int n, int base,
-				    uint32_t max)
+static enum lex_state lex_escape_digits(struct promql_lexer *l, int32_t r, int n, int base, uint32_t max)
 {
 	uint32_t x = 0;
 	for (; n > 0; n--) {

@@ -27,8 +27,8 @@ static int check_k(struct limit *l, struct err *err)
 	for (uint32_t i = 0; i < l->g.n.grid.n && !l->none; i++) {
 		double p = l->g.param[i];
 		if (p <= -9223372036854775808.0 || p >= 9223372036854774784.0)
-			return err_set(err, ERR_FAILED_PRECONDITION, "Scalar value %s %s int64",
-				       fmt_g(p, buf), p < 0 ? "underflows" : "overflows");
+			return err_set(err, ERR_FAILED_PRECONDITION, "Scalar value %s %s int64", fmt_g(p, buf),
+				       p < 0 ? "underflows" : "overflows");
 	}
 	return 0;
 }
@@ -48,12 +48,10 @@ static int check_ratio(struct limit *l, struct err *err)
 		hi = fmax(hi, p);
 	}
 	if (hi > 1)
-		eval_warn(l->g.n.ev, pos,
-			  "ratio value should be between -1 and 1, got %s, capping to 1",
+		eval_warn(l->g.n.ev, pos, "ratio value should be between -1 and 1, got %s, capping to 1",
 			  fmt_g(hi, buf));
 	if (lo < -1)
-		eval_warn(l->g.n.ev, pos,
-			  "ratio value should be between -1 and 1, got %s, capping to -1",
+		eval_warn(l->g.n.ev, pos, "ratio value should be between -1 and 1, got %s, capping to -1",
 			  fmt_g(lo, buf));
 	return 0;
 }
@@ -146,8 +144,8 @@ static int limit_next(struct node *n, struct row *ret, struct err *err)
 
 static const struct node_ops limit_ops = { limit_next, aggregate_fini };
 
-int limit_new(struct eval *ev, const struct promql_expr *e, struct node *child, struct node *param,
-	      struct node **ret, struct err *err)
+int limit_new(struct eval *ev, const struct promql_expr *e, struct node *child, struct node *param, struct node **ret,
+	      struct err *err)
 {
 	struct limit *l = aggregate_alloc(ev, sizeof(*l), &limit_ops, e, child, param, err);
 	if (!l)

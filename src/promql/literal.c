@@ -148,8 +148,7 @@ const char *promql_duration_parse(struct str s, int64_t *ret_ns, struct arena *a
 		if (!u) {
 			struct strbuf b = { 0 };
 			strbuf_add_quoted(&b, all);
-			const char *m = arena_printf(a, "unknown unit \"%.*s\" in duration %s",
-						     STR_ARG(name), b.p);
+			const char *m = arena_printf(a, "unknown unit \"%.*s\" in duration %s", STR_ARG(name), b.p);
 			strbuf_fini(&b);
 			return m ? m : "";
 		}

@@ -81,8 +81,7 @@ static int duplicate_error(struct match *m, struct err *err)
 		       "found duplicate series for the match group %s on the %s hand-side of the "
 		       "operation: [%s, %s];many-to-many matching not allowed: matching labels must "
 		       "be unique on one side",
-		       eval_labels_text(ev, group),
-		       m->mt->card == PROMQL_ONE_TO_MANY ? "left" : "right",
+		       eval_labels_text(ev, group), m->mt->card == PROMQL_ONE_TO_MANY ? "left" : "right",
 		       in_order ? a : b, in_order ? b : a);
 }
 
@@ -125,12 +124,10 @@ static int start(struct match *m, struct err *err)
 	return rc ? rc : check_duplicates(m, err);
 }
 
-int match_result_labels(struct match *m, struct labels many, struct labels one, struct labels *ret,
-			struct err *err)
+int match_result_labels(struct match *m, struct labels many, struct labels one, struct labels *ret, struct err *err)
 {
 	const struct promql_matching *mt = m->mt;
-	bool strip = op_drops_name(m->op) ||
-		     (m->as_bool && !m->n.ev->opts.delayed_name_removal);
+	bool strip = op_drops_name(m->op) || (m->as_bool && !m->n.ev->opts.delayed_name_removal);
 	bool plain = mt->card == PROMQL_ONE_TO_ONE ? !mt->on && mt->labels.n == 0 : mt->include.n == 0;
 	*ret = many;
 	if (plain)
@@ -155,8 +152,7 @@ int match_result_labels(struct match *m, struct labels many, struct labels one, 
 }
 
 /* The steps at which a result with these labels came from the group, to find conflicts. */
-static int claims_of(struct match *m, struct group *g, struct labels result, uint8_t **ret,
-		     struct err *err)
+static int claims_of(struct match *m, struct group *g, struct labels result, uint8_t **ret, struct err *err)
 {
 	*ret = NULL;
 	if (m->distinct)
@@ -180,16 +176,16 @@ static int claims_of(struct match *m, struct group *g, struct labels result, uin
 static int conflict_error(const struct match *m, struct err *err)
 {
 	return err_set(err, ERR_FAILED_PRECONDITION,
-		       m->mt->card == PROMQL_ONE_TO_ONE ?
-			       "multiple matches for labels: many-to-one matching must be explicit "
-			       "(group_left/group_right)" :
-			       "multiple matches for labels: grouping labels must ensure unique "
-			       "matches");
+		       m->mt->card == PROMQL_ONE_TO_ONE
+			       ? "multiple matches for labels: many-to-one matching must be explicit "
+				 "(group_left/group_right)"
+			       : "multiple matches for labels: grouping labels must ensure unique "
+				 "matches");
 }
 
 /* Puts the result of one pair into step i of the output. */
-static int pair_step(struct match *m, struct elem a, struct elem b, uint32_t i, uint8_t *claims,
-		     struct row *out, struct err *err)
+static int pair_step(struct match *m, struct elem a, struct elem b, uint32_t i, uint8_t *claims, struct row *out,
+		     struct err *err)
 {
 	struct elem_result res;
 	if (m->mt->card == PROMQL_ONE_TO_MANY) {
@@ -204,8 +200,7 @@ static int pair_step(struct match *m, struct elem a, struct elem b, uint32_t i, 
 		return conflict_error(m, err);
 	if (res.fault != ELEM_OK || res.collision || res.reconciled) {
 		struct pair_note *note = &m->step_notes[i];
-		*note = (struct pair_note){ true, a.h != NULL, b.h != NULL, res.fault, res.collision,
-					    res.reconciled };
+		*note = (struct pair_note){ true, a.h != NULL, b.h != NULL, res.fault, res.collision, res.reconciled };
 	}
 	if (res.fault != ELEM_OK || res.collision)
 		return 0;
@@ -238,16 +233,15 @@ static void pair_floats(struct match *m, const double *many, const double *one, 
 			out[i] = scratch[i];
 }
 
-int match_pair(struct match *m, struct group *g, const struct row *many, const struct trow *one,
-	       struct row *out, struct err *err)
+int match_pair(struct match *m, struct group *g, const struct row *many, const struct trow *one, struct row *out,
+	       struct err *err)
 {
 	uint8_t *claims;
 	bool trim = m->op == PROMQL_OP_TRIM_UPPER || m->op == PROMQL_OP_TRIM_LOWER;
 	int rc = claims_of(m, g, out->labels, &claims, err);
 	if (rc)
 		return rc;
-	if (m->matched_needed && !g->matched &&
-	    !(g->matched = arena_array(&m->arena, m->n.grid.n, 1)))
+	if (m->matched_needed && !g->matched && !(g->matched = arena_array(&m->arena, m->n.grid.n, 1)))
 		return arena_err(&m->arena, err);
 	if (!claims && !m->matched_needed && !many->h && !one->h && !trim) {
 		pair_floats(m, many->v, one->v, out->v);
@@ -277,8 +271,7 @@ static int next_many(struct match *m, struct err *err)
 }
 
 /* Begins a row of output for the current many row and `one`. */
-int match_begin(struct match *m, const struct row *many, struct labels one, struct row *out,
-		struct err *err)
+int match_begin(struct match *m, const struct row *many, struct labels one, struct row *out, struct err *err)
 {
 	*out = (struct row){ .v = m->n.v, .drop_name = many->drop_name || m->as_bool };
 	if (op_drops_name(m->op))
@@ -337,8 +330,7 @@ static void flush_notes(struct match *m)
 			continue;
 		static const struct histogram some;
 		struct elem a = { 0, p->a_hist ? &some : NULL }, b = { 0, p->b_hist ? &some : NULL };
-		struct elem_result res = { .collision = p->collision,
-					   .reconciled = p->reconciled && !p->collision };
+		struct elem_result res = { .collision = p->collision, .reconciled = p->reconciled && !p->collision };
 		if (p->fault != ELEM_OK)
 			elem_note_fault(&m->n, m->op, a, b, p->fault);
 		else
@@ -405,8 +397,8 @@ static void set_sides(struct match *m, struct node *lhs, struct node *rhs)
 	m->matched_needed = m->fills;
 }
 
-int match_new(struct eval *ev, const struct promql_expr *e, struct node *lhs, struct node *rhs,
-	      struct node **ret, struct err *err)
+int match_new(struct eval *ev, const struct promql_expr *e, struct node *lhs, struct node *rhs, struct node **ret,
+	      struct err *err)
 {
 	struct match *m = node_new(ev, sizeof(*m), &match_ops, e, lhs->grid, err);
 	if (!m)

@@ -51,7 +51,7 @@ struct match {
 	bool distinct; /* no two results can have equal labels */
 	size_t many_at;
 	struct duplicate dup;
-	struct row cur;            /* the current many row */
+	struct row cur; /* the current many row */
 	struct group *cur_group;
 	const struct trow *next_one;
 	struct labels_builder builder;
@@ -70,16 +70,14 @@ struct match {
 struct group *match_group(struct match *m, struct hash128 h, struct err *err);
 
 /* Labels of the result of a many and a one sample. Valid until the next call. */
-int match_result_labels(struct match *m, struct labels many, struct labels one, struct labels *ret,
-			struct err *err);
+int match_result_labels(struct match *m, struct labels many, struct labels one, struct labels *ret, struct err *err);
 
 /* Begins an output row: labels from both sides, all values missing. */
-int match_begin(struct match *m, const struct row *many, struct labels one, struct row *out,
-		struct err *err);
+int match_begin(struct match *m, const struct row *many, struct labels one, struct row *out, struct err *err);
 
 /* Fills the steps that both rows have. */
-int match_pair(struct match *m, struct group *g, const struct row *many, const struct trow *one,
-	       struct row *out, struct err *err);
+int match_pair(struct match *m, struct group *g, const struct row *many, const struct trow *one, struct row *out,
+	       struct err *err);
 
 /* match_fill.c: the current many row at the steps where its group has no one: 0 or an error. */
 int match_fill_one(struct match *m, struct row *out, struct err *err);

@@ -28,9 +28,8 @@ static void matrix_selector_close(struct node *n)
 static const struct node_ops matrix_node_ops = { NULL, matrix_selector_close };
 static const struct matrix_ops matrix_selector_ops = { matrix_selector_next };
 
-int matrix_selector_new(struct eval *ev, const struct promql_expr *e, struct grid g,
-			struct window w, bool counts_only, const struct promql_hints *hints,
-			struct matrix **ret, struct err *err)
+int matrix_selector_new(struct eval *ev, const struct promql_expr *e, struct grid g, struct window w, bool counts_only,
+			const struct promql_hints *hints, struct matrix **ret, struct err *err)
 {
 	struct grid none = { 0 };
 	const struct promql_expr *sel = e->kind == PROMQL_MATRIX ? e->matrix.selector : e;
@@ -42,8 +41,7 @@ int matrix_selector_new(struct eval *ev, const struct promql_expr *e, struct gri
 	s->feed.stats = counts_only;
 	s->feed.hints.range_ms = w.range_ms;
 	feed_range(&s->feed, ev, &g, shift, w.range_ms + w.back_ms, w.ahead_ms);
-	s->m = (struct matrix){ .ops = &matrix_selector_ops, .expr = e, .win = w,
-				.selector = &sel->selector };
+	s->m = (struct matrix){ .ops = &matrix_selector_ops, .expr = e, .win = w, .selector = &sel->selector };
 	*ret = &s->m;
 	int rc = feed_init(&s->feed, ev, &sel->selector, err);
 	s->m.unique = s->feed.name_fixed && !ev->strict;
@@ -62,8 +60,7 @@ struct subquery {
 };
 
 /* Histogram samples of a row; what they say about resets means nothing between steps. */
-static int subquery_hists(struct subquery *s, const struct row *r, struct samples *ret,
-			  struct err *err)
+static int subquery_hists(struct subquery *s, const struct row *r, struct samples *ret, struct err *err)
 {
 	uint32_t n = s->inner->grid.n;
 	if (!s->hv) {
@@ -117,8 +114,8 @@ static int subquery_next(struct matrix *m, struct samples *ret, struct err *err)
 static const struct node_ops subquery_node_ops = { NULL, NULL };
 static const struct matrix_ops subquery_ops = { subquery_next };
 
-int matrix_subquery_new(struct eval *ev, const struct promql_expr *e, struct window w,
-			struct node *inner, struct matrix **ret, struct err *err)
+int matrix_subquery_new(struct eval *ev, const struct promql_expr *e, struct window w, struct node *inner,
+			struct matrix **ret, struct err *err)
 {
 	struct grid none = { 0 };
 	struct subquery *s = node_new(ev, sizeof(*s), &subquery_node_ops, e, none, err);

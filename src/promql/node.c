@@ -37,8 +37,8 @@ uint64_t row_samples(const struct row *r, uint32_t n)
 	return k;
 }
 
-void *node_new(struct eval *ev, size_t size, const struct node_ops *ops,
-	       const struct promql_expr *expr, struct grid grid, struct err *err)
+void *node_new(struct eval *ev, size_t size, const struct node_ops *ops, const struct promql_expr *expr,
+	       struct grid grid, struct err *err)
 {
 	struct node *n = arena_zalloc(ev->arena, size);
 	double *v = n ? arena_alloc(ev->arena, (size_t)grid.n * sizeof(*v) + 1) : NULL;
@@ -93,8 +93,7 @@ struct label *node_labels(struct node *n, size_t count)
 static bool is_metadata(struct str name)
 {
 	return name.n > 7 && name.p[0] == '_' &&
-	       (str_eq(name, LABEL_METRIC_NAME) || str_eq(name, LABEL_TYPE) ||
-		str_eq(name, LABEL_UNIT));
+	       (str_eq(name, LABEL_METRIC_NAME) || str_eq(name, LABEL_TYPE) || str_eq(name, LABEL_UNIT));
 }
 
 int node_strip(struct node *n, struct labels l, struct labels *ret, struct err *err)
@@ -175,8 +174,7 @@ int eval_oom(struct eval *ev, struct err *err)
 	return arena_err(ev->arena, err);
 }
 
-int eval_hist_copy(const struct histogram *src, struct arena *a, const struct histogram **ret,
-		   struct err *err)
+int eval_hist_copy(const struct histogram *src, struct arena *a, const struct histogram **ret, struct err *err)
 {
 	struct histogram *h = arena_alloc(a, sizeof(*h));
 	if (!h)

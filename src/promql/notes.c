@@ -102,8 +102,8 @@ void eval_info(struct eval *ev, struct promql_pos pos, const char *fmt, ...)
 	va_end(ap);
 }
 
-void eval_forced(struct eval *ev, struct promql_pos pos, struct str name, int64_t t, double min,
-		 double max, double diff)
+void eval_forced(struct eval *ev, struct promql_pos pos, struct str name, int64_t t, double min, double max,
+		 double diff)
 {
 	struct strbuf b = { 0 };
 	strbuf_add_c(&b, "PromQL info: input to histogram_quantile needed to be fixed for "
@@ -118,8 +118,14 @@ void eval_forced(struct eval *ev, struct promql_pos pos, struct str name, int64_
 	if (!n)
 		return;
 	if (!n->forced)
-		*n = (struct note){ .text = n->text, .pos = pos, .forced = true, .t_first = t,
-				    .t_last = t, .min = min, .max = max, .diff = diff };
+		*n = (struct note){ .text = n->text,
+				    .pos = pos,
+				    .forced = true,
+				    .t_first = t,
+				    .t_last = t,
+				    .min = min,
+				    .max = max,
+				    .diff = diff };
 	n->count++;
 	n->t_first = MIN(n->t_first, t);
 	n->t_last = MAX(n->t_last, t);
@@ -148,16 +154,15 @@ static void add_time(struct strbuf *b, int64_t t_ms)
 	time_t s = (time_t)(t_ms / 1000 - (t_ms % 1000 < 0));
 	struct tm tm;
 	gmtime_r(&s, &tm);
-	strbuf_printf(b, "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900, tm.tm_mon + 1,
-		      tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	strbuf_printf(b, "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+		      tm.tm_min, tm.tm_sec);
 }
 
 static void add_details(struct strbuf *b, const struct note *n)
 {
 	char from[32], to[32];
 	strbuf_printf(b, ", from buckets %s to %s, with a max diff of %.2g, over %llu samples from ",
-		      fmt_g(n->min, from), fmt_g(n->max, to), n->diff,
-		      (unsigned long long)n->count);
+		      fmt_g(n->min, from), fmt_g(n->max, to), n->diff, (unsigned long long)n->count);
 	add_time(b, n->t_first);
 	strbuf_add_c(b, " to ");
 	add_time(b, n->t_last);

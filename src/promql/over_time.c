@@ -65,8 +65,7 @@ static uint64_t lanes_push(struct lanes *l, const struct slide *w, lanes_fn *fn,
 	return work / LANES;
 }
 
-static int sum_or_avg(struct rollup *r, const struct samples *s, struct row *out, bool avg,
-		      struct err *err)
+static int sum_or_avg(struct rollup *r, const struct samples *s, struct row *out, bool avg, struct err *err)
 {
 	double *prefix = NULL;
 	if (s->n && windows_overlap(r)) {
@@ -202,8 +201,7 @@ static inline bool beaten(struct extreme x, double candidate, double v)
 }
 
 /* A queue of sample indexes whose values get worse: its head is the extreme of the window. */
-static int extreme(struct rollup *r, const struct samples *s, struct row *out, struct extreme x,
-		   struct err *err)
+static int extreme(struct rollup *r, const struct samples *s, struct row *out, struct extreme x, struct err *err)
 {
 	uint32_t *q = rollup_buf(r, 0, s->n + 1, sizeof(*q));
 	if (!q)
@@ -253,8 +251,7 @@ int rollup_ts_max(struct rollup *r, const struct samples *s, struct row *out, st
 
 /* ---- functions of one window's floats ---- */
 
-static int spread(struct rollup *r, const struct samples *s, struct row *out, bool root,
-		  struct err *err)
+static int spread(struct rollup *r, const struct samples *s, struct row *out, bool root, struct err *err)
 {
 	struct lanes lanes = { 0 };
 	bool mixed = false;

@@ -64,8 +64,7 @@ static bool parse_args(struct parser *p, struct args *args)
 				return false;
 			continue;
 		}
-		parser_complain(p, parser_tok_pos(&comma),
-				"trailing commas not allowed in function call args");
+		parser_complain(p, parser_tok_pos(&comma), "trailing commas not allowed in function call args");
 	}
 	return parser_expect(p, TOK_RIGHT_PAREN);
 }
@@ -80,11 +79,9 @@ static struct promql_expr *parse_call(struct parser *p, const struct promql_toke
 	if (f && f->x_function && !p->opts.x_functions)
 		f = NULL;
 	if (!f)
-		parser_complain(p, parser_tok_pos(name), "unknown function with name %s",
-				parser_quote(p, name->val));
+		parser_complain(p, parser_tok_pos(name), "unknown function with name %s", parser_quote(p, name->val));
 	else if (f->experimental && !p->opts.experimental_functions)
-		parser_complain(p, parser_tok_pos(name), "function %s is not enabled",
-				parser_quote(p, name->val));
+		parser_complain(p, parser_tok_pos(name), "function %s is not enabled", parser_quote(p, name->val));
 	struct promql_expr *e = parser_node(p, PROMQL_CALL, f ? f->ret : PROMQL_TYPE_NONE,
 					    (struct promql_pos){ name->pos, p->last_closing });
 	if (!e)
@@ -174,8 +171,7 @@ static bool at_agg_modifier(struct parser *p)
 }
 
 /* Modifier and arguments in either order; *ret_end is where the aggregation ends. */
-static bool parse_agg_parts(struct parser *p, struct promql_aggregate *agg, struct args *args,
-			    uint32_t *ret_end)
+static bool parse_agg_parts(struct parser *p, struct promql_aggregate *agg, struct args *args, uint32_t *ret_end)
 {
 	if (at_agg_modifier(p)) {
 		if (!parse_agg_modifier(p, agg) || !parse_args(p, args))
@@ -197,13 +193,10 @@ static bool parse_agg_parts(struct parser *p, struct promql_aggregate *agg, stru
 /* An aggregation whose operator was taken. */
 static struct promql_expr *parse_aggregate(struct parser *p, const struct promql_token *op)
 {
-	struct promql_expr *e = parser_node(p, PROMQL_AGGREGATE, PROMQL_TYPE_VECTOR,
-					    parser_tok_pos(op));
+	struct promql_expr *e = parser_node(p, PROMQL_AGGREGATE, PROMQL_TYPE_VECTOR, parser_tok_pos(op));
 	if (!e)
 		return NULL;
-	struct parser_catch c = {
-		.up = p->catch, .where = "aggregation", .aggregation = true, .pos = op->pos
-	};
+	struct parser_catch c = { .up = p->catch, .where = "aggregation", .aggregation = true, .pos = op->pos };
 	struct args args = { 0 };
 	e->agg.op = agg_of(op->type);
 	p->catch = &c;
@@ -223,8 +216,8 @@ static struct promql_expr *parse_paren(struct parser *p)
 	struct promql_expr *inner = parse_expr(p, PREC_OR);
 	if (!inner || !parser_expect(p, TOK_RIGHT_PAREN))
 		return NULL;
-	struct promql_expr *e = parser_node(p, PROMQL_PAREN, inner->type,
-					    (struct promql_pos){ start, p->last_closing });
+	struct promql_expr *e =
+		parser_node(p, PROMQL_PAREN, inner->type, (struct promql_pos){ start, p->last_closing });
 	if (!e)
 		return NULL;
 	e->paren = inner;
@@ -252,8 +245,7 @@ static struct promql_expr *parse_word(struct parser *p)
 {
 	struct promql_token tok = parser_take(p);
 	enum promql_tok next = parser_peek(p);
-	if (promql_tok_is_agg(tok.type) &&
-	    (next == TOK_LEFT_PAREN || next == TOK_BY || next == TOK_WITHOUT))
+	if (promql_tok_is_agg(tok.type) && (next == TOK_LEFT_PAREN || next == TOK_BY || next == TOK_WITHOUT))
 		return parse_aggregate(p, &tok);
 	if (may_be_called(tok.type) && next == TOK_LEFT_PAREN)
 		return parse_call(p, &tok);
@@ -295,8 +287,8 @@ static struct promql_expr *parse_unary(struct parser *p)
 		operand->pos.start = sign.pos;
 		return operand;
 	}
-	struct promql_expr *e = parser_node(p, PROMQL_UNARY, operand->type,
-					    (struct promql_pos){ sign.pos, operand->pos.end });
+	struct promql_expr *e =
+		parser_node(p, PROMQL_UNARY, operand->type, (struct promql_pos){ sign.pos, operand->pos.end });
 	if (!e)
 		return NULL;
 	e->unary.op = sign.type == TOK_SUB ? PROMQL_OP_SUB : PROMQL_OP_ADD;
@@ -342,8 +334,7 @@ static const struct binop *find_binop(enum promql_tok t)
 /* ( number ) after a fill word. */
 static bool parse_fill_value(struct parser *p, double *ret)
 {
-	return parser_expect(p, TOK_LEFT_PAREN) && parser_signed(p, ret) &&
-	       parser_expect(p, TOK_RIGHT_PAREN);
+	return parser_expect(p, TOK_LEFT_PAREN) && parser_signed(p, ret) && parser_expect(p, TOK_RIGHT_PAREN);
 }
 
 /* fill(), fill_left() and fill_right(): the first alone, the others at most once each. */
@@ -404,8 +395,7 @@ static bool parse_bin_modifiers(struct parser *p, struct promql_binary *b)
 }
 
 /* `lhs op ... rhs`, whose operator is next. */
-static struct promql_expr *parse_binary(struct parser *p, struct promql_expr *lhs,
-					const struct binop *op)
+static struct promql_expr *parse_binary(struct parser *p, struct promql_expr *lhs, const struct binop *op)
 {
 	struct promql_binary b = { .op = op->op, .lhs = lhs };
 	parser_take(p);
@@ -415,9 +405,8 @@ static struct promql_expr *parse_binary(struct parser *p, struct promql_expr *lh
 	if (!b.rhs)
 		return NULL;
 	bool scalar = lhs->type == PROMQL_TYPE_SCALAR && b.rhs->type == PROMQL_TYPE_SCALAR;
-	struct promql_expr *e =
-		parser_node(p, PROMQL_BINARY, scalar ? PROMQL_TYPE_SCALAR : PROMQL_TYPE_VECTOR,
-			    (struct promql_pos){ lhs->pos.start, b.rhs->pos.end });
+	struct promql_expr *e = parser_node(p, PROMQL_BINARY, scalar ? PROMQL_TYPE_SCALAR : PROMQL_TYPE_VECTOR,
+					    (struct promql_pos){ lhs->pos.start, b.rhs->pos.end });
 	if (!e)
 		return NULL;
 	e->binary = b;
@@ -434,8 +423,7 @@ static struct promql_expr *parse_expr(struct parser *p, int min_prec)
 	if (p->stop || !parser_enter(p))
 		return NULL;
 	enum promql_tok t = parser_peek(p);
-	struct promql_expr *e = t == TOK_ADD || t == TOK_SUB ? parse_unary(p) :
-								parser_postfix(p, parse_primary(p));
+	struct promql_expr *e = t == TOK_ADD || t == TOK_SUB ? parse_unary(p) : parser_postfix(p, parse_primary(p));
 	while (e && !p->stop) {
 		const struct binop *op = find_binop(parser_peek(p));
 		if (!op || op->prec < min_prec)
@@ -453,8 +441,8 @@ static bool length_ok(struct parser *p)
 {
 	if (p->text.n <= PROMQL_MAX_TEXT)
 		return true;
-	parser_complain(p, (struct promql_pos){ 0, 0 }, "query has %zu bytes, at most %d are allowed",
-			p->text.n, PROMQL_MAX_TEXT);
+	parser_complain(p, (struct promql_pos){ 0, 0 }, "query has %zu bytes, at most %d are allowed", p->text.n,
+			PROMQL_MAX_TEXT);
 	p->stop = true;
 	return false;
 }
@@ -476,9 +464,8 @@ static struct promql_expr *parse_whole(struct parser *p)
 	return e;
 }
 
-int promql_parse(struct str text, const struct promql_parse_opts *opts, struct arena *a,
-		 struct promql_expr **ret_expr, struct promql_parse_errs *ret_errs,
-		 struct err *err)
+int promql_parse(struct str text, const struct promql_parse_opts *opts, struct arena *a, struct promql_expr **ret_expr,
+		 struct promql_parse_errs *ret_errs, struct err *err)
 {
 	struct parser p;
 	parser_init(&p, text, false, opts, a);
@@ -489,8 +476,7 @@ int promql_parse(struct str text, const struct promql_parse_opts *opts, struct a
 	return ret;
 }
 
-int promql_parse_selector(struct str text, struct arena *a, struct promql_expr **ret_expr,
-			  struct err *err)
+int promql_parse_selector(struct str text, struct arena *a, struct promql_expr **ret_expr, struct err *err)
 {
 	struct parser p;
 	struct promql_expr *e = NULL;

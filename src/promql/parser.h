@@ -41,8 +41,7 @@ struct promql_parse_opts {
 };
 
 /* Everything on: what tests and tools use. */
-#define PROMQL_PARSE_ALL \
-	((struct promql_parse_opts){ true, true, true, true, true })
+#define PROMQL_PARSE_ALL ((struct promql_parse_opts){ true, true, true, true, true })
 
 /* One complaint. */
 struct promql_parse_err {
@@ -64,23 +63,20 @@ struct promql_parse_errs {
  * "<line>:<column>: parse error: <message>" in `err` (cut to its size) and,
  * where `ret_errs` is not NULL, everything found in it.
  */
-int promql_parse(struct str text, const struct promql_parse_opts *opts, struct arena *a,
-		 struct promql_expr **ret_expr, struct promql_parse_errs *ret_errs,
-		 struct err *err);
+int promql_parse(struct str text, const struct promql_parse_opts *opts, struct arena *a, struct promql_expr **ret_expr,
+		 struct promql_parse_errs *ret_errs, struct err *err);
 
 /*
  * Parses a bare vector selector without offset or @, as match[] parameters
  * hold. A selector that matches every series ("{}") is accepted, as upstream
  * does: refusing it is the caller's. Errors as promql_parse.
  */
-int promql_parse_selector(struct str text, struct arena *a, struct promql_expr **ret_expr,
-			  struct err *err);
+int promql_parse_selector(struct str text, struct arena *a, struct promql_expr **ret_expr, struct err *err);
 
 /*
  * Formats a complaint as "<line>:<column>: parse error: <message>"; an empty
  * text gives "unknown position: parse error: ...". In the arena; NULL when it is full.
  */
-const char *promql_parse_err_text(struct str text, const struct promql_parse_err *e,
-				  struct arena *a);
+const char *promql_parse_err_text(struct str text, const struct promql_parse_err *e, struct arena *a);
 
 #endif

@@ -6,22 +6,19 @@
 static void check(struct parser *p, struct promql_expr *e);
 
 /* Checks `e`, and that it has type `want`. */
-static void expect_type(struct parser *p, struct promql_expr *e, enum promql_value_type want,
-			const char *context)
+static void expect_type(struct parser *p, struct promql_expr *e, enum promql_value_type want, const char *context)
 {
 	check(p, e);
 	if (e->type != want)
-		parser_complain(p, e->pos, "expected type %s in %s, got %s", promql_type_doc(want),
-				context, promql_type_doc(e->type));
+		parser_complain(p, e->pos, "expected type %s in %s, got %s", promql_type_doc(want), context,
+				promql_type_doc(e->type));
 }
 
 static void check_aggregate(struct parser *p, struct promql_aggregate *agg)
 {
 	expect_type(p, agg->expr, PROMQL_TYPE_VECTOR, "aggregation expression");
 	if (agg->param)
-		expect_type(p, agg->param,
-			    agg->op == PROMQL_AGG_COUNT_VALUES ? PROMQL_TYPE_STRING :
-								 PROMQL_TYPE_SCALAR,
+		expect_type(p, agg->param, agg->op == PROMQL_AGG_COUNT_VALUES ? PROMQL_TYPE_STRING : PROMQL_TYPE_SCALAR,
 			    "aggregation parameter");
 }
 
@@ -61,8 +58,7 @@ static void check_no_matching(struct parser *p, struct promql_expr *e)
 	if (m->labels.n > 0)
 		parser_complain(p, e->pos, "vector matching only allowed between instant vectors");
 	if (m->has_fill_lhs || m->has_fill_rhs)
-		parser_complain(p, e->pos,
-				"filling in missing series only allowed between instant vectors");
+		parser_complain(p, e->pos, "filling in missing series only allowed between instant vectors");
 	*m = (struct promql_matching){ .card = PROMQL_ONE_TO_ONE };
 	e->binary.has_matching = false;
 }
@@ -71,8 +67,7 @@ static void check_set_matching(struct parser *p, const struct promql_expr *e)
 {
 	const struct promql_matching *m = &e->binary.matching;
 	if (m->card == PROMQL_ONE_TO_MANY || m->card == PROMQL_MANY_TO_ONE)
-		parser_complain(p, e->pos, "no grouping allowed for \"%s\" operation",
-				promql_op_name(e->binary.op));
+		parser_complain(p, e->pos, "no grouping allowed for \"%s\" operation", promql_op_name(e->binary.op));
 	if (m->card != PROMQL_MANY_TO_MANY)
 		parser_complain(p, e->pos, "set operations must always be many-to-many");
 	if (m->has_fill_lhs || m->has_fill_rhs)
@@ -91,12 +86,10 @@ static void check_binary_self(struct parser *p, struct promql_expr *e)
 	bool compares = promql_op_is_comparison(b->op), is_set = promql_op_is_set(b->op);
 	bool lhs_scalar = b->lhs->type == PROMQL_TYPE_SCALAR;
 	bool rhs_scalar = b->rhs->type == PROMQL_TYPE_SCALAR;
-	static const char types[] =
-		"binary expression must contain only scalar and instant vector types";
+	static const char types[] = "binary expression must contain only scalar and instant vector types";
 
 	if (b->return_bool && !compares)
-		parser_complain(p, op_pos(p, b),
-				"bool modifier can only be used on comparison operators");
+		parser_complain(p, op_pos(p, b), "bool modifier can only be used on comparison operators");
 	if (compares && !b->return_bool && lhs_scalar && rhs_scalar)
 		parser_complain(p, op_pos(p, b), "comparisons between scalars must use BOOL modifier");
 	if (is_set && b->matching.card == PROMQL_ONE_TO_ONE)
@@ -146,14 +139,14 @@ static void check_arg_count(struct parser *p, const struct promql_expr *e)
 	size_t n = e->call.n_args;
 	if (f->variadic == 0) {
 		if (n != f->n_args)
-			parser_complain(p, e->pos, "expected %u argument(s) in call to \"%s\", got %zu",
-					f->n_args, f->name, n);
+			parser_complain(p, e->pos, "expected %u argument(s) in call to \"%s\", got %zu", f->n_args,
+					f->name, n);
 		return;
 	}
 	size_t least = f->n_args - 1;
 	if (n < least)
-		parser_complain(p, e->pos, "expected at least %zu argument(s) in call to \"%s\", got %zu",
-				least, f->name, n);
+		parser_complain(p, e->pos, "expected at least %zu argument(s) in call to \"%s\", got %zu", least,
+				f->name, n);
 	else if (f->variadic > 0 && n > least + (size_t)f->variadic)
 		parser_complain(p, e->pos, "expected at most %zu argument(s) in call to \"%s\", got %zu",
 				least + (size_t)f->variadic, f->name, n);
@@ -169,8 +162,7 @@ static void check_info(struct parser *p, const struct promql_expr *e)
 	if (arg->kind != PROMQL_SELECTOR)
 		parser_complain(p, arg->pos, "expected label selectors only");
 	else if (arg->selector.name.n)
-		parser_complain(p, arg->pos,
-				"expected label selectors only, got vector selector instead");
+		parser_complain(p, arg->pos, "expected label selectors only, got vector selector instead");
 	else
 		arg->selector.is_info_arg = true;
 }
@@ -201,10 +193,8 @@ static void check_selector(struct parser *p, const struct promql_expr *e)
 	if (s->name.n) {
 		for (size_t i = 0; i + 1 < s->n_matchers; i++)
 			if (str_eq(s->matchers[i].name, LABEL_METRIC_NAME))
-				parser_complain(p, e->pos,
-						"metric name must not be set twice: %s or %s",
-						parser_quote(p, s->name),
-						parser_quote(p, s->matchers[i].value));
+				parser_complain(p, e->pos, "metric name must not be set twice: %s or %s",
+						parser_quote(p, s->name), parser_quote(p, s->matchers[i].value));
 		return;
 	}
 	if (s->is_info_arg)

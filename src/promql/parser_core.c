@@ -7,8 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-void parser_init(struct parser *p, struct str text, bool series_desc,
-		 const struct promql_parse_opts *opts, struct arena *a)
+void parser_init(struct parser *p, struct str text, bool series_desc, const struct promql_parse_opts *opts,
+		 struct arena *a)
 {
 	memset(p, 0, offsetof(struct parser, errs));
 	p->text = text;
@@ -106,8 +106,8 @@ enum promql_tok parser_peek(struct parser *p)
 	p->peeked = true;
 	switch (p->tok.type) {
 	case TOK_ERROR:
-		parser_complain(p, (struct promql_pos){ promql_lex_start(&p->lex), (uint32_t)p->text.n },
-				"%.*s", STR_ARG(p->tok.val));
+		parser_complain(p, (struct promql_pos){ promql_lex_start(&p->lex), (uint32_t)p->text.n }, "%.*s",
+				STR_ARG(p->tok.val));
 		break;
 	case TOK_RIGHT_BRACE:
 	case TOK_RIGHT_PAREN:
@@ -190,8 +190,8 @@ void *parser_grow(struct parser *p, void *v, size_t n, size_t *cap, size_t size)
 
 /* --- nodes ------------------------------------------------------------------ */
 
-struct promql_expr *parser_node(struct parser *p, enum promql_kind kind,
-				enum promql_value_type type, struct promql_pos pos)
+struct promql_expr *parser_node(struct parser *p, enum promql_kind kind, enum promql_value_type type,
+				struct promql_pos pos)
 {
 	if (p->stop)
 		return NULL;
@@ -227,8 +227,7 @@ struct promql_expr *parser_literal(struct parser *p, const struct promql_token *
 
 /* --- results ---------------------------------------------------------------- */
 
-const char *promql_parse_err_text(struct str text, const struct promql_parse_err *e,
-				  struct arena *a)
+const char *promql_parse_err_text(struct str text, const struct promql_parse_err *e, struct arena *a)
 {
 	if (text.n == 0)
 		return arena_printf(a, "unknown position: parse error: %s", e->msg);

@@ -22,8 +22,7 @@ static struct promql_expr *zero(struct parser *p)
 }
 
 /* `e`, or 0 with a complaint about `pos` where it is too large. */
-static struct promql_expr *check_range(struct parser *p, struct promql_expr *e,
-				       struct promql_pos pos)
+static struct promql_expr *check_range(struct parser *p, struct promql_expr *e, struct promql_pos pos)
 {
 	if (!e || !out_of_range(e->number.val))
 		return e;
@@ -32,9 +31,8 @@ static struct promql_expr *check_range(struct parser *p, struct promql_expr *e,
 }
 
 /* A node `lhs op rhs`; lhs NULL for signs, both NULL for step() and range(). */
-static struct promql_expr *duration_node(struct parser *p, enum promql_op op,
-					 struct promql_expr *lhs, struct promql_expr *rhs,
-					 struct promql_pos pos)
+static struct promql_expr *duration_node(struct parser *p, enum promql_op op, struct promql_expr *lhs,
+					 struct promql_expr *rhs, struct promql_pos pos)
 {
 	struct promql_expr *e = parser_node(p, PROMQL_DURATION, PROMQL_TYPE_SCALAR, pos);
 	if (!e)
@@ -58,15 +56,14 @@ static struct promql_expr *wrap(struct parser *p, struct promql_expr *e, uint32_
 }
 
 /* A sign before `e`. It goes into a literal, and a plus goes nowhere. */
-static struct promql_expr *apply_sign(struct parser *p, const struct promql_token *sign,
-				      struct promql_expr *e)
+static struct promql_expr *apply_sign(struct parser *p, const struct promql_token *sign, struct promql_expr *e)
 {
 	if (!e)
 		return NULL;
 	if (e->kind == PROMQL_DURATION)
-		return sign->type == TOK_ADD ? e :
-					       duration_node(p, PROMQL_OP_SUB, NULL, e,
-							     (struct promql_pos){ sign->pos, e->pos.end });
+		return sign->type == TOK_ADD
+			       ? e
+			       : duration_node(p, PROMQL_OP_SUB, NULL, e, (struct promql_pos){ sign->pos, e->pos.end });
 	if (sign->type == TOK_SUB)
 		e->number.val *= -1;
 	e->pos.start = sign->pos;
@@ -109,8 +106,7 @@ static struct promql_expr *parse_step(struct parser *p, const struct promql_toke
 	if (!parser_expect(p, TOK_LEFT_PAREN) || !parser_expect(p, TOK_RIGHT_PAREN))
 		return NULL;
 	struct promql_pos pos = { name->pos, parser_tok_pos(&p->tok).end };
-	return duration_node(p, name->type == TOK_STEP ? PROMQL_OP_STEP : PROMQL_OP_RANGE, NULL, NULL,
-			     pos);
+	return duration_node(p, name->type == TOK_STEP ? PROMQL_OP_STEP : PROMQL_OP_RANGE, NULL, NULL, pos);
 }
 
 /* min_of(a, b) or max_of(a, b), whose name was taken. */
@@ -124,16 +120,15 @@ static struct promql_expr *parse_min_max(struct parser *p, const struct promql_t
 	struct promql_expr *rhs = parse_duration(p, 1);
 	if (!rhs || !parser_expect(p, TOK_RIGHT_PAREN))
 		return NULL;
-	return duration_node(p, name->type == TOK_MIN_OF ? PROMQL_OP_MIN_OF : PROMQL_OP_MAX_OF, lhs,
-			     rhs, (struct promql_pos){ lhs->pos.start, rhs->pos.end });
+	return duration_node(p, name->type == TOK_MIN_OF ? PROMQL_OP_MIN_OF : PROMQL_OP_MAX_OF, lhs, rhs,
+			     (struct promql_pos){ lhs->pos.start, rhs->pos.end });
 }
 
 /* step(), range(), min_of() or max_of(). */
 static struct promql_expr *parse_named(struct parser *p)
 {
 	struct promql_token name = parser_take(p);
-	return name.type == TOK_STEP || name.type == TOK_RANGE ? parse_step(p, &name) :
-								  parse_min_max(p, &name);
+	return name.type == TOK_STEP || name.type == TOK_RANGE ? parse_step(p, &name) : parse_min_max(p, &name);
 }
 
 static bool is_named(enum promql_tok t)
@@ -175,15 +170,13 @@ static struct promql_expr *parse_primary(struct parser *p)
 }
 
 /* `lhs op rhs`, or the literal 0 where a literal divides by zero. */
-static struct promql_expr *make_binary(struct parser *p, const struct promql_token *tok,
-				       enum promql_op op, struct promql_expr *lhs,
-				       struct promql_expr *rhs)
+static struct promql_expr *make_binary(struct parser *p, const struct promql_token *tok, enum promql_op op,
+				       struct promql_expr *lhs, struct promql_expr *rhs)
 {
 	need_duration_expr(p, lhs);
 	bool divides = op == PROMQL_OP_DIV || op == PROMQL_OP_MOD;
 	if (divides && rhs->kind == PROMQL_NUMBER && rhs->number.val == 0) {
-		parser_complain(p, parser_tok_pos(tok), "%s by zero",
-				op == PROMQL_OP_DIV ? "division" : "modulo");
+		parser_complain(p, parser_tok_pos(tok), "%s by zero", op == PROMQL_OP_DIV ? "division" : "modulo");
 		return zero(p);
 	}
 	return duration_node(p, op, lhs, rhs, (struct promql_pos){ lhs->pos.start, rhs->pos.end });

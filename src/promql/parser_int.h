@@ -39,10 +39,10 @@ struct parser {
 	struct str text;
 	struct arena *arena;
 	struct promql_parse_opts opts;
-	struct promql_token tok;     /* the last token read */
-	bool peeked;                 /* tok is ahead of what was taken */
-	uint32_t last_closing;       /* end of the last token read that can end an expression */
-	struct parser_catch *catch;  /* innermost */
+	struct promql_token tok;    /* the last token read */
+	bool peeked;                /* tok is ahead of what was taken */
+	uint32_t last_closing;      /* end of the last token read that can end an expression */
+	struct parser_catch *catch; /* innermost */
 	bool stop;
 	bool oom;
 	unsigned depth, n_ops;
@@ -52,8 +52,8 @@ struct parser {
 };
 
 /* Prepares a parse of `text`. */
-void parser_init(struct parser *p, struct str text, bool series_desc,
-		 const struct promql_parse_opts *opts, struct arena *a);
+void parser_init(struct parser *p, struct str text, bool series_desc, const struct promql_parse_opts *opts,
+		 struct arena *a);
 
 /* Turns what was complained about into *ret_errs (if not NULL) and `err`; 0 where there was nothing. */
 int parser_finish(struct parser *p, struct promql_parse_errs *ret_errs, struct err *err);
@@ -68,8 +68,7 @@ struct promql_token parser_take(struct parser *p);
 bool parser_expect(struct parser *p, enum promql_tok t);
 
 /* Complains about bytes pos of the text. */
-void parser_complain(struct parser *p, struct promql_pos pos, const char *fmt, ...)
-	PRINTF_LIKE(3, 4);
+void parser_complain(struct parser *p, struct promql_pos pos, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* Complains about the last token read, as the innermost catch says, and stops. Returns NULL. */
 void *parser_unexpected(struct parser *p);
@@ -87,8 +86,8 @@ bool parser_enter(struct parser *p);
 void parser_leave(struct parser *p);
 
 /* A new node of height 1, or NULL. */
-struct promql_expr *parser_node(struct parser *p, enum promql_kind kind,
-				enum promql_value_type type, struct promql_pos pos);
+struct promql_expr *parser_node(struct parser *p, enum promql_kind kind, enum promql_value_type type,
+				struct promql_pos pos);
 
 /* Makes `e` one higher than `child` at least; complains when too high. `child` may be NULL. */
 void parser_above(struct parser *p, struct promql_expr *e, const struct promql_expr *child);

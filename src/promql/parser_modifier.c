@@ -92,8 +92,7 @@ static void set_at(struct parser *p, struct promql_expr *e, double seconds)
 {
 	bool fits = seconds < 0x1p63 && seconds > -0x1p63;
 	if (!fits)
-		parser_complain(p, e->pos, "timestamp out of bounds for @ modifier: %s",
-				fixed(p, seconds));
+		parser_complain(p, e->pos, "timestamp out of bounds for @ modifier: %s", fixed(p, seconds));
 	struct promql_shift *s = unset_at(p, e);
 	if (!s)
 		return;
@@ -159,8 +158,8 @@ static void parse_extended(struct parser *p, struct promql_expr *e)
 }
 
 /* e[range], whose last bracket was taken. */
-static struct promql_expr *make_matrix(struct parser *p, struct promql_expr *e,
-				       struct promql_expr *range, uint32_t bracket)
+static struct promql_expr *make_matrix(struct parser *p, struct promql_expr *e, struct promql_expr *range,
+				       uint32_t bracket)
 {
 	const char *wrong = NULL;
 	const struct promql_shift *s = &e->selector.shift;
@@ -172,8 +171,8 @@ static struct promql_expr *make_matrix(struct parser *p, struct promql_expr *e,
 		wrong = "no @ modifiers allowed before range";
 	if (wrong)
 		parser_complain(p, (struct promql_pos){ bracket, p->last_closing }, "%s", wrong);
-	struct promql_expr *m = parser_node(p, PROMQL_MATRIX, PROMQL_TYPE_MATRIX,
-					    (struct promql_pos){ e->pos.start, p->last_closing });
+	struct promql_expr *m =
+		parser_node(p, PROMQL_MATRIX, PROMQL_TYPE_MATRIX, (struct promql_pos){ e->pos.start, p->last_closing });
 	if (!m)
 		return NULL;
 	bool literal = range->kind == PROMQL_NUMBER;
@@ -186,8 +185,8 @@ static struct promql_expr *make_matrix(struct parser *p, struct promql_expr *e,
 }
 
 /* e[range:step], whose last bracket was taken; `step` may be NULL. */
-static struct promql_expr *make_subquery(struct parser *p, struct promql_expr *e,
-					 struct promql_expr *range, struct promql_expr *step)
+static struct promql_expr *make_subquery(struct parser *p, struct promql_expr *e, struct promql_expr *range,
+					 struct promql_expr *step)
 {
 	struct promql_expr *q = parser_node(p, PROMQL_SUBQUERY, PROMQL_TYPE_MATRIX,
 					    (struct promql_pos){ e->pos.start, p->last_closing });
@@ -210,8 +209,7 @@ static struct promql_expr *make_subquery(struct parser *p, struct promql_expr *e
 }
 
 /* The rest of a subquery, after its colon. */
-static struct promql_expr *parse_subquery_step(struct parser *p, struct promql_expr *e,
-					       struct promql_expr *range)
+static struct promql_expr *parse_subquery_step(struct parser *p, struct promql_expr *e, struct promql_expr *range)
 {
 	struct promql_expr *step = NULL;
 	p->catch->where = "subquery selector";
@@ -261,8 +259,7 @@ struct promql_expr *parser_postfix(struct parser *p, struct promql_expr *e)
 {
 	while (e && !p->stop) {
 		enum promql_tok t = parser_peek(p);
-		if (t != TOK_LEFT_BRACKET && t != TOK_OFFSET && t != TOK_AT && t != TOK_ANCHORED &&
-		    t != TOK_SMOOTHED)
+		if (t != TOK_LEFT_BRACKET && t != TOK_OFFSET && t != TOK_AT && t != TOK_ANCHORED && t != TOK_SMOOTHED)
 			break;
 		if (!parser_count_op(p))
 			break;

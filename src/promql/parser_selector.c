@@ -53,8 +53,8 @@ static bool match_type(enum promql_tok t, enum promql_match_type *ret)
 }
 
 /* Adds a compiled matcher to the selector; a bad pattern is a complaint about `pos`. */
-static bool add_matcher(struct parser *p, struct promql_selector *s, size_t *cap,
-			struct promql_matcher m, struct promql_pos pos)
+static bool add_matcher(struct parser *p, struct promql_selector *s, size_t *cap, struct promql_matcher m,
+			struct promql_pos pos)
 {
 	static const enum matcher_type types[] = { MATCH_EQ, MATCH_NEQ, MATCH_RE, MATCH_NRE };
 	struct matcher *compiled = NULL;
@@ -74,8 +74,7 @@ static bool add_matcher(struct parser *p, struct promql_selector *s, size_t *cap
 }
 
 /* `op "value"` after a label's name. */
-static bool parse_match(struct parser *p, struct promql_selector *s, size_t *cap, struct str name,
-			uint32_t start)
+static bool parse_match(struct parser *p, struct promql_selector *s, size_t *cap, struct str name, uint32_t start)
 {
 	struct promql_matcher m = { .name = name };
 	match_type(parser_take(p).type, &m.type);
@@ -103,8 +102,7 @@ static bool parse_matcher(struct parser *p, struct promql_selector *s, size_t *c
 			return false;
 		if (match_type(parser_peek(p), &mt))
 			return parse_match(p, s, cap, text, tok.pos);
-		return add_matcher(p, s, cap,
-				   (struct promql_matcher){ .name = LABEL_METRIC_NAME, .value = text },
+		return add_matcher(p, s, cap, (struct promql_matcher){ .name = LABEL_METRIC_NAME, .value = text },
 				   parser_tok_pos(&tok));
 	}
 	p->catch->expected = "label matching operator";
@@ -151,18 +149,15 @@ static struct promql_expr *finish_selector(struct parser *p, struct promql_expr 
 			return NULL;
 		e->pos.end = p->last_closing;
 	}
-	if (s->name.n && !add_matcher(p, s, &cap,
-				      (struct promql_matcher){ .name = LABEL_METRIC_NAME,
-							       .value = s->name },
-				      e->pos))
+	if (s->name.n &&
+	    !add_matcher(p, s, &cap, (struct promql_matcher){ .name = LABEL_METRIC_NAME, .value = s->name }, e->pos))
 		return NULL;
 	return e;
 }
 
 struct promql_expr *parser_named_selector(struct parser *p, const struct promql_token *name)
 {
-	struct promql_expr *e = parser_node(p, PROMQL_SELECTOR, PROMQL_TYPE_VECTOR,
-					    parser_tok_pos(name));
+	struct promql_expr *e = parser_node(p, PROMQL_SELECTOR, PROMQL_TYPE_VECTOR, parser_tok_pos(name));
 	if (!e)
 		return NULL;
 	char *copy = arena_memdup(p->arena, name->val.p, name->val.n);
@@ -174,8 +169,7 @@ struct promql_expr *parser_named_selector(struct parser *p, const struct promql_
 
 struct promql_expr *parser_nameless_selector(struct parser *p)
 {
-	return finish_selector(p, parser_node(p, PROMQL_SELECTOR, PROMQL_TYPE_VECTOR,
-					      parser_tok_pos(&p->tok)));
+	return finish_selector(p, parser_node(p, PROMQL_SELECTOR, PROMQL_TYPE_VECTOR, parser_tok_pos(&p->tok)));
 }
 
 /* --- lists of labels -------------------------------------------------------- */
@@ -213,8 +207,7 @@ static bool parse_grouping_label(struct parser *p, struct str *ret)
 		*ret = str_mem(copy, tok.val.n);
 	}
 	if (!p->stop && (ret->n == 0 || !str_is_utf8(*ret)))
-		parser_complain(p, parser_tok_pos(&tok), "invalid label name for grouping: %s",
-				parser_quote(p, *ret));
+		parser_complain(p, parser_tok_pos(&tok), "invalid label name for grouping: %s", parser_quote(p, *ret));
 	return !p->stop;
 }
 

@@ -5,14 +5,13 @@
 /* Where in the query a part stands. */
 struct place {
 	struct grid grid;
-	struct str func; /* innermost function or aggregation around, up to a binary operator */
+	struct str func;                    /* innermost function or aggregation around, up to a binary operator */
 	const struct promql_aggregate *agg; /* right above, else NULL */
-	bool counts_only; /* inside histogram_count() or its like: buckets do not matter */
-	bool buckets_needed; /* further out something needs them after all */
+	bool counts_only;                   /* inside histogram_count() or its like: buckets do not matter */
+	bool buckets_needed;                /* further out something needs them after all */
 };
 
-static int plan(struct eval *ev, const struct promql_expr *e, struct place p, struct node **ret,
-		struct err *err);
+static int plan(struct eval *ev, const struct promql_expr *e, struct place p, struct node **ret, struct err *err);
 
 /* ---- what does not depend on the time ---- */
 
@@ -46,8 +45,7 @@ static bool is_invariant(const struct promql_expr *e)
 }
 
 /* A part of an expression; evaluated once where it can be. */
-static int plan_part(struct eval *ev, const struct promql_expr *e, struct place p,
-		     struct node **ret, struct err *err)
+static int plan_part(struct eval *ev, const struct promql_expr *e, struct place p, struct node **ret, struct err *err)
 {
 	const struct promql_expr *inner = promql_expr_unparen((struct promql_expr *)e);
 	if (p.grid.n <= 1 || inner->kind == PROMQL_NUMBER || !is_invariant(e))
@@ -69,8 +67,7 @@ static int distinct(struct eval *ev, struct node **n, struct err *err)
 
 /* ---- selectors ---- */
 
-static int resolve_shift(struct eval *ev, const struct promql_shift *s, struct shift *ret,
-			 struct err *err)
+static int resolve_shift(struct eval *ev, const struct promql_shift *s, struct shift *ret, struct err *err)
 {
 	*ret = (struct shift){ .has_at = has_at(s), .at_ms = s->at_ms };
 	if (s->at_preproc == PROMQL_AT_START)
@@ -139,8 +136,7 @@ static int plan_range_selector(struct eval *ev, const struct promql_expr *e, str
 }
 
 /* The steps of a subquery: multiples of its step, all that its windows can see. */
-static int subquery_grid(const struct grid *g, const struct window *w, int64_t step, struct grid *ret,
-			 struct err *err)
+static int subquery_grid(const struct grid *g, const struct window *w, int64_t step, struct grid *ret, struct err *err)
 {
 	int64_t first = w->has_at ? w->at_ms : g->start;
 	int64_t last = w->has_at || g->n == 0 ? first : grid_t(g, g->n - 1);
@@ -151,16 +147,16 @@ static int subquery_grid(const struct grid *g, const struct window *w, int64_t s
 	int64_t end = last - w->offset_ms;
 	int64_t n = start > end || g->n == 0 ? 0 : (end - start) / step + 1;
 	if (n > PROMQL_MAX_STEPS)
-		return err_set(err, ERR_RESOURCE_EXHAUSTED, "subquery has %lld steps, %d at most",
-			       (long long)n, PROMQL_MAX_STEPS);
+		return err_set(err, ERR_RESOURCE_EXHAUSTED, "subquery has %lld steps, %d at most", (long long)n,
+			       PROMQL_MAX_STEPS);
 	/* Data are asked for from where upstream's engine asks: how replicas are merged depends on it. */
 	int64_t asked = (w->has_at ? w->at_ms : g->asked) - w->offset_ms - w->range_ms;
 	*ret = (struct grid){ start, end, step, (uint32_t)n, asked };
 	return 0;
 }
 
-static int plan_subquery(struct eval *ev, const struct promql_expr *e, struct place p,
-			 struct matrix **ret, struct err *err)
+static int plan_subquery(struct eval *ev, const struct promql_expr *e, struct place p, struct matrix **ret,
+			 struct err *err)
 {
 	const struct promql_subquery *q = &e->subquery;
 	struct shift s;
@@ -187,8 +183,8 @@ static int plan_subquery(struct eval *ev, const struct promql_expr *e, struct pl
 	return rc ? rc : matrix_subquery_new(ev, e, w, inner, ret, err);
 }
 
-static int plan_range(struct eval *ev, const struct promql_expr *e, struct place p,
-		      const struct promql_func *func, struct matrix **ret, struct err *err)
+static int plan_range(struct eval *ev, const struct promql_expr *e, struct place p, const struct promql_func *func,
+		      struct matrix **ret, struct err *err)
 {
 	e = promql_expr_unparen((struct promql_expr *)e);
 	if (e->kind == PROMQL_MATRIX)
@@ -207,8 +203,8 @@ struct params {
 	size_t n;
 };
 
-static int plan_params(struct eval *ev, const struct promql_call *c, struct place p,
-		       struct params *ret, struct err *err)
+static int plan_params(struct eval *ev, const struct promql_call *c, struct place p, struct params *ret,
+		       struct err *err)
 {
 	ret->n = 0;
 	for (size_t i = 0; i < c->n_args; i++) {
@@ -245,8 +241,8 @@ static int check_extended(const struct promql_func *f, const struct matrix *m, s
 	return 0;
 }
 
-static int plan_rollup(struct eval *ev, const struct promql_expr *e, struct place p,
-		       const struct params *params, struct node **ret, struct err *err)
+static int plan_rollup(struct eval *ev, const struct promql_expr *e, struct place p, const struct params *params,
+		       struct node **ret, struct err *err)
 {
 	const struct promql_func *f = e->call.func;
 	struct matrix *m;
@@ -263,8 +259,8 @@ static int plan_rollup(struct eval *ev, const struct promql_expr *e, struct plac
 	return distinct(ev, ret, err);
 }
 
-static int plan_scalar_call(struct eval *ev, const struct promql_expr *e, struct place p,
-			    const struct params *params, struct node **ret, struct err *err)
+static int plan_scalar_call(struct eval *ev, const struct promql_expr *e, struct place p, const struct params *params,
+			    struct node **ret, struct err *err)
 {
 	double v;
 	switch (e->call.func->fn) {
@@ -296,8 +292,7 @@ static int plan_scalar_call(struct eval *ev, const struct promql_expr *e, struct
 }
 
 /* The time of the first selector in `e`, with the offsets of the subqueries around it. */
-static int first_shift(struct eval *ev, const struct promql_expr *e, struct shift *s, bool *found,
-		       struct err *err)
+static int first_shift(struct eval *ev, const struct promql_expr *e, struct shift *s, bool *found, struct err *err)
 {
 	struct shift inner;
 	if (e->kind == PROMQL_SELECTOR) {
@@ -321,8 +316,8 @@ static int first_shift(struct eval *ev, const struct promql_expr *e, struct shif
 	return rc;
 }
 
-static int plan_info(struct eval *ev, const struct promql_expr *e, struct node *child,
-		     struct node **ret, struct err *err)
+static int plan_info(struct eval *ev, const struct promql_expr *e, struct node *child, struct node **ret,
+		     struct err *err)
 {
 	struct info_args args = { .child = child };
 	bool found = false;
@@ -364,15 +359,14 @@ static int plan_vector_call(struct eval *ev, const struct promql_expr *e, struct
 	return rc ? rc : distinct(ev, ret, err);
 }
 
-static int plan_time_of_selector(struct eval *ev, const struct promql_expr *sel, struct place p,
-				 bool start, struct node **ret, struct err *err)
+static int plan_time_of_selector(struct eval *ev, const struct promql_expr *sel, struct place p, bool start,
+				 struct node **ret, struct err *err)
 {
 	int rc = plan_selector(ev, sel, p, start ? PICK_START_TIMESTAMP : PICK_TIMESTAMP, ret, err);
 	return rc ? rc : distinct(ev, ret, err);
 }
 
-static int plan_call(struct eval *ev, const struct promql_expr *e, struct place p, struct node **ret,
-		     struct err *err)
+static int plan_call(struct eval *ev, const struct promql_expr *e, struct place p, struct node **ret, struct err *err)
 {
 	const struct promql_call *c = &e->call;
 	enum promql_fn fn = c->func->fn;
@@ -380,8 +374,8 @@ static int plan_call(struct eval *ev, const struct promql_expr *e, struct place 
 	struct node *child;
 	p.func = str_c(c->func->name);
 	p.agg = NULL;
-	p.counts_only |= fn == PROMQL_FN_HISTOGRAM_COUNT || fn == PROMQL_FN_HISTOGRAM_SUM ||
-			 fn == PROMQL_FN_HISTOGRAM_AVG;
+	p.counts_only |=
+		fn == PROMQL_FN_HISTOGRAM_COUNT || fn == PROMQL_FN_HISTOGRAM_SUM || fn == PROMQL_FN_HISTOGRAM_AVG;
 	p.buckets_needed |= fn == PROMQL_FN_HISTOGRAM_QUANTILE || fn == PROMQL_FN_HISTOGRAM_QUANTILES ||
 			    fn == PROMQL_FN_HISTOGRAM_FRACTION;
 	int rc = plan_params(ev, c, p, &params, err);
@@ -390,8 +384,7 @@ static int plan_call(struct eval *ev, const struct promql_expr *e, struct place 
 	if (arg_of_type(c, PROMQL_TYPE_MATRIX))
 		return plan_rollup(ev, e, p, &params, ret, err);
 	const struct promql_expr *arg = arg_of_type(c, PROMQL_TYPE_VECTOR);
-	if (arg && arg->kind == PROMQL_SELECTOR &&
-	    (fn == PROMQL_FN_TIMESTAMP || fn == PROMQL_FN_START_TIMESTAMP))
+	if (arg && arg->kind == PROMQL_SELECTOR && (fn == PROMQL_FN_TIMESTAMP || fn == PROMQL_FN_START_TIMESTAMP))
 		return plan_time_of_selector(ev, arg, p, fn == PROMQL_FN_START_TIMESTAMP, ret, err);
 	if (fn == PROMQL_FN_VECTOR)
 		return vector_new(ev, e, params.p[0], ret, err);
@@ -406,8 +399,8 @@ static int plan_call(struct eval *ev, const struct promql_expr *e, struct place 
 
 /* ---- the rest ---- */
 
-static int plan_aggregate(struct eval *ev, const struct promql_expr *e, struct place p,
-			  struct node **ret, struct err *err)
+static int plan_aggregate(struct eval *ev, const struct promql_expr *e, struct place p, struct node **ret,
+			  struct err *err)
 {
 	struct node *child, *param = NULL;
 	struct place in = p;
@@ -422,8 +415,7 @@ static int plan_aggregate(struct eval *ev, const struct promql_expr *e, struct p
 	return rc ? rc : aggregate_new(ev, e, child, param, ret, err);
 }
 
-static int plan_binary(struct eval *ev, const struct promql_expr *e, struct place p,
-		       struct node **ret, struct err *err)
+static int plan_binary(struct eval *ev, const struct promql_expr *e, struct place p, struct node **ret, struct err *err)
 {
 	const struct promql_binary *b = &e->binary;
 	bool ls = promql_expr_type(b->lhs) == PROMQL_TYPE_SCALAR;
@@ -440,15 +432,14 @@ static int plan_binary(struct eval *ev, const struct promql_expr *e, struct plac
 	if (ls && rs)
 		return scalar_binary_new(ev, e, b->op, lhs, rhs, ret, err);
 	if (!ls && !rs)
-		return promql_op_is_set(b->op) ? setop_new(ev, e, lhs, rhs, ret, err) :
-						 match_new(ev, e, lhs, rhs, ret, err);
+		return promql_op_is_set(b->op) ? setop_new(ev, e, lhs, rhs, ret, err)
+					       : match_new(ev, e, lhs, rhs, ret, err);
 	rc = vector_scalar_new(ev, e, ls ? rhs : lhs, ls ? lhs : rhs, ls, ret, err);
 	bool named = promql_op_is_comparison(b->op) && !b->return_bool;
 	return rc || named ? rc : distinct(ev, ret, err);
 }
 
-static int plan_unary(struct eval *ev, const struct promql_expr *e, struct place p,
-		      struct node **ret, struct err *err)
+static int plan_unary(struct eval *ev, const struct promql_expr *e, struct place p, struct node **ret, struct err *err)
 {
 	bool scalar = promql_expr_type(e) == PROMQL_TYPE_SCALAR;
 	int rc = plan_part(ev, e->unary.expr, p, ret, err);
@@ -458,8 +449,7 @@ static int plan_unary(struct eval *ev, const struct promql_expr *e, struct place
 	return rc || scalar ? rc : distinct(ev, ret, err);
 }
 
-static int plan(struct eval *ev, const struct promql_expr *e, struct place p, struct node **ret,
-		struct err *err)
+static int plan(struct eval *ev, const struct promql_expr *e, struct place p, struct node **ret, struct err *err)
 {
 	switch (e->kind) {
 	case PROMQL_NUMBER:
@@ -477,8 +467,7 @@ static int plan(struct eval *ev, const struct promql_expr *e, struct place p, st
 	case PROMQL_PAREN:
 		return plan(ev, e->paren, p, ret, err);
 	default:
-		return err_set(err, ERR_UNIMPLEMENTED, "a %s in this place",
-			       promql_type_doc(promql_expr_type(e)));
+		return err_set(err, ERR_UNIMPLEMENTED, "a %s in this place", promql_type_doc(promql_expr_type(e)));
 	}
 }
 

@@ -20,7 +20,7 @@ int plan_vector(struct eval *ev, const struct promql_expr *e, struct node **ret,
 int plan_matrix(struct eval *ev, const struct promql_expr *e, struct matrix **ret, struct err *err);
 
 /* Value of a range, step or offset in ms: the literal, or the expression where there is one. */
-int plan_duration(struct eval *ev, int64_t literal_ns, const struct promql_expr *expr, bool positive,
-		  int64_t *ret_ms, struct err *err);
+int plan_duration(struct eval *ev, int64_t literal_ns, const struct promql_expr *expr, bool positive, int64_t *ret_ms,
+		  struct err *err);
 
 #endif

@@ -52,8 +52,8 @@ static int duration_value(struct eval *ev, const struct promql_expr *e, double *
 	return duration_op(e, a, b, ret, err);
 }
 
-int plan_duration(struct eval *ev, int64_t literal_ns, const struct promql_expr *expr, bool positive,
-		  int64_t *ret_ms, struct err *err)
+int plan_duration(struct eval *ev, int64_t literal_ns, const struct promql_expr *expr, bool positive, int64_t *ret_ms,
+		  struct err *err)
 {
 	double d = 0;
 	*ret_ms = literal_ns / 1000000;

@@ -14,8 +14,7 @@ static bool is_legacy_label(struct str s)
 		return false;
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
-		if (c != '_' && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
-		    !(c >= '0' && c <= '9'))
+		if (c != '_' && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9'))
 			return false;
 	}
 	return true;
@@ -436,8 +435,7 @@ static void pretty_close(const struct pretty *p, size_t level)
 	strbuf_add_ch(p->b, ')');
 }
 
-static void pretty_aggregate(const struct pretty *p, const struct promql_aggregate *agg,
-			     size_t level)
+static void pretty_aggregate(const struct pretty *p, const struct promql_aggregate *agg, size_t level)
 {
 	print_agg_head(p->b, agg);
 	strbuf_add_c(p->b, "(\n");

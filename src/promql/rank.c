@@ -119,8 +119,7 @@ static void warn_quantiles(struct rank *k)
 		warn_quantile(k->g.n.ev, pos, lo);
 }
 
-static int quantile_group(struct rank *k, const struct rank_group *grp, struct row *ret,
-			  struct err *err)
+static int quantile_group(struct rank *k, const struct rank_group *grp, struct row *ret, struct err *err)
 {
 	struct node *n = &k->g.n;
 	double *values = arena_array(&n->tmp, grp->n, sizeof(*values));
@@ -245,11 +244,9 @@ static int check_k(struct rank *k, bool *ret_any, struct err *err)
 	for (uint32_t i = 0; i < k->g.n.grid.n; i++) {
 		double p = k->g.param[i];
 		if (p <= -9223372036854775808.0)
-			return err_set(err, ERR_FAILED_PRECONDITION, "Scalar value %s underflows int64",
-				       fmt_g(p, buf));
+			return err_set(err, ERR_FAILED_PRECONDITION, "Scalar value %s underflows int64", fmt_g(p, buf));
 		if (p >= 9223372036854774784.0)
-			return err_set(err, ERR_FAILED_PRECONDITION, "Scalar value %s overflows int64",
-				       fmt_g(p, buf));
+			return err_set(err, ERR_FAILED_PRECONDITION, "Scalar value %s overflows int64", fmt_g(p, buf));
 	}
 	return 0;
 }
@@ -269,8 +266,7 @@ static int pick(struct rank *k, const struct entry *e, uint32_t step, struct err
 	return 0;
 }
 
-static int topk_step(struct rank *k, const struct rank_group *grp, struct entry *heap, uint32_t step,
-		     struct err *err)
+static int topk_step(struct rank *k, const struct rank_group *grp, struct entry *heap, uint32_t step, struct err *err)
 {
 	int64_t want = (int64_t)k->g.param[step];
 	size_t max = want < 1 ? 0 : MIN((uint64_t)want, grp->n), n = 0;
@@ -358,8 +354,8 @@ static void rank_close(struct node *n)
 
 static const struct node_ops rank_ops = { rank_next, rank_close };
 
-int rank_new(struct eval *ev, const struct promql_expr *e, struct node *child, struct node *param,
-	     struct node **ret, struct err *err)
+int rank_new(struct eval *ev, const struct promql_expr *e, struct node *child, struct node *param, struct node **ret,
+	     struct err *err)
 {
 	struct rank *k = aggregate_alloc(ev, sizeof(*k), &rank_ops, e, child, param, err);
 	if (!k)

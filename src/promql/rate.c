@@ -10,8 +10,7 @@ static uint32_t *find_resets(struct rollup *r, const struct samples *s, size_t *
 		return NULL;
 	for (size_t i = 1; i < s->n; i++) {
 		at[k] = (uint32_t)i;
-		k += s->v[i] < s->v[i - 1] ||
-		     (s->st && st_reset(s->st[i - 1], s->t[i - 1], s->st[i], s->t[i]));
+		k += s->v[i] < s->v[i - 1] || (s->st && st_reset(s->st[i - 1], s->t[i - 1], s->st[i], s->t[i]));
 	}
 	*ret_n = k;
 	return at;
@@ -84,8 +83,7 @@ void rate_judge_name(struct rollup *r, const struct samples *s)
 }
 
 /* Windows of floats alone: the common case. Returns whether there was a result. */
-static bool rate_floats(struct rollup *r, const struct samples *s, const uint32_t *resets,
-			size_t n_resets, double *out)
+static bool rate_floats(struct rollup *r, const struct samples *s, const uint32_t *resets, size_t n_resets, double *out)
 {
 	struct slide w = slide_begin(r, s);
 	size_t k = 0;
@@ -95,8 +93,9 @@ static bool rate_floats(struct rollup *r, const struct samples *s, const uint32_
 		if (n == 0 || slide_nh(&w))
 			continue;
 		size_t lo = w.lo, last = w.hi - 1;
-		struct rate_window rw = { .ref = w.ref, .n = n, .t_first = s->t[lo],
-					  .t_last = s->t[last], .first = s->v[lo] };
+		struct rate_window rw = {
+			.ref = w.ref, .n = n, .t_first = s->t[lo], .t_last = s->t[last], .first = s->v[lo]
+		};
 		if (s->st && rate_from_start(r, w.ref, s->st[lo], s->t[lo])) {
 			rw.from_start = true;
 			rw.st_first = s->st[lo];
@@ -227,8 +226,7 @@ int rollup_irate(struct rollup *r, const struct samples *s, struct row *out, str
 			out->v[w.i] = irate_float(r, s, &p);
 	}
 	if (mixed)
-		eval_warn(r->n.ev, r->args_pos,
-			  "encountered a mix of histograms and floats for metric name %s",
+		eval_warn(r->n.ev, r->args_pos, "encountered a mix of histograms and floats for metric name %s",
 			  rollup_name(r, s));
 	return rc;
 }

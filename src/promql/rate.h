@@ -37,8 +37,8 @@ struct ext_window {
 bool ext_window_find(struct ext_window *w, const int64_t *t);
 
 /* Values at the ends of a window of floats, interpolated where it is smoothed. */
-void ext_window_ends(const struct ext_window *w, const int64_t *t, const double *v, bool counter,
-		     double *ret_left, double *ret_right);
+void ext_window_ends(const struct ext_window *w, const int64_t *t, const double *v, bool counter, double *ret_left,
+		     double *ret_right);
 
 /*
  * The two kinds of samples of a series in one order of time. `at` counts

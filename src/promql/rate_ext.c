@@ -30,8 +30,8 @@ static double interpolate(int64_t t1, double y1, int64_t t2, double y2, int64_t 
 	return y1 + (y2 - y1) * (double)(t - t1) / (double)(t2 - t1);
 }
 
-void ext_window_ends(const struct ext_window *w, const int64_t *t, const double *v, bool counter,
-		     double *ret_left, double *ret_right)
+void ext_window_ends(const struct ext_window *w, const int64_t *t, const double *v, bool counter, double *ret_left,
+		     double *ret_right)
 {
 	size_t f = w->first, l = w->last;
 	*ret_left = v[f];
@@ -76,8 +76,7 @@ static bool all_of_one_kind(struct rollup *r, const struct samples *s, const str
 		return false;
 	}
 	if (gauge && r->counter)
-		eval_warn(r->n.ev, r->pos, "this native histogram metric is not a counter: %s",
-			  rollup_name(r, s));
+		eval_warn(r->n.ev, r->pos, "this native histogram metric is not a counter: %s", rollup_name(r, s));
 	return true;
 }
 
@@ -89,16 +88,16 @@ static int hist_ends(struct rollup *r, const struct samples *s, const struct ext
 	*left = s->h[f];
 	*right = s->h[l];
 	if (w->smoothed && s->ht[f] < w->from)
-		rc = fhist_interpolate(s->h[f], s->ht[f], s->h[f + 1], s->ht[f + 1], w->from, r->counter,
-				       &r->n.scratch, left, err);
+		rc = fhist_interpolate(s->h[f], s->ht[f], s->h[f + 1], s->ht[f + 1], w->from, r->counter, &r->n.scratch,
+				       left, err);
 	if (!rc && w->smoothed && l > w->lo && s->ht[l] > w->to)
-		rc = fhist_interpolate(s->h[l - 1], s->ht[l - 1], s->h[l], s->ht[l], w->to, r->counter,
-				       &r->n.scratch, right, err);
+		rc = fhist_interpolate(s->h[l - 1], s->ht[l - 1], s->h[l], s->ht[l], w->to, r->counter, &r->n.scratch,
+				       right, err);
 	return rc;
 }
 
-static int add_hist(struct rollup *r, struct fh *f, const struct histogram *h, bool subtract,
-		    struct fhist_flags *flags, struct err *err)
+static int add_hist(struct rollup *r, struct fh *f, const struct histogram *h, bool subtract, struct fhist_flags *flags,
+		    struct err *err)
 {
 	return fh_add_hist(f, h, subtract, false, &r->n.scratch, &r->n.scratch, flags, err);
 }
@@ -126,8 +125,8 @@ static int add_resets(struct rollup *r, const struct samples *s, const struct ex
 	return rc;
 }
 
-static int ext_hist(struct rollup *r, const struct samples *s, const struct ext_window *w,
-		    const struct histogram **ret, struct err *err)
+static int ext_hist(struct rollup *r, const struct samples *s, const struct ext_window *w, const struct histogram **ret,
+		    struct err *err)
 {
 	const struct histogram *left, *right;
 	struct fhist_flags sub = { 0 }, add = { 0 };
@@ -142,13 +141,11 @@ static int ext_hist(struct rollup *r, const struct samples *s, const struct ext_
 	if (rc)
 		return rc;
 	if (!r->counter && (left->hint != HIST_HINT_GAUGE || right->hint != HIST_HINT_GAUGE))
-		eval_warn(r->n.ev, r->pos, "this native histogram metric is not a gauge: %s",
-			  rollup_name(r, s));
+		eval_warn(r->n.ev, r->pos, "this native histogram metric is not a gauge: %s", rollup_name(r, s));
 	if (r->counter)
 		rc = add_resets(r, s, w, left, right, &f, &add, err);
 	if (sub.reconciled)
-		eval_info(r->n.ev, r->pos,
-			  "mismatched custom buckets were reconciled during subtraction");
+		eval_info(r->n.ev, r->pos, "mismatched custom buckets were reconciled during subtraction");
 	if (add.reconciled)
 		eval_info(r->n.ev, r->pos, "mismatched custom buckets were reconciled during addition");
 	f.hint = HIST_HINT_GAUGE;
@@ -183,8 +180,7 @@ int rollup_rate_ext(struct rollup *r, const struct samples *s, struct row *out, 
 		move(&f, s->t, s->n, from - win->back_ms, to + win->ahead_ms);
 		move(&h, s->ht, s->nh, from - win->back_ms, to + win->ahead_ms);
 		bool has_f = f.hi > f.lo, has_h = h.hi > h.lo;
-		struct ext_window w = { has_f ? f.lo : h.lo, has_f ? f.hi : h.hi, 0, 0, from, to,
-					win->smoothed };
+		struct ext_window w = { has_f ? f.lo : h.lo, has_f ? f.hi : h.hi, 0, 0, from, to, win->smoothed };
 		if (has_f && has_h)
 			mixed = true;
 		else if (!has_f && !has_h)

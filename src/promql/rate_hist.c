@@ -31,8 +31,7 @@ static void warn_mixed_schemas(struct rollup *r, const struct samples *s)
 
 static void warn_hint(struct rollup *r, const struct samples *s, const char *what)
 {
-	eval_warn(r->n.ev, note_pos(r), "this native histogram metric is not a %s: %s", what,
-		  rollup_name(r, s));
+	eval_warn(r->n.ev, note_pos(r), "this native histogram metric is not a %s: %s", what, rollup_name(r, s));
 }
 
 static bool is_gauge(const struct histogram *h)
@@ -56,11 +55,9 @@ static bool hist_reset_at(const struct rollup *r, const struct samples *s, size_
 static void note_reconciled(struct rollup *r, bool added, bool subtracted)
 {
 	if (subtracted)
-		eval_info(r->n.ev, note_pos(r),
-			  "mismatched custom buckets were reconciled during subtraction");
+		eval_info(r->n.ev, note_pos(r), "mismatched custom buckets were reconciled during subtraction");
 	if (added)
-		eval_info(r->n.ev, note_pos(r),
-			  "mismatched custom buckets were reconciled during addition");
+		eval_info(r->n.ev, note_pos(r), "mismatched custom buckets were reconciled during addition");
 }
 
 /* The increase between the histograms, before extrapolation, in `f`; f is left alone for no result. */
@@ -72,8 +69,7 @@ struct increase {
 };
 
 /* Lowest schema of the window; sets `none` where kinds do not mix. */
-static int32_t min_schema(struct rollup *r, const struct samples *s, size_t lo, size_t hi,
-			  struct increase *inc)
+static int32_t min_schema(struct rollup *r, const struct samples *s, size_t lo, size_t hi, struct increase *inc)
 {
 	const struct histogram *last = s->h[hi - 1];
 	int32_t schema = inc->first->schema < last->schema ? inc->first->schema : last->schema;
@@ -92,8 +88,8 @@ static int32_t min_schema(struct rollup *r, const struct samples *s, size_t lo, 
 	return schema;
 }
 
-static int add_resets(struct rollup *r, const struct samples *s, size_t lo, size_t hi,
-		      struct increase *inc, bool *added, struct arena *a, struct err *err)
+static int add_resets(struct rollup *r, const struct samples *s, size_t lo, size_t hi, struct increase *inc,
+		      bool *added, struct arena *a, struct err *err)
 {
 	struct fhist_flags flags = { 0 };
 	int rc = 0;
@@ -105,8 +101,8 @@ static int add_resets(struct rollup *r, const struct samples *s, size_t lo, size
 	return rc;
 }
 
-static int increase_of(struct rollup *r, const struct samples *s, size_t lo, size_t hi,
-		       struct increase *inc, struct arena *a, struct err *err)
+static int increase_of(struct rollup *r, const struct samples *s, size_t lo, size_t hi, struct increase *inc,
+		       struct arena *a, struct err *err)
 {
 	const struct histogram *last = s->h[hi - 1];
 	inc->first = s->h[lo];
@@ -114,8 +110,10 @@ static int increase_of(struct rollup *r, const struct samples *s, size_t lo, siz
 		warn_hint(r, s, "counter");
 	if (r->counter && hist_reset_at(r, s, lo + 1)) {
 		const struct histogram *second = s->h[lo + 1];
-		inc->empty = (struct histogram){ .is_float = true, .schema = second->schema,
-						 .bounds = second->bounds, .n_bounds = second->n_bounds };
+		inc->empty = (struct histogram){ .is_float = true,
+						 .schema = second->schema,
+						 .bounds = second->bounds,
+						 .n_bounds = second->n_bounds };
 		inc->first = &inc->empty;
 	}
 	if (hist_is_custom(inc->first) != hist_is_custom(last)) {
@@ -142,8 +140,7 @@ static int increase_of(struct rollup *r, const struct samples *s, size_t lo, siz
 }
 
 /* Multiplies, compacts, marks as gauge. */
-static int scaled_gauge(struct rollup *r, struct fh *f, double factor, const struct histogram **ret,
-			struct err *err)
+static int scaled_gauge(struct rollup *r, struct fh *f, double factor, const struct histogram **ret, struct err *err)
 {
 	f->hint = HIST_HINT_GAUGE;
 	fh_scale(f, factor, false);
@@ -153,8 +150,9 @@ static int scaled_gauge(struct rollup *r, struct fh *f, double factor, const str
 int rollup_hist_rate(struct rollup *r, const struct samples *s, size_t lo, size_t hi, int64_t ref,
 		     const struct histogram **ret, struct err *err)
 {
-	struct rate_window w = { .ref = ref, .n = hi - lo, .t_first = s->ht[lo],
-				 .t_last = s->ht[hi - 1], .first = s->h[lo]->count_f };
+	struct rate_window w = {
+		.ref = ref, .n = hi - lo, .t_first = s->ht[lo], .t_last = s->ht[hi - 1], .first = s->h[lo]->count_f
+	};
 	if (s->hst && rate_from_start(r, ref, s->hst[lo], s->ht[lo])) {
 		w.from_start = true;
 		w.st_first = s->hst[lo];
@@ -167,7 +165,8 @@ int rollup_hist_rate(struct rollup *r, const struct samples *s, size_t lo, size_
 	if (!rc && hi - lo >= 2)
 		rc = increase_of(r, s, lo, hi, &inc, a, err);
 	else
-		inc.f = (struct fh){ .schema = s->h[lo]->schema, .bounds = s->h[lo]->bounds,
+		inc.f = (struct fh){ .schema = s->h[lo]->schema,
+				     .bounds = s->h[lo]->bounds,
 				     .n_bounds = s->h[lo]->n_bounds };
 	if (rc || inc.none)
 		return rc;
@@ -181,8 +180,8 @@ int rollup_hist_rate(struct rollup *r, const struct samples *s, size_t lo, size_
 	return scaled_gauge(r, &inc.f, rate_factor(r, &w), ret, err);
 }
 
-int rollup_hist_irate(struct rollup *r, const struct samples *s, size_t prev, size_t cur,
-		      const struct histogram **ret, struct err *err)
+int rollup_hist_irate(struct rollup *r, const struct samples *s, size_t prev, size_t cur, const struct histogram **ret,
+		      struct err *err)
 {
 	const struct histogram *a = s->h[prev], *b = s->h[cur];
 	struct fhist_flags flags = { 0 };
@@ -230,7 +229,6 @@ int rollup_hist_sum(struct rollup *r, const struct samples *s, size_t lo, size_t
 	if (flags.collision)
 		eval_warn(r->n.ev, r->pos, "conflicting counter resets during histogram aggregation");
 	if (flags.reconciled)
-		eval_info(r->n.ev, r->pos,
-			  "mismatched custom buckets were reconciled during aggregation");
+		eval_info(r->n.ev, r->pos, "mismatched custom buckets were reconciled during aggregation");
 	return 0;
 }

@@ -38,8 +38,7 @@ static struct line linear_regression(const struct samples *s, size_t lo, size_t 
 }
 
 /* Runs over the windows that have a line; `at_time` puts x = 0 at the evaluation time. */
-static int regression(struct rollup *r, const struct samples *s, struct row *out, bool predict,
-		      struct err *err)
+static int regression(struct rollup *r, const struct samples *s, struct row *out, bool predict, struct err *err)
 {
 	bool mixed = false;
 	for (struct slide w = slide_begin(r, s); slide_next(&w);) {
@@ -84,8 +83,7 @@ static double smooth(const double *v, size_t n, double sf, double tf)
 	return s1;
 }
 
-int rollup_double_exponential_smoothing(struct rollup *r, const struct samples *s, struct row *out,
-					struct err *err)
+int rollup_double_exponential_smoothing(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
 {
 	bool mixed = false;
 	for (struct slide w = slide_begin(r, s); slide_next(&w);) {

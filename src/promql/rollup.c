@@ -69,8 +69,7 @@ const char *rollup_name(struct rollup *r, const struct samples *s)
 
 void rollup_warn_mixed(struct rollup *r, const struct samples *s)
 {
-	eval_warn(r->n.ev, r->pos, "encountered a mix of histograms and floats for metric name %s",
-		  rollup_name(r, s));
+	eval_warn(r->n.ev, r->pos, "encountered a mix of histograms and floats for metric name %s", rollup_name(r, s));
 }
 
 void rollup_info_ignored(struct rollup *r, const struct samples *s)

@@ -53,7 +53,7 @@ struct matrix {
 	const struct matrix_ops *ops;
 	const struct promql_expr *expr;
 	struct window win;
-	bool unique; /* as node.unique */
+	bool unique;                            /* as node.unique */
 	const struct promql_selector *selector; /* of a selector, else NULL */
 };
 
@@ -81,12 +81,12 @@ struct rollup {
 	struct node *param_node[2];
 	bool started;
 	bool keep_name;
-	bool counter, per_second; /* of the rate family */
-	struct promql_pos pos;    /* of the range argument */
+	bool counter, per_second;   /* of the rate family */
+	struct promql_pos pos;      /* of the range argument */
 	struct promql_pos arg0_pos; /* of the first argument */
 	struct promql_pos args_pos; /* of the whole argument list */
-	uint8_t *resets; /* of the rate family on histograms: what is known of each pair of neighbours */
-	uint64_t judged; /* hash of the name that was judged last, see rate_judge_name */
+	uint8_t *resets;            /* of the rate family on histograms: what is known of each pair of neighbours */
+	uint64_t judged;            /* hash of the name that was judged last, see rate_judge_name */
 	/* work space kept from series to series */
 	void *buf[3];
 	size_t buf_cap[3];
@@ -165,9 +165,9 @@ rollup_fn rollup_rate, rollup_irate, rollup_changes, rollup_resets;
 rollup_fn rollup_rate_ext;
 
 /* over_time.c: what takes floats and histograms alike or one window at a time. */
-rollup_fn rollup_sum, rollup_avg, rollup_count, rollup_present, rollup_last, rollup_first,
-	rollup_min, rollup_max, rollup_ts_min, rollup_ts_max, rollup_ts_first, rollup_ts_last,
-	rollup_stddev, rollup_stdvar, rollup_mad, rollup_quantile;
+rollup_fn rollup_sum, rollup_avg, rollup_count, rollup_present, rollup_last, rollup_first, rollup_min, rollup_max,
+	rollup_ts_min, rollup_ts_max, rollup_ts_first, rollup_ts_last, rollup_stddev, rollup_stdvar, rollup_mad,
+	rollup_quantile;
 
 /* regress.c */
 rollup_fn rollup_deriv, rollup_predict_linear, rollup_double_exponential_smoothing;
@@ -180,8 +180,8 @@ int rollup_hist_rate(struct rollup *r, const struct samples *s, size_t lo, size_
 		     const struct histogram **ret, struct err *err);
 
 /* rate_hist.c: irate and idelta of two histograms. */
-int rollup_hist_irate(struct rollup *r, const struct samples *s, size_t prev, size_t cur,
-		      const struct histogram **ret, struct err *err);
+int rollup_hist_irate(struct rollup *r, const struct samples *s, size_t prev, size_t cur, const struct histogram **ret,
+		      struct err *err);
 
 /* xrate.c: Thanos' xrate, xincrease, xdelta. */
 rollup_fn rollup_xrate;

@@ -134,17 +134,17 @@ static int scalar_node_next(struct node *n, struct row *ret, struct err *err)
 			return rc;
 	}
 	for (uint32_t i = 0; i < n->grid.n; i++)
-		n->v[i] = s->kind == SCALAR_NUMBER ? s->number :
-			  s->kind == SCALAR_TIME   ? (double)grid_t(&n->grid, i) / 1000 :
-						     scalar_op(s->op, a[i], b[i]);
+		n->v[i] = s->kind == SCALAR_NUMBER ? s->number
+			  : s->kind == SCALAR_TIME ? (double)grid_t(&n->grid, i) / 1000
+						   : scalar_op(s->op, a[i], b[i]);
 	*ret = (struct row){ .v = n->v };
 	return 1;
 }
 
 static const struct node_ops scalar_node_ops = { scalar_node_next, NULL };
 
-int number_new(struct eval *ev, const struct promql_expr *e, struct grid g, double v,
-	       struct node **ret, struct err *err)
+int number_new(struct eval *ev, const struct promql_expr *e, struct grid g, double v, struct node **ret,
+	       struct err *err)
 {
 	struct scalar_node *s = node_new(ev, sizeof(*s), &scalar_node_ops, e, g, err);
 	if (!s)
@@ -155,8 +155,7 @@ int number_new(struct eval *ev, const struct promql_expr *e, struct grid g, doub
 	return 0;
 }
 
-int time_new(struct eval *ev, const struct promql_expr *e, struct grid g, struct node **ret,
-	     struct err *err)
+int time_new(struct eval *ev, const struct promql_expr *e, struct grid g, struct node **ret, struct err *err)
 {
 	struct scalar_node *s = node_new(ev, sizeof(*s), &scalar_node_ops, e, g, err);
 	if (!s)
@@ -166,8 +165,8 @@ int time_new(struct eval *ev, const struct promql_expr *e, struct grid g, struct
 	return 0;
 }
 
-int scalar_binary_new(struct eval *ev, const struct promql_expr *e, enum promql_op op,
-		      struct node *lhs, struct node *rhs, struct node **ret, struct err *err)
+int scalar_binary_new(struct eval *ev, const struct promql_expr *e, enum promql_op op, struct node *lhs,
+		      struct node *rhs, struct node **ret, struct err *err)
 {
 	struct scalar_node *s = node_new(ev, sizeof(*s), &scalar_node_ops, e, lhs->grid, err);
 	if (!s)

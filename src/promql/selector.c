@@ -44,8 +44,7 @@ static double picked(const struct selector *s, const int64_t *t, const int64_t *
 }
 
 /* Any mix of kinds, and the times of samples. */
-static int pick_any(struct selector *s, const struct promql_series *in, struct row *row,
-		    struct err *err)
+static int pick_any(struct selector *s, const struct promql_series *in, struct row *row, struct err *err)
 {
 	size_t f = 0, h = 0;
 	const struct histogram **hists = s->pick == PICK_VALUE ? node_hists(&s->n) : NULL;
@@ -69,17 +68,14 @@ static int pick_any(struct selector *s, const struct promql_series *in, struct r
 		if (!is_h && !f)
 			continue;
 		int64_t t = is_h ? in->ht[h - 1] : in->t[f - 1];
-		if (t <= ref - s->lookback ||
-		    (is_h ? hist_is_stale(&in->h[h - 1]) : value_is_stale(in->v[f - 1])))
+		if (t <= ref - s->lookback || (is_h ? hist_is_stale(&in->h[h - 1]) : value_is_stale(in->v[f - 1])))
 			continue;
 		if (s->pick != PICK_VALUE) {
-			row->v[i] = is_h ? picked(s, in->ht, in->hst, h - 1) :
-					   picked(s, in->t, in->st, f - 1);
+			row->v[i] = is_h ? picked(s, in->ht, in->hst, h - 1) : picked(s, in->t, in->st, f - 1);
 		} else if (!is_h) {
 			row->v[i] = in->v[f - 1];
 		} else {
-			if (!made[h - 1].is_float &&
-			    hist_to_float(&made[h - 1], &in->h[h - 1], &s->n.tmp, err))
+			if (!made[h - 1].is_float && hist_to_float(&made[h - 1], &in->h[h - 1], &s->n.tmp, err))
 				return -err->code;
 			hists[i] = &made[h - 1];
 		}
@@ -98,8 +94,8 @@ static double smooth_float(const struct samples *in, size_t lo, size_t hi, size_
 	return f + d * (double)(ref - in->t[k - 1]) / (double)(in->t[k] - in->t[k - 1]);
 }
 
-static int smooth_hist(struct selector *s, const struct samples *in, size_t lo, size_t hi, size_t k,
-		       int64_t ref, const struct histogram **ret, struct err *err)
+static int smooth_hist(struct selector *s, const struct samples *in, size_t lo, size_t hi, size_t k, int64_t ref,
+		       const struct histogram **ret, struct err *err)
 {
 	if (k == lo)
 		return 0;
@@ -125,8 +121,7 @@ static int smooth_hist(struct selector *s, const struct samples *in, size_t lo, 
 	return fhist_interpolate(a, in->ht[k - 1], b, in->ht[k], ref, counter, &s->n.tmp, ret, err);
 }
 
-static int pick_smoothed(struct selector *s, const struct samples *in, struct row *row,
-			 struct err *err)
+static int pick_smoothed(struct selector *s, const struct samples *in, struct row *row, struct err *err)
 {
 	size_t f_lo = 0, f_hi = 0, f = 0, h_lo = 0, h_hi = 0, h = 0;
 	int rc = 0;
@@ -137,7 +132,7 @@ static int pick_smoothed(struct selector *s, const struct samples *in, struct ro
 		int64_t ref = selector_ref(s, i);
 #define ADVANCE(at, t, n, bound) \
 	while (at < (n) && (t)[at] <= (bound)) \
-		at++
+	at++
 		ADVANCE(f_lo, in->t, in->n, ref - s->lookback);
 		ADVANCE(f, in->t, in->n, ref);
 		ADVANCE(f_hi, in->t, in->n, ref + s->lookback);
@@ -207,9 +202,8 @@ static void selector_close(struct node *n)
 
 static const struct node_ops selector_ops = { selector_next, selector_close };
 
-int selector_new(struct eval *ev, const struct promql_expr *e, struct grid g, struct shift shift,
-		 enum pick pick, bool counts_only, const struct promql_hints *hints,
-		 struct node **ret, struct err *err)
+int selector_new(struct eval *ev, const struct promql_expr *e, struct grid g, struct shift shift, enum pick pick,
+		 bool counts_only, const struct promql_hints *hints, struct node **ret, struct err *err)
 {
 	struct selector *s = node_new(ev, sizeof(*s), &selector_ops, e, g, err);
 	if (!s)

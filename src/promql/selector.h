@@ -61,29 +61,26 @@ enum pick {
 };
 
 /* An instant vector selector over `g`. */
-int selector_new(struct eval *ev, const struct promql_expr *e, struct grid g, struct shift s,
-		 enum pick pick, bool counts_only, const struct promql_hints *hints,
-		 struct node **ret, struct err *err);
+int selector_new(struct eval *ev, const struct promql_expr *e, struct grid g, struct shift s, enum pick pick,
+		 bool counts_only, const struct promql_hints *hints, struct node **ret, struct err *err);
 
 /* A range selector. `w` has range, offset and @. */
-int matrix_selector_new(struct eval *ev, const struct promql_expr *e, struct grid g,
-			struct window w, bool counts_only, const struct promql_hints *hints,
-			struct matrix **ret, struct err *err);
+int matrix_selector_new(struct eval *ev, const struct promql_expr *e, struct grid g, struct window w, bool counts_only,
+			const struct promql_hints *hints, struct matrix **ret, struct err *err);
 
 /* A subquery: rows of `inner` (over its own grid) as raw samples. */
-int matrix_subquery_new(struct eval *ev, const struct promql_expr *e, struct window w,
-			struct node *inner, struct matrix **ret, struct err *err);
+int matrix_subquery_new(struct eval *ev, const struct promql_expr *e, struct window w, struct node *inner,
+			struct matrix **ret, struct err *err);
 
 /* A call of a range function on `m`; `params` (n_params) are its scalar arguments. */
 int rollup_new(struct eval *ev, const struct promql_expr *call, struct grid g, struct matrix *m,
 	       struct node *const *params, size_t n_params, struct node **ret, struct err *err);
 
 /* absent_over_time on `m`. */
-int absent_over_time_new(struct eval *ev, const struct promql_expr *call, struct grid g,
-			 struct matrix *m, struct node **ret, struct err *err);
+int absent_over_time_new(struct eval *ev, const struct promql_expr *call, struct grid g, struct matrix *m,
+			 struct node **ret, struct err *err);
 
 /* Labels of absent(): those that equality matchers of `sel` (may be NULL) fix. In the query's arena. */
-int absent_labels(struct eval *ev, const struct promql_selector *sel, struct labels *ret,
-		  struct err *err);
+int absent_labels(struct eval *ev, const struct promql_selector *sel, struct labels *ret, struct err *err);
 
 #endif

@@ -197,8 +197,7 @@ static bool parse_floats(struct series *s)
 }
 
 /* H combined with `inc` again and again, after H was added `times` + 1 times. */
-static bool step_histograms(struct series *s, const struct histogram *inc, bool subtract,
-			    uint64_t times)
+static bool step_histograms(struct series *s, const struct histogram *inc, bool subtract, uint64_t times)
 {
 	struct parser *p = &s->p;
 	for (struct promql_seq_value *v = s->v + s->n - times; v < s->v + s->n; v++) {
@@ -263,8 +262,7 @@ static bool parse_values(struct series *s)
 	return true;
 }
 
-int promql_parse_series(struct str text, struct arena *a, struct promql_series_desc *ret,
-			struct err *err)
+int promql_parse_series(struct str text, struct arena *a, struct promql_series_desc *ret, struct err *err)
 {
 	struct series s = { .n = 0 };
 	parser_init(&s.p, text, true, NULL, a);

@@ -41,7 +41,6 @@ struct promql_series_desc {
  * "<line>:<column>: parse error: ..." when malformed, RESOURCE_EXHAUSTED when
  * the arena is full.
  */
-int promql_parse_series(struct str text, struct arena *a, struct promql_series_desc *ret,
-			struct err *err);
+int promql_parse_series(struct str text, struct arena *a, struct promql_series_desc *ret, struct err *err);
 
 #endif

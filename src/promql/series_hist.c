@@ -15,7 +15,7 @@ struct literal {
 static const char *key_name(enum promql_tok t)
 {
 	static const char *const names[] = {
-		"sum",	     "count",	 "schema",     "offset",      "n_offset",	   "buckets",
+		"sum",       "count",    "schema",     "offset",        "n_offset",           "buckets",
 		"n_buckets", "z_bucket", "z_bucket_w", "custom_values", "counter_reset_hint",
 	};
 	return t >= TOK_SUM_DESC && t <= TOK_COUNTER_RESET_HINT_DESC ? names[t - TOK_SUM_DESC] : NULL;
@@ -216,8 +216,7 @@ struct walk {
 	int shift; /* how many times the resolution is halved */
 };
 
-static struct walk walk_begin(const struct hist_span *spans, uint32_t n, const double *counts,
-			      int shift)
+static struct walk walk_begin(const struct hist_span *spans, uint32_t n, const double *counts, int shift)
 {
 	return (struct walk){ .span = spans, .end = spans + n, .count = counts, .shift = shift };
 }
@@ -263,8 +262,7 @@ static void side_add(struct side *s, int32_t index, double count)
 }
 
 /* Merges two sides, the second times `sign`. False when memory is out. */
-static bool merge_sides(struct walk a, struct walk b, size_t most, double sign, struct arena *ar,
-			struct side *ret)
+static bool merge_sides(struct walk a, struct walk b, size_t most, double sign, struct arena *ar, struct side *ret)
 {
 	int32_t ai = 0, bi = 0;
 	double ac = 0, bc = 0;
@@ -290,8 +288,7 @@ static bool merge_sides(struct walk a, struct walk b, size_t most, double sign, 
 static const char *mismatch(const struct histogram *h, const struct histogram *inc, struct arena *a)
 {
 	if (h->schema > inc->schema) {
-		const char *msg = arena_printf(a,
-					       "error combining histograms: cannot merge from schema %d to %d",
+		const char *msg = arena_printf(a, "error combining histograms: cannot merge from schema %d to %d",
 					       inc->schema, h->schema);
 		return msg ? msg : "";
 	}
@@ -313,8 +310,8 @@ static uint8_t combined_hint(uint8_t a, uint8_t b)
 	return a == HIST_HINT_GAUGE || b == HIST_HINT_GAUGE ? HIST_HINT_GAUGE : HIST_HINT_UNKNOWN;
 }
 
-const struct histogram *series_hist_combine(const struct histogram *h, const struct histogram *inc,
-					    bool subtract, struct arena *a, const char **ret_msg)
+const struct histogram *series_hist_combine(const struct histogram *h, const struct histogram *inc, bool subtract,
+					    struct arena *a, const char **ret_msg)
 {
 	*ret_msg = mismatch(h, inc, a);
 	if (*ret_msg)

@@ -15,7 +15,7 @@ const struct histogram *series_hist_parse(struct parser *p, bool *ret_hint_set);
  * the resolution of `h`. NULL with a message where they do not fit together,
  * NULL with *ret_msg NULL when memory is out.
  */
-const struct histogram *series_hist_combine(const struct histogram *h, const struct histogram *inc,
-					    bool subtract, struct arena *a, const char **ret_msg);
+const struct histogram *series_hist_combine(const struct histogram *h, const struct histogram *inc, bool subtract,
+					    struct arena *a, const char **ret_msg);
 
 #endif

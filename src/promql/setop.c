@@ -122,8 +122,8 @@ static void setop_close(struct node *n)
 
 static const struct node_ops setop_ops = { setop_next, setop_close };
 
-int setop_new(struct eval *ev, const struct promql_expr *e, struct node *lhs, struct node *rhs,
-	      struct node **ret, struct err *err)
+int setop_new(struct eval *ev, const struct promql_expr *e, struct node *lhs, struct node *rhs, struct node **ret,
+	      struct err *err)
 {
 	struct setop *s = node_new(ev, sizeof(*s), &setop_ops, e, lhs->grid, err);
 	if (!s)

@@ -7,8 +7,7 @@ static int cmp_str(const void *a, const void *b)
 	return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
 
-int sig_rule_init(struct sig_rule *r, struct eval *ev, const struct promql_labels *names, bool on,
-		  struct err *err)
+int sig_rule_init(struct sig_rule *r, struct eval *ev, const struct promql_labels *names, bool on, struct err *err)
 {
 	struct str *p = arena_array(ev->arena, names->n + 1, sizeof(*p));
 	if (!p)
@@ -33,8 +32,7 @@ bool sig_names(const struct sig_rule *r, struct str name)
 	return false;
 }
 
-int sig_labels(const struct sig_rule *r, struct node *n, struct labels l, struct labels *ret,
-	       struct err *err)
+int sig_labels(const struct sig_rule *r, struct node *n, struct labels l, struct labels *ret, struct err *err)
 {
 	struct label *p = node_labels(n, l.n);
 	if (!p)
@@ -52,8 +50,7 @@ int sig_labels(const struct sig_rule *r, struct node *n, struct labels l, struct
 	return 0;
 }
 
-int sig_hash(const struct sig_rule *r, struct node *n, struct labels l, struct hash128 *ret,
-	     struct err *err)
+int sig_hash(const struct sig_rule *r, struct node *n, struct labels l, struct hash128 *ret, struct err *err)
 {
 	struct labels s;
 	int rc = sig_labels(r, n, l, &s, err);

@@ -14,12 +14,10 @@ struct sig_rule {
 };
 
 /* A rule from label names as written; the names are copied, sorted, into the query's arena. */
-int sig_rule_init(struct sig_rule *r, struct eval *ev, const struct promql_labels *names, bool on,
-		  struct err *err);
+int sig_rule_init(struct sig_rule *r, struct eval *ev, const struct promql_labels *names, bool on, struct err *err);
 
 /* The labels of `l` that count, in the node's label buffer (valid until it is used again). */
-int sig_labels(const struct sig_rule *r, struct node *n, struct labels l, struct labels *ret,
-	       struct err *err);
+int sig_labels(const struct sig_rule *r, struct node *n, struct labels l, struct labels *ret, struct err *err);
 
 /* Whether `name` is among the rule's names. */
 bool sig_names(const struct sig_rule *r, struct str name);
@@ -35,8 +33,7 @@ struct sig_map {
 };
 
 /* Signature hash of a label set. */
-int sig_hash(const struct sig_rule *r, struct node *n, struct labels l, struct hash128 *ret,
-	     struct err *err);
+int sig_hash(const struct sig_rule *r, struct node *n, struct labels l, struct hash128 *ret, struct err *err);
 
 /* The entry with this hash, or NULL. */
 void *sig_find(const struct sig_map *m, struct hash128 h);

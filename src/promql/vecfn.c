@@ -48,14 +48,12 @@ static double fn_sinh(double x)
 
 /* Functions of one number. */
 static double (*const math_fns[PROMQL_FN_COUNT])(double) = {
-	[PROMQL_FN_ABS] = fabs,	    [PROMQL_FN_CEIL] = ceil,   [PROMQL_FN_FLOOR] = floor,
-	[PROMQL_FN_EXP] = exp,	    [PROMQL_FN_SQRT] = sqrt,   [PROMQL_FN_LN] = log,
-	[PROMQL_FN_LOG2] = log2,    [PROMQL_FN_LOG10] = log10, [PROMQL_FN_SIN] = sin,
-	[PROMQL_FN_COS] = cos,	    [PROMQL_FN_TAN] = tan,     [PROMQL_FN_ASIN] = asin,
-	[PROMQL_FN_ACOS] = acos,    [PROMQL_FN_ATAN] = atan,   [PROMQL_FN_SINH] = fn_sinh,
-	[PROMQL_FN_COSH] = fn_cosh,    [PROMQL_FN_TANH] = tanh,   [PROMQL_FN_ASINH] = asinh,
-	[PROMQL_FN_ACOSH] = acosh,  [PROMQL_FN_ATANH] = atanh, [PROMQL_FN_RAD] = fn_rad,
-	[PROMQL_FN_DEG] = fn_deg,   [PROMQL_FN_SGN] = fn_sgn,
+	[PROMQL_FN_ABS] = fabs,   [PROMQL_FN_CEIL] = ceil,   [PROMQL_FN_FLOOR] = floor,  [PROMQL_FN_EXP] = exp,
+	[PROMQL_FN_SQRT] = sqrt,  [PROMQL_FN_LN] = log,      [PROMQL_FN_LOG2] = log2,    [PROMQL_FN_LOG10] = log10,
+	[PROMQL_FN_SIN] = sin,    [PROMQL_FN_COS] = cos,     [PROMQL_FN_TAN] = tan,      [PROMQL_FN_ASIN] = asin,
+	[PROMQL_FN_ACOS] = acos,  [PROMQL_FN_ATAN] = atan,   [PROMQL_FN_SINH] = fn_sinh, [PROMQL_FN_COSH] = fn_cosh,
+	[PROMQL_FN_TANH] = tanh,  [PROMQL_FN_ASINH] = asinh, [PROMQL_FN_ACOSH] = acosh,  [PROMQL_FN_ATANH] = atanh,
+	[PROMQL_FN_RAD] = fn_rad, [PROMQL_FN_DEG] = fn_deg,  [PROMQL_FN_SGN] = fn_sgn,
 };
 
 static int apply_math(struct vecfn *f, struct row *r, struct err *err)
@@ -96,9 +94,9 @@ static int apply_clamp(struct vecfn *f, struct row *r, struct err *err)
 	(void)err;
 	for (uint32_t i = 0; i < f->n.grid.n; i++) {
 		double lo = f->id == PROMQL_FN_CLAMP_MAX ? -INFINITY : f->param[0][i];
-		double hi = f->id == PROMQL_FN_CLAMP_MAX ? f->param[0][i] :
-			    f->id == PROMQL_FN_CLAMP_MIN ? INFINITY :
-							   f->param[1][i];
+		double hi = f->id == PROMQL_FN_CLAMP_MAX   ? f->param[0][i]
+			    : f->id == PROMQL_FN_CLAMP_MIN ? INFINITY
+							   : f->param[1][i];
 		if (hi < lo)
 			r->v[i] = absent();
 		else if (!is_absent(r->v[i]))
@@ -155,15 +153,24 @@ static int apply_hist(struct vecfn *f, struct row *r, struct err *err)
 static vecfn_apply *apply_of(enum promql_fn id)
 {
 	static vecfn_apply *const fns[PROMQL_FN_COUNT] = {
-		[PROMQL_FN_DAYS_IN_MONTH] = apply_date,	   [PROMQL_FN_DAY_OF_MONTH] = apply_date,
-		[PROMQL_FN_DAY_OF_WEEK] = apply_date,	   [PROMQL_FN_DAY_OF_YEAR] = apply_date,
-		[PROMQL_FN_HOUR] = apply_date,		   [PROMQL_FN_MINUTE] = apply_date,
-		[PROMQL_FN_MONTH] = apply_date,		   [PROMQL_FN_YEAR] = apply_date,
-		[PROMQL_FN_ROUND] = apply_round,	   [PROMQL_FN_CLAMP] = apply_clamp,
-		[PROMQL_FN_CLAMP_MIN] = apply_clamp,	   [PROMQL_FN_CLAMP_MAX] = apply_clamp,
-		[PROMQL_FN_TIMESTAMP] = apply_timestamp,   [PROMQL_FN_START_TIMESTAMP] = apply_nothing,
-		[PROMQL_FN_HISTOGRAM_COUNT] = apply_hist,  [PROMQL_FN_HISTOGRAM_SUM] = apply_hist,
-		[PROMQL_FN_HISTOGRAM_AVG] = apply_hist,	   [PROMQL_FN_HISTOGRAM_STDDEV] = apply_hist,
+		[PROMQL_FN_DAYS_IN_MONTH] = apply_date,
+		[PROMQL_FN_DAY_OF_MONTH] = apply_date,
+		[PROMQL_FN_DAY_OF_WEEK] = apply_date,
+		[PROMQL_FN_DAY_OF_YEAR] = apply_date,
+		[PROMQL_FN_HOUR] = apply_date,
+		[PROMQL_FN_MINUTE] = apply_date,
+		[PROMQL_FN_MONTH] = apply_date,
+		[PROMQL_FN_YEAR] = apply_date,
+		[PROMQL_FN_ROUND] = apply_round,
+		[PROMQL_FN_CLAMP] = apply_clamp,
+		[PROMQL_FN_CLAMP_MIN] = apply_clamp,
+		[PROMQL_FN_CLAMP_MAX] = apply_clamp,
+		[PROMQL_FN_TIMESTAMP] = apply_timestamp,
+		[PROMQL_FN_START_TIMESTAMP] = apply_nothing,
+		[PROMQL_FN_HISTOGRAM_COUNT] = apply_hist,
+		[PROMQL_FN_HISTOGRAM_SUM] = apply_hist,
+		[PROMQL_FN_HISTOGRAM_AVG] = apply_hist,
+		[PROMQL_FN_HISTOGRAM_STDDEV] = apply_hist,
 		[PROMQL_FN_HISTOGRAM_STDVAR] = apply_hist,
 	};
 	return math_fns[id] ? apply_math : fns[id];
@@ -199,8 +206,8 @@ static int vecfn_next(struct node *n, struct row *ret, struct err *err)
 
 static const struct node_ops vecfn_ops = { vecfn_next, NULL };
 
-int vecfn_new(struct eval *ev, const struct promql_expr *call, struct node *child,
-	      struct node *const *params, size_t n_params, struct node **ret, struct err *err)
+int vecfn_new(struct eval *ev, const struct promql_expr *call, struct node *child, struct node *const *params,
+	      size_t n_params, struct node **ret, struct err *err)
 {
 	struct vecfn *f = node_new(ev, sizeof(*f), &vecfn_ops, call, child->grid, err);
 	if (!f)

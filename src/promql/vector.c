@@ -35,8 +35,7 @@ static int repeat_next(struct node *n, struct row *ret, struct err *err)
 
 static const struct node_ops repeat_ops = { repeat_next, NULL };
 
-int repeat_new(struct eval *ev, struct node *child, struct grid g, struct node **ret,
-	       struct err *err)
+int repeat_new(struct eval *ev, struct node *child, struct grid g, struct node **ret, struct err *err)
 {
 	struct repeat *r = node_new(ev, sizeof(*r), &repeat_ops, child->expr, g, err);
 	if (!r)
@@ -137,8 +136,8 @@ static int vector_next(struct node *n, struct row *ret, struct err *err)
 
 static const struct node_ops vector_ops = { vector_next, NULL };
 
-static int unary_new(struct eval *ev, const struct promql_expr *e, const struct node_ops *ops,
-		     struct node *child, struct node **ret, struct err *err)
+static int unary_new(struct eval *ev, const struct promql_expr *e, const struct node_ops *ops, struct node *child,
+		     struct node **ret, struct err *err)
 {
 	struct unary_node *s = node_new(ev, sizeof(*s), ops, e, child->grid, err);
 	if (!s)
@@ -149,14 +148,12 @@ static int unary_new(struct eval *ev, const struct promql_expr *e, const struct 
 	return 0;
 }
 
-int scalar_new(struct eval *ev, const struct promql_expr *e, struct node *child, struct node **ret,
-	       struct err *err)
+int scalar_new(struct eval *ev, const struct promql_expr *e, struct node *child, struct node **ret, struct err *err)
 {
 	return unary_new(ev, e, &scalar_ops, child, ret, err);
 }
 
-int vector_new(struct eval *ev, const struct promql_expr *e, struct node *child, struct node **ret,
-	       struct err *err)
+int vector_new(struct eval *ev, const struct promql_expr *e, struct node *child, struct node **ret, struct err *err)
 {
 	int rc = unary_new(ev, e, &vector_ops, child, ret, err);
 	if (!rc)
@@ -187,8 +184,8 @@ static int negate_next(struct node *n, struct row *ret, struct err *err)
 
 static const struct node_ops negate_ops = { negate_next, NULL };
 
-int negate_new(struct eval *ev, const struct promql_expr *e, struct node *child, bool scalar,
-	       struct node **ret, struct err *err)
+int negate_new(struct eval *ev, const struct promql_expr *e, struct node *child, bool scalar, struct node **ret,
+	       struct err *err)
 {
 	int rc = unary_new(ev, e, &negate_ops, child, ret, err);
 	if (!rc)

@@ -27,8 +27,8 @@ static int too_many(const struct scan *s)
 		       (unsigned long long)s->limits->max_fields);
 }
 
-static int bad_field(const struct scan *s, const ProtobufCMessageDescriptor *d,
-		     const ProtobufCFieldDescriptor *fd, const char *what)
+static int bad_field(const struct scan *s, const ProtobufCMessageDescriptor *d, const ProtobufCFieldDescriptor *fd,
+		     const char *what)
 {
 	return err_set(s->err, ERR_INVALID_ARGUMENT, "proto: %s.%s: %s", d->name, fd->name, what);
 }
@@ -110,8 +110,7 @@ static int scan_message(struct scan *s, struct str msg, const ProtobufCMessageDe
 	while (wire_next(&w, &f)) {
 		if (s->fields_left-- == 0)
 			return too_many(s);
-		const ProtobufCFieldDescriptor *fd =
-			protobuf_c_message_descriptor_get_field(d, f.num);
+		const ProtobufCFieldDescriptor *fd = protobuf_c_message_descriptor_get_field(d, f.num);
 		int rc = fd ? scan_known(s, &f, d, fd) : 0;
 		if (rc < 0)
 			return rc;
@@ -120,14 +119,14 @@ static int scan_message(struct scan *s, struct str msg, const ProtobufCMessageDe
 	return w.fault ? wire_err(&w, d->name, s->err) : 0;
 }
 
-int proto_scan(struct str msg, const ProtobufCMessageDescriptor *desc,
-	       const struct proto_limits *limits, struct err *err)
+int proto_scan(struct str msg, const ProtobufCMessageDescriptor *desc, const struct proto_limits *limits,
+	       struct err *err)
 {
 	if (!limits)
 		limits = &proto_limits_default;
 	if (msg.n > limits->max_bytes)
-		return err_set(err, ERR_RESOURCE_EXHAUSTED, "proto: %s of %zu bytes, %zu at most",
-			       desc->name, msg.n, limits->max_bytes);
+		return err_set(err, ERR_RESOURCE_EXHAUSTED, "proto: %s of %zu bytes, %zu at most", desc->name, msg.n,
+			       limits->max_bytes);
 	struct scan s = {
 		.fields_left = limits->max_fields,
 		.depth_left = MIN(limits->max_depth, DEPTH_MAX),
@@ -157,16 +156,15 @@ static void free_cb(void *data, void *p)
 {
 }
 
-int proto_unpack(struct str msg, const ProtobufCMessageDescriptor *desc,
-		 const struct proto_limits *limits, struct arena *a, void **ret, struct err *err)
+int proto_unpack(struct str msg, const ProtobufCMessageDescriptor *desc, const struct proto_limits *limits,
+		 struct arena *a, void **ret, struct err *err)
 {
 	int rc = proto_scan(msg, desc, limits, err);
 	if (rc < 0)
 		return rc;
 	struct arena_alloc_state st = { .a = a };
 	ProtobufCAllocator allocator = { .alloc = alloc_cb, .free = free_cb, .allocator_data = &st };
-	ProtobufCMessage *m = protobuf_c_message_unpack(desc, &allocator, msg.n,
-							(const uint8_t *)(msg.n ? msg.p : ""));
+	ProtobufCMessage *m = protobuf_c_message_unpack(desc, &allocator, msg.n, (const uint8_t *)(msg.n ? msg.p : ""));
 	if (st.refused)
 		return arena_err(a, err);
 	if (!m)

@@ -35,8 +35,8 @@ extern const struct proto_limits proto_limits_default;
  * would cut them there), known fields with their wire type. INVALID_ARGUMENT,
  * or RESOURCE_EXHAUSTED where it is only too large.
  */
-int proto_scan(struct str msg, const ProtobufCMessageDescriptor *desc,
-	       const struct proto_limits *limits, struct err *err);
+int proto_scan(struct str msg, const ProtobufCMessageDescriptor *desc, const struct proto_limits *limits,
+	       struct err *err);
 
 /*
  * Scans and unpacks a message into `a`. The result is valid as long as the
@@ -45,8 +45,8 @@ int proto_scan(struct str msg, const ProtobufCMessageDescriptor *desc,
  *	Thanos__InfoResponse *r;
  *	rc = proto_unpack(body, &thanos__info__info_response__descriptor, NULL, a, (void **)&r, err);
  */
-int proto_unpack(struct str msg, const ProtobufCMessageDescriptor *desc,
-		 const struct proto_limits *limits, struct arena *a, void **ret, struct err *err);
+int proto_unpack(struct str msg, const ProtobufCMessageDescriptor *desc, const struct proto_limits *limits,
+		 struct arena *a, void **ret, struct err *err);
 
 /* Appends the bytes of a message. The strbuf's limit holds. */
 void proto_pack(const void *message, struct strbuf *b);

@@ -49,7 +49,7 @@ struct wire {
 /* One field. `u` holds varints and fixed values, `s` the bytes of WIRE_LEN. */
 struct wire_field {
 	uint32_t num;
-	uint32_t type; /* enum wire_type */
+	uint32_t type;        /* enum wire_type */
 	const uint8_t *start; /* where the field begins, with its tag; it ends at the cursor */
 	uint64_t u;
 	struct str s;

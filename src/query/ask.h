@@ -23,9 +23,9 @@ struct query;
 
 /* What is asked. */
 struct query_question {
-	unsigned api;       /* enum endpoint_api */
-	const char *method; /* "/thanos.Rules/Rules" */
-	const char *what;   /* "rules", for messages */
+	unsigned api;        /* enum endpoint_api */
+	const char *method;  /* "/thanos.Rules/Rules" */
+	const char *what;    /* "rules", for messages */
 	const void *request; /* a message of protobuf-c; NULL: request_of */
 	/* The request for one endpoint, in `a`; NULL leaves it out. */
 	const void *(*request_of)(void *arg, const struct endpoint_info *i, struct arena *a);

@@ -141,10 +141,11 @@ int co_endpoint_info_ask(const struct endpoint_peer *p, int64_t timeout_ms, stru
 	budget_init(&limit, fiber_budget(), "info", INFO_MAX_BYTES);
 	arena_init(&a, &limit);
 	opts.budget = &limit;
-	int rc = co_grpc_unary_pb(p->channel, "/thanos.info.Info/Info", &opts, &req, &thanos__info__info_response__descriptor, &a,
-				  (void **)&resp, err);
+	int rc = co_grpc_unary_pb(p->channel, "/thanos.info.Info/Info", &opts, &req,
+				  &thanos__info__info_response__descriptor, &a, (void **)&resp, err);
 	if (rc == -ERR_UNIMPLEMENTED)
-		rc = err_set(err, ERR_FAILED_PRECONDITION, "cannot obtain metadata: neither info nor store client found");
+		rc = err_set(err, ERR_FAILED_PRECONDITION,
+			     "cannot obtain metadata: neither info nor store client found");
 	if (rc == 0) {
 		struct endpoint_info *i = info_new(p);
 		rc = take(i, resp, err);

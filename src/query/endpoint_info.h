@@ -22,7 +22,8 @@ struct endpoint_peer {
  * Calls /thanos.info.Info/Info, waiting for a connection at most `timeout_ms`. *ret has one reference.
  * FAILED_PRECONDITION where the peer does not offer the service.
  */
-int co_endpoint_info_ask(const struct endpoint_peer *p, int64_t timeout_ms, struct endpoint_info **ret, struct err *err);
+int co_endpoint_info_ask(const struct endpoint_peer *p, int64_t timeout_ms, struct endpoint_info **ret,
+			 struct err *err);
 
 /* What is assumed of a strict endpoint that never answered: a store of all times without known labels. */
 struct endpoint_info *endpoint_info_assume(const struct endpoint_peer *p);

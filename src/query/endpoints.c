@@ -34,12 +34,12 @@ struct endpoint {
 	struct dns_provider *names; /* NULL: the address is literal */
 	char *lookup;               /* what `names` looks up */
 	int64_t looked_up_ms;
-	struct endpoint_info *info; /* last answer, or what is assumed */
-	bool wanted;                /* discovery still has it */
-	bool listed;                /* it answered once, or is strict */
+	struct endpoint_info *info;           /* last answer, or what is assumed */
+	bool wanted;                          /* discovery still has it */
+	bool listed;                          /* it answered once, or is strict */
 	int64_t listed_since_ms, answered_ms; /* monotonic */
-	int64_t last_check_ms;      /* wall clock */
-	struct err failed;          /* of the last Info; code 0: none */
+	int64_t last_check_ms;                /* wall clock */
+	struct err failed;                    /* of the last Info; code 0: none */
 };
 
 struct endpoints {
@@ -79,7 +79,8 @@ struct endpoints *endpoints_new(struct reactor *r, struct discovery *d, struct d
 		s->metric_labels[1] = known[1];
 	}
 	if (reg) {
-		s->connections = metrics_gauge_vec(reg, "thanos_store_nodes_grpc_connections",
+		s->connections = metrics_gauge_vec(
+			reg, "thanos_store_nodes_grpc_connections",
 			"Number of gRPC connection to Store APIs. Opened connection means healthy store APIs available for Querier.",
 			s->metric_labels);
 		s->client_metrics = grpc_client_metrics_new(reg);
@@ -167,8 +168,10 @@ static int make_names(struct endpoint *e, const char **ret_target, struct err *e
 	} else {
 		struct str prefix = str_cut(&rest, '+');
 		bool srv = str_eq(prefix, STR("dnssrvnoa"));
-		e->lookup = xasprintf("%s+%.*s", srv ? "dnssrv" : arena_memdup(&e->arena, prefix.p, prefix.n), STR_ARG(rest));
-		*ret_target = arena_printf(&e->arena, "%.*s%s", STR_ARG(rest), addr_parse(rest, -1, &at, NULL) == 0 ? "" : ":443");
+		e->lookup = xasprintf("%s+%.*s", srv ? "dnssrv" : arena_memdup(&e->arena, prefix.p, prefix.n),
+				      STR_ARG(rest));
+		*ret_target = arena_printf(&e->arena, "%.*s%s", STR_ARG(rest),
+					   addr_parse(rest, -1, &at, NULL) == 0 ? "" : ":443");
 	}
 	if (!e->set->dns)
 		return err_set(err, ERR_FAILED_PRECONDITION, "%s: there is no resolver for names", e->spec.address);
@@ -298,8 +301,8 @@ static void say_added(const struct endpoint *e)
 	static const struct {
 		unsigned api;
 		const char *name;
-	} names[] = { { ENDPOINT_STORE, "storeEndpoints" },     { ENDPOINT_RULES, "rulesAPI" },
-		      { ENDPOINT_EXEMPLARS, "exemplarsAPI" },   { ENDPOINT_TARGETS, "targetsAPI" },
+	} names[] = { { ENDPOINT_STORE, "storeEndpoints" },       { ENDPOINT_RULES, "rulesAPI" },
+		      { ENDPOINT_EXEMPLARS, "exemplarsAPI" },     { ENDPOINT_TARGETS, "targetsAPI" },
 		      { ENDPOINT_METADATA, "MetricMetadataAPI" }, { ENDPOINT_QUERY, "QueryAPI" } };
 	struct strbuf msg = { 0 }, sets = { 0 };
 	strbuf_printf(&msg, "adding new %s with [", e->info->component);
@@ -335,11 +338,13 @@ static void note(struct endpoint *e, struct endpoint_info *answer, const struct 
 		e->last_check_ms = sys_now_ms();
 		e->answered_ms = now_ms;
 	} else {
-		err_set(&e->failed, ERR_UNAVAILABLE, "rpc error: code = %s desc = %s", err_code_name(failed->code), failed->msg);
+		err_set(&e->failed, ERR_UNAVAILABLE, "rpc error: code = %s desc = %s", err_code_name(failed->code),
+			failed->msg);
 		if (!e->info && e->spec.strict)
 			e->info = endpoint_info_assume(&peer);
 		if (e->set->lg)
-			log_warn(e->set->lg, "update of endpoint failed", log_s("err", e->failed.msg), log_s("address", e->name));
+			log_warn(e->set->lg, "update of endpoint failed", log_s("err", e->failed.msg),
+				 log_s("address", e->name));
 	}
 	e->listed = e->listed || answer || e->spec.strict;
 	if (e->listed && !was_listed) {
@@ -421,7 +426,8 @@ static bool is_duplicate(const struct endpoints *s, size_t i, const char *sets, 
 
 static bool is_producer(const struct endpoint_info *i)
 {
-	return (i->apis & ENDPOINT_STORE) && (strcmp(i->component, "sidecar") == 0 || strcmp(i->component, "rule") == 0);
+	return (i->apis & ENDPOINT_STORE) &&
+	       (strcmp(i->component, "sidecar") == 0 || strcmp(i->component, "rule") == 0);
 }
 
 /* Counts connections anew; warns of producers that share their external labels. */
@@ -437,9 +443,10 @@ static void survey(struct endpoints *s)
 		struct strbuf sets = { 0 };
 		endpoint_label_sets_print(e->info->label_sets, e->info->n_label_sets, &sets);
 		if (s->lg && is_producer(e->info) && is_duplicate(s, i, sets.p ? sets.p : "", texts))
-			log_warn(s->lg,
-				 "found duplicate storeEndpoints producer (sidecar or ruler). This is not advised as it will malform data in in the same bucket",
-				 log_s("address", e->name), log_str("extLset", strbuf_str(&sets)));
+			log_warn(
+				s->lg,
+				"found duplicate storeEndpoints producer (sidecar or ruler). This is not advised as it will malform data in in the same bucket",
+				log_s("address", e->name), log_str("extLset", strbuf_str(&sets)));
 		if (is_producer(e->info))
 			texts[i] = xstrdup(sets.p ? sets.p : "");
 		cut_labels(&sets);

@@ -49,7 +49,7 @@ struct endpoint_tsdb {
 
 /* What an endpoint said about itself, with how to call it. Read only, counted. */
 struct endpoint_info {
-	const char *name;      /* as discovery calls it */
+	const char *name; /* as discovery calls it */
 	bool strict;
 	bool group;            /* several addresses: calls that find one UNAVAILABLE are tried again */
 	bool answered;         /* false: a strict endpoint that never did; taken as a store of all times */
@@ -57,7 +57,7 @@ struct endpoint_info {
 	unsigned apis;         /* sum of enum endpoint_api */
 	const struct labels *label_sets; /* external labels, empty sets left out */
 	size_t n_label_sets;
-	int64_t mint, maxt;    /* ms; INT64_MIN and INT64_MAX without a store */
+	int64_t mint, maxt; /* ms; INT64_MIN and INT64_MAX without a store */
 	bool supports_sharding, supports_without_replica_labels;
 	const struct endpoint_tsdb *tsdbs;
 	size_t n_tsdbs;
@@ -78,8 +78,9 @@ void endpoint_info_unref(struct endpoint_info *i);
 struct endpoints_config {
 	int64_t info_timeout_ms;      /* of an Info call, and pause between them */
 	int64_t unhealthy_timeout_ms; /* how long an endpoint stays listed without an answer */
-	const char *const *metric_labels; /* of thanos_store_nodes_grpc_connections; of external_labels, store_type, ip_port */
-	size_t n_metric_labels;       /* 0: the first two */
+	const char *const
+		*metric_labels; /* of thanos_store_nodes_grpc_connections; of external_labels, store_type, ip_port */
+	size_t n_metric_labels; /* 0: the first two */
 };
 
 /*

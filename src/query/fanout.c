@@ -25,13 +25,16 @@ struct fanout *fanout_new(struct endpoints *set, const struct fanout_config *cfg
 		return f;
 	f->empty_streams = metrics_counter(reg, "thanos_proxy_store_empty_stream_responses_total",
 					   "Total number of empty responses received.");
-	f->series_requested = metrics_histogram(reg, "thanos_store_server_series_requested",
-						"Number of requested series for Series calls", series, ARRAY_LEN(series));
-	f->chunks_requested = metrics_histogram(reg, "thanos_store_server_chunks_requested",
-						"Number of requested chunks for Series calls", chunks, ARRAY_LEN(chunks));
-	f->pending_requests = metrics_gauge(reg, "thanos_store_server_pending_series_requests",
-					    "Number of pending series requests");
-	struct metrics_vec *dropped = metrics_counter_vec(reg, "thanos_store_selects_dropped_total",
+	f->series_requested =
+		metrics_histogram(reg, "thanos_store_server_series_requested",
+				  "Number of requested series for Series calls", series, ARRAY_LEN(series));
+	f->chunks_requested =
+		metrics_histogram(reg, "thanos_store_server_chunks_requested",
+				  "Number of requested chunks for Series calls", chunks, ARRAY_LEN(chunks));
+	f->pending_requests =
+		metrics_gauge(reg, "thanos_store_server_pending_series_requests", "Number of pending series requests");
+	struct metrics_vec *dropped = metrics_counter_vec(
+		reg, "thanos_store_selects_dropped_total",
 		"Number of select queries that were dropped due to configured limits.", METRICS_LABELS("reason"));
 	f->dropped_series = metrics_counter_with(dropped, METRICS_LABELS("series"));
 	f->dropped_samples = metrics_counter_with(dropped, METRICS_LABELS("chunks"));
@@ -120,7 +123,8 @@ static bool sets_fit(struct matcher *const *m, size_t n, const struct labels *se
 	for (size_t k = 0; k < n_sets; k++) {
 		bool fits = true;
 		for (size_t i = 0; i < n && fits; i++)
-			fits = !labels_has(sets[k], m[i]->name) || matcher_matches(m[i], labels_get(sets[k], m[i]->name));
+			fits = !labels_has(sets[k], m[i]->name) ||
+			       matcher_matches(m[i], labels_get(sets[k], m[i]->name));
 		if (fits)
 			return true;
 	}
@@ -181,7 +185,8 @@ static void add_literal(struct strbuf *b, struct str s)
 }
 
 /* One matcher: the values that the sets have for `name`; "^$" where one lacks it. */
-static int matcher_for(const struct set_list *l, struct str name, struct arena *a, struct wire_matcher *ret, struct err *err)
+static int matcher_for(const struct set_list *l, struct str name, struct arena *a, struct wire_matcher *ret,
+		       struct err *err)
 {
 	struct str *values = arena_array(a, l->n, sizeof(*values));
 	size_t n = 0, have = 0;
@@ -207,7 +212,8 @@ static int matcher_for(const struct set_list *l, struct str name, struct arena *
 }
 
 /* Matchers that keep stores from giving more than the chosen label sets (upstream: MatchersForLabelSets). */
-static int matchers_for(const struct set_list *l, struct arena *a, struct wire_matcher **ret, size_t *ret_n, struct err *err)
+static int matchers_for(const struct set_list *l, struct arena *a, struct wire_matcher **ret, size_t *ret_n,
+			struct err *err)
 {
 	size_t n = 0;
 	*ret_n = 0;
@@ -239,7 +245,8 @@ static int matchers_for(const struct set_list *l, struct arena *a, struct wire_m
  * Takes matchers on selector labels out, for no store knows those (upstream: matchesExternalLabels). *ret_n is how many are left, in front
  * of both lists; `outside` is set when one of them fails.
  */
-static void strip_selector(struct labels selector, struct matcher **m, struct wire_matcher *w, size_t *io_n, bool *outside)
+static void strip_selector(struct labels selector, struct matcher **m, struct wire_matcher *w, size_t *io_n,
+			   bool *outside)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < *io_n; i++) {
@@ -267,8 +274,8 @@ static int choose(struct fanout *f, struct matcher *const *m, size_t n, int64_t 
 		struct endpoint_info *e = p->all[i];
 		struct labels *sets;
 		size_t n_sets;
-		if (!select_sets(f, e, a, &sets, &n_sets) || mint > e->maxt || maxt < e->mint || !address_fits(scope, e->name) ||
-		    !sets_fit(m, n, e->label_sets, e->n_label_sets))
+		if (!select_sets(f, e, a, &sets, &n_sets) || mint > e->maxt || maxt < e->mint ||
+		    !address_fits(scope, e->name) || !sets_fit(m, n, e->label_sets, e->n_label_sets))
 			continue;
 		int rc = set_list_add(narrowed, sets, n_sets, a, err);
 		if (rc != 0)
@@ -333,7 +340,8 @@ void fanout_call_opts(const struct fanout_scope *scope, struct grpc_metadata *me
 
 bool co_fanout_try_again(const struct endpoint_info *i, int code, unsigned tries)
 {
-	return i->group && code == ERR_UNAVAILABLE && tries < GROUP_TRIES && co_sleep_ms(GROUP_PAUSE_MS << (tries - 1), NULL) == 0;
+	return i->group && code == ERR_UNAVAILABLE && tries < GROUP_TRIES &&
+	       co_sleep_ms(GROUP_PAUSE_MS << (tries - 1), NULL) == 0;
 }
 
 /* --- what it announces ------------------------------------------------------------------------------ */
@@ -344,7 +352,8 @@ static int by_labels(const void *a, const void *b)
 }
 
 /* Adds the sets of one store with the selector labels put on, copied. */
-static int announce(const struct fanout *f, const struct endpoint_info *i, struct arena *a, struct set_list *out, struct err *err)
+static int announce(const struct fanout *f, const struct endpoint_info *i, struct arena *a, struct set_list *out,
+		    struct err *err)
 {
 	struct labels *sets;
 	size_t n;

@@ -34,10 +34,10 @@ struct series_request;
 
 /* How a fan-out behaves. Borrowed, except where said; the owner keeps it. */
 struct fanout_config {
-	struct labels selector_labels;      /* what this querier says it covers (--selector-label) */
+	struct labels selector_labels;        /* what this querier says it covers (--selector-label) */
 	const struct relabel_rules *selector; /* chooses stores by external labels; NULL: all */
-	int64_t response_timeout_ms;        /* longest wait for a frame of one store; 0: none */
-	int64_t limit_series, limit_samples; /* of one Series call (--store.limits.*); 0: none */
+	int64_t response_timeout_ms;          /* longest wait for a frame of one store; 0: none */
+	int64_t limit_series, limit_samples;  /* of one Series call (--store.limits.*); 0: none */
 };
 
 /* Makes a fan-out over `set`. `reg` may be NULL. */
@@ -62,7 +62,7 @@ struct fanout_match {
 struct fanout_scope {
 	const struct fanout_match *store_match; /* stores must pass one of them; none: all pass */
 	size_t n_store_match;
-	struct str tenant;                      /* sent on as metadata thanos-tenant; empty: not sent */
+	struct str tenant; /* sent on as metadata thanos-tenant; empty: not sent */
 };
 
 /* Warnings of a request, distinct, in the order noted. Texts lie in the arena. Zero `texts` is empty. */

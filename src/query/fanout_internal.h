@@ -78,13 +78,13 @@ struct stream_shared {
 	struct fanout *f;
 	const struct series_request *req;
 	const struct fanout_scope *scope;
-	struct str message;             /* the request, encoded */
-	const struct str *replicas;     /* sorted */
+	struct str message;         /* the request, encoded */
+	const struct str *replicas; /* sorted */
 	size_t n_replicas;
 	struct fanout_warnings *warnings;
 	bool abort;
 	struct budget *budget;
-	uint64_t bytes;   /* received by all */
+	uint64_t bytes; /* received by all */
 	bool failed_here; /* some stream failed for want of memory, time or because of cancellation: not the store's failure */
 };
 
@@ -95,7 +95,8 @@ struct store_stream;
  * Makes one; does not connect yet. Takes its own reference of `info`. `text` is the store's name (borrowed). *slot is set to the
  * stream, and to NULL when its cursor is closed.
  */
-void store_stream_new(struct stream_shared *sh, struct endpoint_info *info, const char *text, struct store_stream **slot);
+void store_stream_new(struct stream_shared *sh, struct endpoint_info *info, const char *text,
+		      struct store_stream **slot);
 
 /*
  * Opens the call and waits for the first series, or for all of them where they have to be sorted here. What goes wrong is kept and told

@@ -49,7 +49,8 @@ static void part_main(void *arg)
 }
 
 /* Asks all stores at the same time. */
-static int co_ask_all(const struct fanout_plan *plan, const struct labels_call *c, struct labels_part *parts, struct err *err)
+static int co_ask_all(const struct fanout_plan *plan, const struct labels_call *c, struct labels_part *parts,
+		      struct err *err)
 {
 	struct fiber_group g;
 	fiber_group_init(&g);
@@ -114,8 +115,8 @@ static int judge(struct labels_part *parts, size_t n, const struct labels_call *
 			return err_set(err, ERR_RESOURCE_EXHAUSTED, "%s", p->failed.msg);
 		const char *store = fanout_store_text(p->info, w->a);
 		struct err text;
-		err_set(&text, (enum err_code)p->failed.code, "fetch %s from store %s: rpc error: code = %s desc = %s", c->what,
-			store ? store : p->info->name, err_code_name(p->failed.code), p->failed.msg);
+		err_set(&text, (enum err_code)p->failed.code, "fetch %s from store %s: rpc error: code = %s desc = %s",
+			c->what, store ? store : p->info->name, err_code_name(p->failed.code), p->failed.msg);
 		if (!warn)
 			return err_set(err, (enum err_code)text.code, "%s", text.msg);
 		fanout_warn(w, str_c(text.msg));
@@ -169,8 +170,8 @@ static int co_labels(struct fanout *f, const struct label_request *req, const st
 		else
 			label_names_request_write(&out, &message);
 		c.message = strbuf_str(&message);
-		rc = co_call(&c, &plan, fanout_warns(req->partial_response_disabled, req->partial_response), req->limit, a, ret,
-			     err);
+		rc = co_call(&c, &plan, fanout_warns(req->partial_response_disabled, req->partial_response), req->limit,
+			     a, ret, err);
 	}
 	strbuf_fini(&message);
 	fanout_plan_fini(&plan);

@@ -166,8 +166,8 @@ static int co_open_all(struct fanout_series *s, struct err *err)
 static int co_begin(struct fanout_series *s, const struct series_request *req, struct err *err)
 {
 	struct fanout *f = s->f;
-	int rc = fanout_plan_make(f, req->matchers, req->n_matchers, req->mint, req->maxt, s->sh.scope, &s->arena, &s->plan,
-				  err);
+	int rc = fanout_plan_make(f, req->matchers, req->n_matchers, req->mint, req->maxt, s->sh.scope, &s->arena,
+				  &s->plan, err);
 	if (rc != 0 || s->plan.outside)
 		return rc;
 	if (s->plan.n_own == 0)

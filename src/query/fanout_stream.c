@@ -77,9 +77,10 @@ static int fail_there(struct store_stream *st, const struct err *e, const char *
 	struct err own;
 	if (st->given_up) {
 		text_goduration_format(took, st->sh->f->cfg.response_timeout_ms * 1000000);
-		return err_set(&st->failed, ERR_UNAVAILABLE,
-			       "failed to receive any data in %s from %s: rpc error: code = Canceled desc = context canceled",
-			       took, st->text);
+		return err_set(
+			&st->failed, ERR_UNAVAILABLE,
+			"failed to receive any data in %s from %s: rpc error: code = Canceled desc = context canceled",
+			took, st->text);
 	}
 	if (fiber_check(&own) != 0)
 		return fail_here(st, &own);
@@ -225,7 +226,8 @@ static int read_series(struct store_stream *st, struct str body, struct arena *a
 		fault = check_chunks(ret);
 	if (fault)
 		return fail_broken(st, fault);
-	if (st->sort_here && labels_without(ret->labels, st->sh->replicas, st->sh->n_replicas, a, &ret->labels, &e) != 0)
+	if (st->sort_here &&
+	    labels_without(ret->labels, st->sh->replicas, st->sh->n_replicas, a, &ret->labels, &e) != 0)
 		return fail_here(st, &e);
 	return !st->shard_here || shard_matches(&st->sh->req->shard, ret->labels);
 }
@@ -417,7 +419,8 @@ static void stream_close(struct series_cursor *c)
 
 /* --- beginning ------------------------------------------------------------------------------------------------ */
 
-void store_stream_new(struct stream_shared *sh, struct endpoint_info *info, const char *text, struct store_stream **slot)
+void store_stream_new(struct stream_shared *sh, struct endpoint_info *info, const char *text,
+		      struct store_stream **slot)
 {
 	struct store_stream *st = xcalloc(1, sizeof(*st));
 	st->cursor.co_next = co_stream_next;

@@ -11,7 +11,8 @@
 static Thanos__ZLabelSet *pack_set(struct labels l, struct arena *a)
 {
 	Thanos__ZLabelSet *set = arena_zalloc(a, sizeof(*set));
-	Thanos__Label *p = arena_array(a, l.n + 1, sizeof(*p)), **list = arena_array(a, l.n + 1, sizeof(Thanos__Label *));
+	Thanos__Label *p = arena_array(a, l.n + 1, sizeof(*p)),
+		      **list = arena_array(a, l.n + 1, sizeof(Thanos__Label *));
 	if (!set || !p || !list)
 		return NULL;
 	*set = (Thanos__ZLabelSet)THANOS__ZLABEL_SET__INIT;

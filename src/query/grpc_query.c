@@ -67,7 +67,8 @@ static int take_set(struct remote *r, const Thanos__StoreMatchers *from, struct 
 		return arena_err(r->a, err);
 	for (size_t i = 0; i < from->n_labelmatchers; i++) {
 		const Thanos__LabelMatcher *m = from->labelmatchers[i];
-		int rc = matcher_compile_in(r->a, (enum matcher_type)m->type, str_c(m->name), str_c(m->value), &p[i], err);
+		int rc = matcher_compile_in(r->a, (enum matcher_type)m->type, str_c(m->name), str_c(m->value), &p[i],
+					    err);
 		if (rc != 0)
 			return rc;
 	}
@@ -118,7 +119,8 @@ static void take_common(struct remote *r, const char *query, int64_t timeout_s, 
 {
 	r->query = query;
 	r->timeout_ms = ms_of(timeout_s);
-	r->max_resolution_ms = max_resolution_s ? ms_of(max_resolution_s) : query_config(r->q)->instant_max_resolution_ms;
+	r->max_resolution_ms =
+		max_resolution_s ? ms_of(max_resolution_s) : query_config(r->q)->instant_max_resolution_ms;
 	r->lookback_ms = ms_of(lookback_s);
 	r->partial = partial;
 	r->engine = engine;
@@ -145,8 +147,9 @@ static int take_range(struct remote *r, const Thanos__QueryRangeRequest *m, stru
 static int read_request(struct remote *r, struct err *err)
 {
 	void *m;
-	int rc = grpc_call_unpack(r->call, r->range ? &thanos__query_range_request__descriptor : &thanos__query_request__descriptor,
-				  &m, err);
+	int rc = grpc_call_unpack(
+		r->call, r->range ? &thanos__query_range_request__descriptor : &thanos__query_request__descriptor, &m,
+		err);
 	if (rc != 0)
 		return rc;
 	rc = r->range ? take_range(r, m, err) : take_instant(r, m, err);
@@ -185,7 +188,8 @@ static int reserve(struct columns *c, const struct promql_rseries *s, struct err
 }
 
 /* Appends a series as field `num`. */
-static int put_series(struct columns *c, const struct promql_rseries *s, uint32_t num, struct strbuf *b, struct err *err)
+static int put_series(struct columns *c, const struct promql_rseries *s, uint32_t num, struct strbuf *b,
+		      struct err *err)
 {
 	int rc = reserve(c, s, err);
 	if (rc != 0)
@@ -196,8 +200,9 @@ static int put_series(struct columns *c, const struct promql_rseries *s, uint32_
 	}
 	for (size_t i = 0; i < s->n_hists; i++)
 		c->h[i] = (struct write_histogram){ .t = s->hists[i].t, .h = *s->hists[i].h };
-	c->s = (struct write_series){ .n_samples = s->n_floats, .t = c->t, .v = c->v, .n_histograms = s->n_hists,
-				      .histograms = c->h };
+	c->s = (struct write_series){
+		.n_samples = s->n_floats, .t = c->t, .v = c->v, .n_histograms = s->n_hists, .histograms = c->h
+	};
 	write_put_series(b, num, &c->s, &s->labels);
 	return 0;
 }
@@ -241,7 +246,8 @@ static int co_send_warning(struct remote *r, struct str text, struct err *err)
 }
 
 /* All warnings in one frame, joined as upstream does. */
-static int co_send_warnings(struct remote *r, const struct promql_result *res, const struct fanout_warnings *w, struct err *err)
+static int co_send_warnings(struct remote *r, const struct promql_result *res, const struct fanout_warnings *w,
+			    struct err *err)
 {
 	struct strbuf all = { 0 };
 	for (size_t i = 0; i < res->n_notes; i++)
@@ -265,7 +271,8 @@ static int co_send_stats(struct remote *r, const struct promql_result *res, stru
 	return rc;
 }
 
-static int co_answer(struct remote *r, const struct promql_result *res, const struct fanout_warnings *w, struct err *err)
+static int co_answer(struct remote *r, const struct promql_result *res, const struct fanout_warnings *w,
+		     struct err *err)
 {
 	struct promql_point scalar = res->scalar;
 	const struct promql_rseries one = { .n_floats = 1, .floats = &scalar };
@@ -286,7 +293,9 @@ static int co_evaluate(struct remote *r, struct query_source *src, struct promql
 	struct promql_parse_opts parse = query_parse_opts(r->q);
 	struct promql_opts opts = query_engine_opts(r->q, r->max_resolution_ms, r->lookback_ms);
 	struct promql_source ps = query_source_promql(src);
-	struct promql_query pq = { .text = str_c(r->query), .start_ms = r->start_ms, .end_ms = r->end_ms, .step_ms = r->step_ms };
+	struct promql_query pq = {
+		.text = str_c(r->query), .start_ms = r->start_ms, .end_ms = r->end_ms, .step_ms = r->step_ms
+	};
 	int rc = promql_parse(pq.text, &parse, r->a, &pq.expr, NULL, err);
 	return rc == 0 ? promql_exec(&pq, &opts, &ps, r->a, ret, err) : rc;
 }
@@ -301,7 +310,8 @@ static int co_run(struct remote *r, struct err *err)
 	int64_t timeout_ms = query_config(r->q)->timeout_ms;
 	if (r->timeout_ms > 0 && (timeout_ms <= 0 || r->timeout_ms < timeout_ms))
 		timeout_ms = r->timeout_ms;
-	int64_t old_ms = fiber_set_deadline(timeout_ms > 0 ? reactor_now_ms(fiber_reactor()) + timeout_ms : FIBER_NO_DEADLINE);
+	int64_t old_ms =
+		fiber_set_deadline(timeout_ms > 0 ? reactor_now_ms(fiber_reactor()) + timeout_ms : FIBER_NO_DEADLINE);
 	struct query_source *src = query_source_new(r->q, &r->opts, r->a, err);
 	rc = src ? co_evaluate(r, src, &res, &e) : -err->code;
 	fiber_restore_deadline(old_ms);

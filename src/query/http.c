@@ -16,8 +16,7 @@
 /* Longest list of endpoints as JSON. */
 #define STORES_TEXT_MAX ((size_t)64 << 20)
 
-struct query_http *query_http_new(struct query *q, const struct query_http_config *cfg,
-				  struct metrics_registry *reg)
+struct query_http *query_http_new(struct query *q, const struct query_http_config *cfg, struct metrics_registry *reg)
 {
 	struct query_http *h = xcalloc(1, sizeof(*h));
 	const struct query_config *qc = query_config(q);
@@ -139,7 +138,8 @@ static int co_stores(struct http_req *req, void *arg, struct err *err)
 
 static const char *prefix_of(const struct query_http *h)
 {
-	const char *p = h->cfg.external_prefix && *h->cfg.external_prefix ? h->cfg.external_prefix : http_router_prefix(h->router);
+	const char *p = h->cfg.external_prefix && *h->cfg.external_prefix ? h->cfg.external_prefix
+									  : http_router_prefix(h->router);
 	return strcmp(p, "/") == 0 ? "" : p;
 }
 
@@ -164,14 +164,17 @@ static int co_landing(struct http_req *req, void *arg, struct err *err)
 {
 	struct query_http *h = arg;
 	struct strbuf b = { 0 };
-	strbuf_add_c(&b, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Thanos Query</title></head>\n"
-			 "<body><h1>Thanos Query");
+	strbuf_add_c(
+		&b,
+		"<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Thanos Query</title></head>\n"
+		"<body><h1>Thanos Query");
 	if (h->status.version) {
 		strbuf_add_c(&b, " ");
 		add_html(&b, h->status.version);
 	}
-	strbuf_add_c(&b, "</h1>\n<p>Answers PromQL over all endpoints it is connected to. Point Grafana's Prometheus data "
-			 "source here.</p>\n<ul>\n");
+	strbuf_add_c(&b,
+		     "</h1>\n<p>Answers PromQL over all endpoints it is connected to. Point Grafana's Prometheus data "
+		     "source here.</p>\n<ul>\n");
 	add_link(&b, h, "/api/v1/query?query=up", "an instant query");
 	add_link(&b, h, "/api/v1/stores", "endpoints");
 	add_link(&b, h, "/api/v1/labels", "label names");

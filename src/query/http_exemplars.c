@@ -160,8 +160,8 @@ static const void *request_of(void *arg, const struct endpoint_info *i, struct a
 	r->query = text;
 	r->start = c->start;
 	r->end = c->end;
-	r->partial_response_strategy = c->a.h->cfg.exemplars_abort ? THANOS__PARTIAL_RESPONSE_STRATEGY__ABORT :
-								     THANOS__PARTIAL_RESPONSE_STRATEGY__WARN;
+	r->partial_response_strategy = c->a.h->cfg.exemplars_abort ? THANOS__PARTIAL_RESPONSE_STRATEGY__ABORT
+								   : THANOS__PARTIAL_RESPONSE_STRATEGY__WARN;
 	return r;
 }
 
@@ -214,7 +214,8 @@ static int cmp_exemplar(const void *a, const void *b)
 	return d ? d : (x->in->value > y->in->value) - (x->in->value < y->in->value);
 }
 
-static int append(struct exemplars_call *c, struct exemplar_series *to, const struct exemplar_series *s, struct err *err)
+static int append(struct exemplars_call *c, struct exemplar_series *to, const struct exemplar_series *s,
+		  struct err *err)
 {
 	struct exemplar *p = arena_array(&c->a.arena, to->n + s->n, sizeof(*p));
 	if (!p)

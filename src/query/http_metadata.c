@@ -134,8 +134,8 @@ static int co_ask(struct asking *a, struct entries *all, int32_t *limit, struct 
 	if (!req.metric)
 		return arena_err(&a->arena, err);
 	req.limit = *limit;
-	req.partial_response_strategy = what.abort ? THANOS__PARTIAL_RESPONSE_STRATEGY__ABORT :
-						     THANOS__PARTIAL_RESPONSE_STRATEGY__WARN;
+	req.partial_response_strategy =
+		what.abort ? THANOS__PARTIAL_RESPONSE_STRATEGY__ABORT : THANOS__PARTIAL_RESPONSE_STRATEGY__WARN;
 	rc = co_asking_send(a, &what, &ans, err);
 	return rc ? rc : gather(a, &ans, all, err);
 }

@@ -252,8 +252,8 @@ static int co_ask(struct rules_call *c, struct err *err)
 				       .request = &c->req,
 				       .answer = &thanos__rules_response__descriptor,
 				       .abort = c->a.h->cfg.rules_abort };
-	c->req.partial_response_strategy = what.abort ? THANOS__PARTIAL_RESPONSE_STRATEGY__ABORT :
-							THANOS__PARTIAL_RESPONSE_STRATEGY__WARN;
+	c->req.partial_response_strategy =
+		what.abort ? THANOS__PARTIAL_RESPONSE_STRATEGY__ABORT : THANOS__PARTIAL_RESPONSE_STRATEGY__WARN;
 	int rc = co_asking_send(&c->a, &what, &ans, err);
 	rc = rc ? rc : gather(c, &ans, err);
 	return rc ? rc : merge_groups(c, err);

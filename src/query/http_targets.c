@@ -145,8 +145,8 @@ static int co_ask(struct targets_call *c, struct err *err)
 				       .request = &c->req,
 				       .answer = &thanos__targets_response__descriptor,
 				       .abort = c->a.h->cfg.targets_abort };
-	c->req.partial_response_strategy = what.abort ? THANOS__PARTIAL_RESPONSE_STRATEGY__ABORT :
-							THANOS__PARTIAL_RESPONSE_STRATEGY__WARN;
+	c->req.partial_response_strategy =
+		what.abort ? THANOS__PARTIAL_RESPONSE_STRATEGY__ABORT : THANOS__PARTIAL_RESPONSE_STRATEGY__WARN;
 	int rc = co_asking_send(&c->a, &what, &ans, err);
 	rc = rc ? rc : gather(c, &ans, err);
 	rc = rc ? rc : dedup(c, &c->active, err);

@@ -153,13 +153,17 @@ static int add_entry(struct tsdb_call *c, const Thanos__TSDBStatisticsEntry *e, 
 		if (s->maxt < h->max_time)
 			s->maxt = h->max_time;
 	}
-	int rc = add_rows(c, &s->by_metric, e->series_count_by_metric_name, e->n_series_count_by_metric_name, false, err);
-	rc = rc ? rc : add_rows(c, &s->values_by_label, e->label_value_count_by_label_name,
-				e->n_label_value_count_by_label_name, true, err);
-	rc = rc ? rc : add_rows(c, &s->bytes_by_label, e->memory_in_bytes_by_label_name,
-				e->n_memory_in_bytes_by_label_name, false, err);
-	return rc ? rc : add_rows(c, &s->by_pair, e->series_count_by_label_value_pair,
-				  e->n_series_count_by_label_value_pair, false, err);
+	int rc = add_rows(c, &s->by_metric, e->series_count_by_metric_name, e->n_series_count_by_metric_name, false,
+			  err);
+	rc = rc ? rc
+		: add_rows(c, &s->values_by_label, e->label_value_count_by_label_name,
+			   e->n_label_value_count_by_label_name, true, err);
+	rc = rc ? rc
+		: add_rows(c, &s->bytes_by_label, e->memory_in_bytes_by_label_name, e->n_memory_in_bytes_by_label_name,
+			   false, err);
+	return rc ? rc
+		  : add_rows(c, &s->by_pair, e->series_count_by_label_value_pair, e->n_series_count_by_label_value_pair,
+			     false, err);
 }
 
 static int gather(struct tsdb_call *c, const struct query_answers *ans, struct err *err)
@@ -194,8 +198,8 @@ static int co_ask(struct tsdb_call *c, struct err *err)
 				       .request = &c->req,
 				       .answer = &thanos__tsdbstatistics_response__descriptor,
 				       .abort = c->a.h->cfg.status_abort };
-	c->req.partial_response_strategy = what.abort ? THANOS__PARTIAL_RESPONSE_STRATEGY__ABORT :
-							THANOS__PARTIAL_RESPONSE_STRATEGY__WARN;
+	c->req.partial_response_strategy =
+		what.abort ? THANOS__PARTIAL_RESPONSE_STRATEGY__ABORT : THANOS__PARTIAL_RESPONSE_STRATEGY__WARN;
 	int rc = co_asking_send(&c->a, &what, &ans, err);
 	return rc ? rc : gather(c, &ans, err);
 }

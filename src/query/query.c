@@ -22,8 +22,11 @@ struct query_config query_config_default(void)
 	static const double samples[] = { 100, 1e3, 1e4, 1e5, 1e6 };
 	static const double series[] = { 10, 100, 1e3, 1e4, 1e5 };
 	return (struct query_config){
-		.discovery = { .component = "query", .sd_config_reload_ms = 300000, .sd_files_interval_ms = 300000,
-			       .dns_interval_ms = 30000, .client = ENDPOINT_CLIENT_UNSET },
+		.discovery = { .component = "query",
+			       .sd_config_reload_ms = 300000,
+			       .sd_files_interval_ms = 300000,
+			       .dns_interval_ms = 30000,
+			       .client = ENDPOINT_CLIENT_UNSET },
 		.endpoints = { .info_timeout_ms = 5000, .unhealthy_timeout_ms = 300000 },
 		.dedup = DEDUP_PENALTY,
 		.timeout_ms = 120000,
@@ -113,24 +116,30 @@ static void split_replica_labels(struct query *q)
 void query_metrics_init(struct query_metrics *m, const struct query_config *cfg, struct metrics_registry *reg)
 {
 	static const double waits[] = { 0.01, 0.1, 0.3, 0.6, 1, 3, 6, 9, 20, 30, 60, 90, 120, 240, 360, 720 };
-	gauge_set(metrics_gauge(reg, "thanos_query_concurrent_gate_queries_max", "Maximum number of concurrent queries."),
-		  cfg->max_concurrent);
+	gauge_set(
+		metrics_gauge(reg, "thanos_query_concurrent_gate_queries_max", "Maximum number of concurrent queries."),
+		cfg->max_concurrent);
 	m->queries_in_flight = metrics_gauge(reg, "thanos_query_concurrent_gate_queries_in_flight",
 					     "Number of queries that are currently in flight.");
-	m->queries_total = metrics_counter(reg, "thanos_query_concurrent_gate_queries_total", "Total number of queries.");
-	m->queries_wait = metrics_histogram(reg, "thanos_query_concurrent_gate_queries_duration_seconds",
-		"How many seconds it took for queries to wait at the gate.", waits, ARRAY_LEN(waits));
-	gauge_set(metrics_gauge(reg, "thanos_query_concurrent_selects_gate_selects_max", "Maximum number of concurrent selects."),
+	m->queries_total =
+		metrics_counter(reg, "thanos_query_concurrent_gate_queries_total", "Total number of queries.");
+	m->queries_wait =
+		metrics_histogram(reg, "thanos_query_concurrent_gate_queries_duration_seconds",
+				  "How many seconds it took for queries to wait at the gate.", waits, ARRAY_LEN(waits));
+	gauge_set(metrics_gauge(reg, "thanos_query_concurrent_selects_gate_selects_max",
+				"Maximum number of concurrent selects."),
 		  cfg->max_concurrent_select);
 	m->selects_in_flight = metrics_gauge(reg, "thanos_query_concurrent_selects_gate_selects_in_flight",
 					     "Number of selects that are currently in flight.");
-	m->selects_total = metrics_counter(reg, "thanos_query_concurrent_selects_gate_selects_total",
-					   "Total number of selects.");
-	m->selects_wait = metrics_histogram(reg, "thanos_query_concurrent_selects_gate_selects_duration_seconds",
-		"How many seconds it took for selects to wait at the gate.", waits, ARRAY_LEN(waits));
+	m->selects_total =
+		metrics_counter(reg, "thanos_query_concurrent_selects_gate_selects_total", "Total number of selects.");
+	m->selects_wait =
+		metrics_histogram(reg, "thanos_query_concurrent_selects_gate_selects_duration_seconds",
+				  "How many seconds it took for selects to wait at the gate.", waits, ARRAY_LEN(waits));
 	m->duration = metrics_histogram_vec(reg, "thanos_store_api_query_duration_seconds",
-		"Duration of the Thanos Store API select phase for a query.",
-		METRICS_LABELS("series_le", "samples_le", "tenant"), cfg->duration_bounds.p, cfg->duration_bounds.n);
+					    "Duration of the Thanos Store API select phase for a query.",
+					    METRICS_LABELS("series_le", "samples_le", "tenant"), cfg->duration_bounds.p,
+					    cfg->duration_bounds.n);
 }
 
 static int make_selector(struct query *q, struct err *err)
@@ -143,8 +152,8 @@ static int make_selector(struct query *q, struct err *err)
 	return relabel_rules_parse(str_c(c->selector_relabel), file, LABEL_NAMES_UTF8, allowed, &q->selector, err);
 }
 
-struct query *query_new(struct reactor *r, const struct query_config *cfg, struct dns_resolver *dns,
-			struct logger *lg, struct metrics_registry *reg, struct err *err)
+struct query *query_new(struct reactor *r, const struct query_config *cfg, struct dns_resolver *dns, struct logger *lg,
+			struct metrics_registry *reg, struct err *err)
 {
 	struct query *q = xcalloc(1, sizeof(*q));
 	q->r = r;
@@ -340,16 +349,16 @@ static bool is_replica_label(const struct query_select_opts *o, struct str name)
 /* A failure of stores in upstream's words; what is not about this side is FAILED_PRECONDITION for the API. */
 static int explain(struct err *err, const char *call)
 {
-	bool here = err->code == ERR_CANCELLED || err->code == ERR_RESOURCE_EXHAUSTED || err->code == ERR_INVALID_ARGUMENT ||
-		    fiber_check(NULL) != 0;
+	bool here = err->code == ERR_CANCELLED || err->code == ERR_RESOURCE_EXHAUSTED ||
+		    err->code == ERR_INVALID_ARGUMENT || fiber_check(NULL) != 0;
 	if (!here)
 		err->code = ERR_FAILED_PRECONDITION;
 	return err_prefix(err, "%s", call);
 }
 
-int co_query_label_names(struct query *q, const struct query_select_opts *o, struct matcher *const *matchers, size_t n_matchers,
-			 int64_t start, int64_t end, uint64_t limit, struct arena *a, struct label_response *ret,
-			 struct err *err)
+int co_query_label_names(struct query *q, const struct query_select_opts *o, struct matcher *const *matchers,
+			 size_t n_matchers, int64_t start, int64_t end, uint64_t limit, struct arena *a,
+			 struct label_response *ret, struct err *err)
 {
 	struct label_request req;
 	int rc = make_label_request(o, matchers, n_matchers, start, end, limit, a, &req, err);
@@ -367,9 +376,9 @@ int co_query_label_names(struct query *q, const struct query_select_opts *o, str
 	return 0;
 }
 
-int co_query_label_values(struct query *q, const struct query_select_opts *o, struct str name, struct matcher *const *matchers,
-			  size_t n_matchers, int64_t start, int64_t end, uint64_t limit, struct arena *a,
-			  struct label_response *ret, struct err *err)
+int co_query_label_values(struct query *q, const struct query_select_opts *o, struct str name,
+			  struct matcher *const *matchers, size_t n_matchers, int64_t start, int64_t end,
+			  uint64_t limit, struct arena *a, struct label_response *ret, struct err *err)
 {
 	struct label_request req;
 	*ret = (struct label_response){ 0 };

@@ -46,27 +46,27 @@ struct query_config {
 	struct discovery_config discovery;
 	struct endpoints_config endpoints;
 
-	struct labels selector_labels;      /* --selector-label, sorted */
-	const char *selector_relabel;       /* text of --selector.relabel-config; NULL: none */
-	const char *selector_relabel_file;  /* its name in error messages */
-	int64_t store_response_timeout_ms;  /* --store.response-timeout */
+	struct labels selector_labels;       /* --selector-label, sorted */
+	const char *selector_relabel;        /* text of --selector.relabel-config; NULL: none */
+	const char *selector_relabel_file;   /* its name in error messages */
+	int64_t store_response_timeout_ms;   /* --store.response-timeout */
 	int64_t limit_series, limit_samples; /* --store.limits.* */
 
 	struct discovery_names replica_labels; /* --query.replica-label; comma-separated values are split */
-	enum dedup_func dedup;               /* --deduplication.func */
-	int64_t timeout_ms;                  /* --query.timeout */
-	uint32_t max_concurrent;             /* --query.max-concurrent */
-	uint32_t max_concurrent_select;      /* --query.max-concurrent-select, within a query */
-	uint64_t memory_limit_bytes;         /* of one query; 0: none */
-	uint64_t max_memory_bytes;           /* of all queries; 0: none */
+	enum dedup_func dedup;                 /* --deduplication.func */
+	int64_t timeout_ms;                    /* --query.timeout */
+	uint32_t max_concurrent;               /* --query.max-concurrent */
+	uint32_t max_concurrent_select;        /* --query.max-concurrent-select, within a query */
+	uint64_t memory_limit_bytes;           /* of one query; 0: none */
+	uint64_t max_memory_bytes;             /* of all queries; 0: none */
 
-	int64_t lookback_ms;                 /* --query.lookback-delta; 0: 5 min */
-	bool dynamic_lookback;               /* --query.dynamic-lookback-delta */
-	int64_t eval_interval_ms;            /* --query.default-evaluation-interval */
-	uint64_t max_samples;                /* --query.max-samples; 0: int32 max, as upstream */
-	bool x_functions;                    /* --query.enable-x-functions */
-	bool experimental_functions;         /* --enable-feature=promql-experimental-functions */
-	int64_t instant_max_resolution_ms;   /* --query.instant.default.max_source_resolution */
+	int64_t lookback_ms;               /* --query.lookback-delta; 0: 5 min */
+	bool dynamic_lookback;             /* --query.dynamic-lookback-delta */
+	int64_t eval_interval_ms;          /* --query.default-evaluation-interval */
+	uint64_t max_samples;              /* --query.max-samples; 0: int32 max, as upstream */
+	bool x_functions;                  /* --query.enable-x-functions */
+	bool experimental_functions;       /* --enable-feature=promql-experimental-functions */
+	int64_t instant_max_resolution_ms; /* --query.instant.default.max_source_resolution */
 
 	const char *default_tenant;          /* --query.default-tenant-id; "default-tenant" */
 	struct query_bounds duration_bounds; /* --query.telemetry.*; n == 0: the flags' defaults */
@@ -80,8 +80,8 @@ struct query_config query_config_default(void);
  * Makes a querier. Blocks shortly to read configuration files. `dns`, `lg` and `reg` are borrowed; `reg` may
  * be NULL. INVALID_ARGUMENT for a configuration that is wrong.
  */
-struct query *query_new(struct reactor *r, const struct query_config *cfg, struct dns_resolver *dns,
-			struct logger *lg, struct metrics_registry *reg, struct err *err);
+struct query *query_new(struct reactor *r, const struct query_config *cfg, struct dns_resolver *dns, struct logger *lg,
+			struct metrics_registry *reg, struct err *err);
 
 /* Starts the fiber that keeps endpoints up to date. Does not suspend. */
 void query_start(struct query *q);
@@ -131,13 +131,13 @@ struct promql_parse_opts query_parse_opts(const struct query *q);
  * Label names with values between `start` and `end` (ms, inclusive) in series that pass the matchers: sorted, at most `limit`
  * (0: all). Replica labels are removed with o->dedup. *ret and the warnings lie in `a`.
  */
-int co_query_label_names(struct query *q, const struct query_select_opts *o, struct matcher *const *matchers, size_t n_matchers,
-			 int64_t start, int64_t end, uint64_t limit, struct arena *a, struct label_response *ret,
-			 struct err *err);
+int co_query_label_names(struct query *q, const struct query_select_opts *o, struct matcher *const *matchers,
+			 size_t n_matchers, int64_t start, int64_t end, uint64_t limit, struct arena *a,
+			 struct label_response *ret, struct err *err);
 
 /* Values of label `name`; as co_query_label_names. */
-int co_query_label_values(struct query *q, const struct query_select_opts *o, struct str name, struct matcher *const *matchers,
-			  size_t n_matchers, int64_t start, int64_t end, uint64_t limit, struct arena *a,
-			  struct label_response *ret, struct err *err);
+int co_query_label_values(struct query *q, const struct query_select_opts *o, struct str name,
+			  struct matcher *const *matchers, size_t n_matchers, int64_t start, int64_t end,
+			  uint64_t limit, struct arena *a, struct label_response *ret, struct err *err);
 
 #endif

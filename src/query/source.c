@@ -32,8 +32,8 @@ struct query_set {
 	struct query_source *src;
 	struct query_set *next_open;
 	struct series_request req;
-	struct arena held;   /* of the request */
-	struct arena arena;  /* of the series given out last */
+	struct arena held;       /* of the request */
+	struct arena arena;      /* of the series given out last */
 	struct arena_mark empty; /* of `arena`, with its first block kept */
 	struct fanout_series *stream;
 	enum series_pick pick;
@@ -41,7 +41,8 @@ struct query_set {
 	int64_t merge_mint; /* replicas are merged from here on, as by upstream's querier; not after req.mint */
 };
 
-struct query_source *query_source_new(struct query *q, const struct query_select_opts *o, struct arena *a, struct err *err)
+struct query_source *query_source_new(struct query *q, const struct query_select_opts *o, struct arena *a,
+				      struct err *err)
 {
 	struct query_source *s = arena_zalloc(a, sizeof(*s));
 	if (!s) {
@@ -83,8 +84,9 @@ struct fanout_stats query_source_stats(const struct query_source *s)
 /* Functions whose range must hold two samples or more, so that coarse data would leave holes. */
 static bool needs_two_samples(struct str func)
 {
-	static const char *const names[] = { "rate", "irate", "increase", "delta", "idelta", "deriv", "predict_linear",
-					     "holt_winters", "double_exponential_smoothing" };
+	static const char *const names[] = { "rate",           "irate",        "increase",
+					     "delta",          "idelta",       "deriv",
+					     "predict_linear", "holt_winters", "double_exponential_smoothing" };
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (str_eq_c(func, names[i]))
 			return true;
@@ -188,8 +190,8 @@ static void count_select(struct query *q)
 }
 
 /* promql_source.select; suspends. */
-static int source_select(void *arg, struct matcher *const *matchers, size_t n_matchers, const struct promql_hints *hints,
-			 void **ret_set, struct err *err)
+static int source_select(void *arg, struct matcher *const *matchers, size_t n_matchers,
+			 const struct promql_hints *hints, void **ret_set, struct err *err)
 {
 	struct query_source *s = arg;
 	struct query_set *set = xcalloc(1, sizeof(*set));
@@ -203,7 +205,8 @@ static int source_select(void *arg, struct matcher *const *matchers, size_t n_ma
 	(void)arena_reserve(&set->arena, KEPT_BYTES);
 	set->empty = arena_mark(&set->arena);
 	if (rc == 0) {
-		rc = co_fanout_series(s->q->fanout, &set->req, &s->o->scope, &s->warnings, s->a->budget, &set->stream, err);
+		rc = co_fanout_series(s->q->fanout, &set->req, &s->o->scope, &s->warnings, s->a->budget, &set->stream,
+				      err);
 		rc = rc == 0 ? 0 : explain(err);
 	}
 	if (rc == 0)
@@ -223,8 +226,8 @@ static void source_close(void *arg, void *set)
 /* --- samples --------------------------------------------------------------------------------------------- */
 
 /* Decodes the chunks of one replica, those whose list is `wanted`. */
-static int decode_list(struct query_set *set, const struct series *s, const uint32_t *list, size_t n_lists, uint32_t wanted,
-		       struct series_samples *ret, struct err *err)
+static int decode_list(struct query_set *set, const struct series *s, const uint32_t *list, size_t n_lists,
+		       uint32_t wanted, struct series_samples *ret, struct err *err)
 {
 	const struct series_request *r = &set->req;
 	struct arena *a = &set->arena;
@@ -293,8 +296,8 @@ static bool drop_damaged(struct query_set *set, struct series *s)
 		struct arena_mark m = arena_mark(&set->arena);
 		struct series_samples ignored = { 0 };
 		struct err e;
-		int rc = series_samples_decode(&s->chunks[i], 1, set->pick, false, set->req.mint, set->req.maxt, &set->arena,
-					       &ignored, &e);
+		int rc = series_samples_decode(&s->chunks[i], 1, set->pick, false, set->req.mint, set->req.maxt,
+					       &set->arena, &ignored, &e);
 		arena_rewind(&set->arena, m);
 		if (rc != -ERR_DATA_LOSS)
 			s->chunks[kept++] = s->chunks[i];

@@ -23,11 +23,11 @@ struct query_select_opts {
 	bool dedup;
 	const struct str *replica_labels; /* in force: of the request or, without any, of the configuration */
 	size_t n_replica_labels;
-	bool partial_response;     /* WARN, else ABORT */
-	bool skip_chunks;          /* labels only: series without samples */
-	int64_t max_resolution_ms; /* coarsest downsampling taken; 0: raw */
+	bool partial_response;          /* WARN, else ABORT */
+	bool skip_chunks;               /* labels only: series without samples */
+	int64_t max_resolution_ms;      /* coarsest downsampling taken; 0: raw */
 	const struct shard_info *shard; /* NULL: none */
-	uint64_t limit;            /* most series of a select; 0: all */
+	uint64_t limit;                 /* most series of a select; 0: all */
 	struct fanout_scope scope;
 };
 
@@ -38,7 +38,8 @@ struct query_select_opts {
  *	struct promql_source ps = query_source_promql(s);
  *	rc = promql_exec(&query, &engine_opts, &ps, arena, &result, err);
  */
-struct query_source *query_source_new(struct query *q, const struct query_select_opts *o, struct arena *a, struct err *err);
+struct query_source *query_source_new(struct query *q, const struct query_select_opts *o, struct arena *a,
+				      struct err *err);
 
 /* The interface that the engine pulls from. Its functions suspend. Series come sorted by labels. */
 struct promql_source query_source_promql(struct query_source *s);

@@ -47,7 +47,7 @@ static void note_detail(struct append_tally *t, const char *text)
 static bool check_labels(struct appender *a, struct labels l, const struct write_series *s)
 {
 	static const enum append_fault faults[] = {
-		[LABELS_EMPTY_NAME] = APPEND_EMPTY_LABELS, [LABELS_EMPTY_VALUE] = APPEND_EMPTY_LABELS,
+		[LABELS_EMPTY_NAME] = APPEND_EMPTY_LABELS,  [LABELS_EMPTY_VALUE] = APPEND_EMPTY_LABELS,
 		[LABELS_UNSORTED] = APPEND_UNSORTED_LABELS, [LABELS_DUPLICATE] = APPEND_DUPLICATE_LABELS,
 		[LABELS_BAD_UTF8] = APPEND_BAD_UTF8,
 	};
@@ -99,7 +99,8 @@ static bool is_canonical(struct str raw, struct labels l)
 		struct str name = l.p[i].name, value = l.p[i].value;
 		size_t inner = 2 + varint_size(name.n) + name.n + varint_size(value.n) + value.n;
 		at += 1 + varint_size(inner);
-		if (name.p != raw.p + at + 1 + varint_size(name.n) || value.p != name.p + name.n + 1 + varint_size(value.n))
+		if (name.p != raw.p + at + 1 + varint_size(name.n) ||
+		    value.p != name.p + name.n + 1 + varint_size(value.n))
 			return false;
 		at += inner;
 	}
@@ -129,7 +130,8 @@ static struct head_series *parse_series(struct appender *a, const struct write_s
 			label_sort(p, s->n_labels);
 		if (check_labels(a, l, s)) {
 			bool canonical = s->raw_whole && is_canonical(s->raw_labels, l);
-			struct hash128 raw = s->raw_whole ? hash_bytes128(s->raw_labels.p, s->raw_labels.n) : (struct hash128){ 0 };
+			struct hash128 raw =
+				s->raw_whole ? hash_bytes128(s->raw_labels.p, s->raw_labels.n) : (struct hash128){ 0 };
 			hs = get_series(a, canonical ? raw : head_key(l, &a->scratch), l, s, err, rc);
 			if (hs && s->raw_whole && !canonical) /* its next sample need not be parsed */
 				head_series_alias(a->h, raw, hs);
@@ -250,8 +252,8 @@ static int append_each(struct appender *a, struct write_reader *r, struct pendin
 	return rc < 0 ? rc : flush(a, p, err);
 }
 
-int append_body(struct head *h, struct write_reader *r, const struct append_opts *opts,
-		struct append_tally *tally, struct err *err)
+int append_body(struct head *h, struct write_reader *r, const struct append_opts *opts, struct append_tally *tally,
+		struct err *err)
 {
 	struct appender a = { .h = h, .r = r, .opts = opts, .tally = tally };
 	struct pending p;
@@ -283,7 +285,8 @@ static const struct {
 } fault_texts[APPEND_FAULTS] = {
 	[APPEND_EMPTY_LABELS] = { "series", "label set contains a label with empty name or value", APPEND_CONFLICT },
 	[APPEND_UNSORTED_LABELS] = { "series", "out of order labels", APPEND_CONFLICT },
-	[APPEND_DUPLICATE_LABELS] = { "series", "label set contains multiple labels with the same name", APPEND_CONFLICT },
+	[APPEND_DUPLICATE_LABELS] = { "series", "label set contains multiple labels with the same name",
+				      APPEND_CONFLICT },
 	[APPEND_BAD_UTF8] = { "series", "label names and values must be UTF-8", APPEND_BAD },
 	[APPEND_NO_METRIC_NAME] = { "series", "metric name is missing", APPEND_BAD },
 	[APPEND_BAD_REFERENCE] = { "series", "invalid reference to a symbol", APPEND_BAD },

@@ -21,14 +21,14 @@
 
 /* Why a whole series was refused before its samples were looked at. */
 enum append_fault {
-	APPEND_EMPTY_LABELS,      /* no labels, or one with an empty name or value */
+	APPEND_EMPTY_LABELS, /* no labels, or one with an empty name or value */
 	APPEND_UNSORTED_LABELS,
 	APPEND_DUPLICATE_LABELS,
 	APPEND_BAD_UTF8,
-	APPEND_NO_METRIC_NAME,    /* remote write 2.0 only */
-	APPEND_BAD_REFERENCE,     /* remote write 2.0: symbol references */
+	APPEND_NO_METRIC_NAME, /* remote write 2.0 only */
+	APPEND_BAD_REFERENCE,  /* remote write 2.0: symbol references */
 	APPEND_SERIES_LIMIT,
-	APPEND_FAULTS             /* number of them */
+	APPEND_FAULTS /* number of them */
 };
 
 /* What became of a request, or of several that are answered together. Zero-initialised is nothing yet. */
@@ -43,13 +43,13 @@ struct append_tally {
  * How to append. `batch` must have been begun (head_batch_begin).
  */
 struct append_opts {
-	bool require_name; /* refuse series without __name__ */
+	bool require_name;   /* refuse series without __name__ */
 	uint64_t max_series; /* refuse new ones beyond this many in the head; 0: never */
 };
 
 /* Appends all series that `r` still has. Errors are those of the body (INVALID_ARGUMENT) and of memory; what was appended before stays. */
-int append_body(struct head *h, struct write_reader *r, const struct append_opts *opts,
-		struct append_tally *tally, struct err *err);
+int append_body(struct head *h, struct write_reader *r, const struct append_opts *opts, struct append_tally *tally,
+		struct err *err);
 
 /* Appends one series whose labels are not those of its bytes (relabelled, or its tenant label cut out). Sorted, not empty. */
 int append_series(struct head *h, struct labels labels, const struct write_series *s, const struct append_opts *opts,

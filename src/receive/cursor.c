@@ -19,11 +19,11 @@ struct upcoming {
 struct cursor {
 	struct series_cursor base;
 	struct cursor_query q;
-	const uint64_t *flushed; /* the owner's epoch */
-	struct head_reader *head;   /* one of these two */
+	const uint64_t *flushed;  /* the owner's epoch */
+	struct head_reader *head; /* one of these two */
 	const struct block *block;
-	uint64_t tenant; /* hash of the external labels */
-	uint64_t source; /* of the series being read */
+	uint64_t tenant;    /* hash of the external labels */
+	uint64_t source;    /* of the series being read */
 	struct arena arena; /* of the selection */
 	/*
 	 * Of the series given out: since `epoch`, and before. The last series given out
@@ -266,7 +266,9 @@ int co_receive_cursor_open(struct series_cursor **ret, const struct receive_view
 			   const struct cursor_query *q, const uint64_t *epoch, struct budget *budget, struct err *err)
 {
 	struct cursor *c = xcalloc(1, sizeof(*c));
-	*c = (struct cursor){ .base = { co_next, close_cursor }, .q = *q, .flushed = epoch, .epoch = *epoch, .block = block };
+	*c = (struct cursor){
+		.base = { co_next, close_cursor }, .q = *q, .flushed = epoch, .epoch = *epoch, .block = block
+	};
 	c->head = block ? NULL : view->head;
 	c->tenant = labels_hash_keyed(q->external);
 	arena_init(&c->arena, budget);

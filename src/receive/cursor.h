@@ -13,11 +13,11 @@
 
 /* What to read. Borrowed until the cursor is closed. */
 struct cursor_query {
-	int64_t mint, maxt; /* ms, both inclusive */
+	int64_t mint, maxt;              /* ms, both inclusive */
 	struct matcher *const *matchers; /* of the series' own labels */
 	size_t n_matchers;
 	struct labels external;
-	struct wire_strs without; /* labels to leave out */
+	struct wire_strs without;       /* labels to leave out */
 	const struct shard_info *shard; /* NULL: all */
 	bool skip_chunks;
 };

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RETRY_MS 200             /* between commits while the disk refuses */
-#define FAIL_STOP_EXIT 3         /* the process ends with this when data on disk cannot be trusted */
+#define RETRY_MS 200     /* between commits while the disk refuses */
+#define FAIL_STOP_EXIT 3 /* the process ends with this when data on disk cannot be trusted */
 
 int wal_sync_parse(const char *s, struct wal_sync_policy *ret, struct err *err)
 {
@@ -91,8 +91,8 @@ static void log_replay(const struct receive_db *db, const struct head_replay *r,
 			 log_s("first", r->first_corruption), log_s("quarantine", db->dir));
 }
 
-int co_receive_db_open(struct receive_db **ret, const struct receive_db_config *cfg, struct str tenant,
-		       const char *dir, struct labels external, struct err *err)
+int co_receive_db_open(struct receive_db **ret, const struct receive_db_config *cfg, struct str tenant, const char *dir,
+		       struct labels external, struct err *err)
 {
 	struct receive_db *db = xcalloc(1, sizeof(*db));
 	db->cfg = cfg;
@@ -201,8 +201,7 @@ static bool sync_now(const struct receive_db *db)
 /* Data on disk cannot be trusted any more (a sync failed twice): going on could acknowledge what is lost. */
 static NORETURN void fail_stop(struct receive_db *db, const struct err *why)
 {
-	log_error(db->cfg->log, "the log cannot be made durable; stopping", log_s("tenant", db->tenant),
-		  log_err(why));
+	log_error(db->cfg->log, "the log cannot be made durable; stopping", log_s("tenant", db->tenant), log_err(why));
 	_Exit(FAIL_STOP_EXIT);
 }
 

@@ -51,8 +51,8 @@ struct receive_db_config {
  * Opens (or makes) the TSDB in `dir`: its blocks, then the log's samples after them, on an offload
  * thread. `tenant` and `external` (the labels that all its series get) are copied. Suspends.
  */
-int co_receive_db_open(struct receive_db **ret, const struct receive_db_config *cfg, struct str tenant,
-		       const char *dir, struct labels external, struct err *err);
+int co_receive_db_open(struct receive_db **ret, const struct receive_db_config *cfg, struct str tenant, const char *dir,
+		       struct labels external, struct err *err);
 
 /* Commits what is staged, ends the background work and closes. Suspends; cannot be cancelled. */
 void co_receive_db_close(struct receive_db *db);
@@ -71,15 +71,15 @@ struct head *receive_db_head(struct receive_db *db);
 
 /* Figures beside those of the head. */
 struct receive_db_stats {
-	uint64_t blocks, block_bytes;      /* now */
+	uint64_t blocks, block_bytes;             /* now */
 	uint64_t compactions, compactions_failed; /* blocks cut from the head; cuts that failed */
 	uint64_t checkpoints, checkpoints_failed;
 	uint64_t time_retentions, size_retentions; /* blocks deleted */
 	uint64_t commits_failed;
-	uint64_t corruptions;              /* damaged places that opening found */
-	int64_t replay_ms;                 /* what opening took */
-	int64_t commit_ns, commits;        /* time that commits took, their number */
-	int64_t min_time;                  /* receive_db_min_time */
+	uint64_t corruptions;       /* damaged places that opening found */
+	int64_t replay_ms;          /* what opening took */
+	int64_t commit_ns, commits; /* time that commits took, their number */
+	int64_t min_time;           /* receive_db_min_time */
 };
 
 /* The figures now. */

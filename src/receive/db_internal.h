@@ -25,9 +25,9 @@ struct receive_db {
 	struct fiber *syncer; /* NULL while none waits */
 	bool gap_wanted;      /* a checkpoint waits for a moment without a commit */
 	bool closing;
-	uint64_t begun;       /* commits begun so far */
-	uint64_t done;        /* the newest that ended well */
-	uint64_t failed;      /* the newest that failed */
+	uint64_t begun;  /* commits begun so far */
+	uint64_t done;   /* the newest that ended well */
+	uint64_t failed; /* the newest that failed */
 	struct err failure;
 	struct waitq committed;
 

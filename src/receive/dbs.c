@@ -266,7 +266,8 @@ static void prune_entry(struct receive_dbs *s, struct entry *e)
 	e->closing = true;
 	co_receive_db_close(e->db);
 	if (co_offload("delete tenant", delete_dir, dir, &err) != 0)
-		log_error(s->cfg->db.log, "the directory of a tenant cannot be deleted", log_s("tenant", e->name), log_err(&err));
+		log_error(s->cfg->db.log, "the directory of a tenant cannot be deleted", log_s("tenant", e->name),
+			  log_err(&err));
 	else
 		log_info(s->cfg->db.log, "tenant removed: all its data has expired", log_s("tenant", e->name));
 	drop(s, e);

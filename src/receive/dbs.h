@@ -19,10 +19,10 @@ struct receive_dbs;
 
 /* How the set is made. Strings and labels are borrowed and outlive it. */
 struct receive_dbs_config {
-	const char *path;             /* --tsdb.path */
+	const char *path; /* --tsdb.path */
 	struct receive_db_config db;
-	struct labels external;       /* --label, sorted */
-	struct str tenant_label;      /* --receive.tenant-label-name */
+	struct labels external;  /* --label, sorted */
+	struct str tenant_label; /* --receive.tenant-label-name */
 	bool no_lockfile;
 	struct metrics_registry *metrics;
 };

@@ -62,7 +62,8 @@ static int send_series(struct exemplar_call *c, const struct receive_view *v, co
 	int rc = head_reader_series(v->head, e->series_id, false, a, &series, err);
 	if (rc <= 0)
 		return rc;
-	rc = receive_shown_labels(series.labels, receive_db_external(v->db), (struct wire_strs){ NULL, 0 }, a, &shown, err);
+	rc = receive_shown_labels(series.labels, receive_db_external(v->db), (struct wire_strs){ NULL, 0 }, a, &shown,
+				  err);
 	if (rc != 0)
 		return rc;
 	data.serieslabels = receive_label_set(shown, a);

@@ -39,8 +39,8 @@ static Thanos__Info__TSDBInfo *tsdb_info(struct receive_db *db, struct arena *a)
 }
 
 /* Fills the store part with all tenants. */
-static int describe(struct receive *r, Thanos__Info__InfoResponse *resp, Thanos__Info__StoreInfo *store, struct arena *a,
-		    struct err *err)
+static int describe(struct receive *r, Thanos__Info__InfoResponse *resp, Thanos__Info__StoreInfo *store,
+		    struct arena *a, struct err *err)
 {
 	struct receive_db **dbs;
 	size_t n = 0;

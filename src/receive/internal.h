@@ -39,14 +39,14 @@ struct receive {
 	struct receive_limits *limits;
 	struct receive_writer writer;
 	struct receive_metrics metrics;
-	struct gate gate;     /* on write requests */
-	char *tenant_header;  /* in lower case */
+	struct gate gate;    /* on write requests */
+	char *tenant_header; /* in lower case */
 	bool ready;
 	struct http_router *router; /* of the write port */
 	struct http_server *http;
 	struct tls_ctx *tls;
 	struct fiber *maintainer, *limits_watcher; /* NULL while they do not run */
-	struct waitq stopped; /* one of them ended */
+	struct waitq stopped;                      /* one of them ended */
 	struct strbuf *buffers[KEEP_BUFFERS];
 	size_t n_buffers;
 };

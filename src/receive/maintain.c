@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FLUSH_BYTES (4u << 20)  /* closed chunks in memory before they are written out */
-#define GC_STEP 20000           /* items freed between two suspensions */
+#define FLUSH_BYTES (4u << 20) /* closed chunks in memory before they are written out */
+#define GC_STEP 20000          /* items freed between two suspensions */
 #define CHILD_MEMORY (4ull << 30)
 #define CHILD_NICE 5
-#define WAIT_MS 1000            /* for old readers, before other tenants have their turn */
+#define WAIT_MS 1000 /* for old readers, before other tenants have their turn */
 
 /* --- closed chunks to files -------------------------------------------------------------- */
 
@@ -41,8 +41,7 @@ void receive_db_log_scan(const struct receive_db *db, const struct local_scan_re
 {
 	if (r->quarantined)
 		log_error(db->cfg->log, "damaged blocks were set aside", log_s("tenant", db->tenant),
-			  log_u("blocks", r->quarantined), log_s("first", r->first_bad),
-			  log_s("quarantine", db->dir));
+			  log_u("blocks", r->quarantined), log_s("first", r->first_bad), log_s("quarantine", db->dir));
 }
 
 static int run_scan(void *arg, struct err *err)
@@ -301,7 +300,8 @@ static int run_delete(void *arg, struct err *err)
 }
 
 /* Deletes blocks beyond one limit. Suspends. */
-static int co_retain(struct receive_db *db, int64_t retention_ms, uint64_t max_bytes, uint64_t *counter, struct err *err)
+static int co_retain(struct receive_db *db, int64_t retention_ms, uint64_t max_bytes, uint64_t *counter,
+		     struct err *err)
 {
 	struct local_block **old;
 	struct arena a;
@@ -312,14 +312,16 @@ static int co_retain(struct receive_db *db, int64_t retention_ms, uint64_t max_b
 		return 0;
 	head_stats(db->head, &st);
 	arena_init(&a, NULL);
-	int rc = local_blocks_expired(db->blocks, retention_ms, max_bytes, st.chunk_file_bytes, NULL, NULL, &a, &old, &n, err);
+	int rc = local_blocks_expired(db->blocks, retention_ms, max_bytes, st.chunk_file_bytes, NULL, NULL, &a, &old,
+				      &n, err);
 	for (size_t i = 0; i < n; i++)
 		*vec_push(&ulids) = old[i]->ulid;
 	for (size_t i = 0; i < ulids.n && rc == 0; i++) {
 		struct delete_job j = { .dir = db->dir, .ulid = ulids.p[i] };
 		char name[ULID_LEN + 1];
 		ulid_format(&j.ulid, name);
-		log_info(db->cfg->log, "block is beyond the retention", log_s("tenant", db->tenant), log_s("ulid", name));
+		log_info(db->cfg->log, "block is beyond the retention", log_s("tenant", db->tenant),
+			 log_s("ulid", name));
 		local_blocks_drop(db->blocks, &j.ulid);
 		rc = co_offload("delete block", run_delete, &j, err);
 		++*counter;

@@ -132,9 +132,11 @@ static void init_tsdb(struct receive_metrics *m, struct metrics_registry *reg)
 {
 	CHECK(ARRAY_LEN(figures) <= ARRAY_LEN(m->tsdb));
 	for (size_t f = 0; f < ARRAY_LEN(figures); f++) {
-		const char *const *labels = figures[f].type ? METRICS_LABELS("tenant", "type") : METRICS_LABELS("tenant");
-		m->tsdb[f] = is_counter(figures[f].name) ? metrics_counter_vec(reg, figures[f].name, figures[f].help, labels)
-							 : metrics_gauge_vec(reg, figures[f].name, figures[f].help, labels);
+		const char *const *labels =
+			figures[f].type ? METRICS_LABELS("tenant", "type") : METRICS_LABELS("tenant");
+		m->tsdb[f] = is_counter(figures[f].name)
+				     ? metrics_counter_vec(reg, figures[f].name, figures[f].help, labels)
+				     : metrics_gauge_vec(reg, figures[f].name, figures[f].help, labels);
 	}
 }
 
@@ -150,8 +152,8 @@ static void init_store(struct receive_metrics *m, struct metrics_registry *reg)
 	m->chunks_requested = metrics_histogram(reg, "thanos_store_server_chunks_requested",
 						"Number of chunks requested for Series calls.", chunk_bounds,
 						ARRAY_LEN(chunk_bounds));
-	m->series_pending = metrics_gauge(reg, "thanos_store_server_pending_series_requests",
-					  "Number of pending series requests.");
+	m->series_pending =
+		metrics_gauge(reg, "thanos_store_server_pending_series_requests", "Number of pending series requests.");
 }
 
 void receive_metrics_init(struct receive_metrics *m, struct metrics_registry *reg, struct receive_dbs *dbs)
@@ -165,8 +167,9 @@ void receive_metrics_init(struct receive_metrics *m, struct metrics_registry *re
 	m->write_samples = metrics_histogram_vec(reg, "thanos_receive_write_samples",
 						 "The number of sampled received in the incoming write requests.",
 						 METRICS_LABELS("code", "tenant"), counts, ARRAY_LEN(counts));
-	m->limited = metrics_counter_vec(reg, "thanos_receive_head_series_limited_requests_total",
-					 "Write requests that met the limit of active series.", METRICS_LABELS("tenant"));
+	m->limited =
+		metrics_counter_vec(reg, "thanos_receive_head_series_limited_requests_total",
+				    "Write requests that met the limit of active series.", METRICS_LABELS("tenant"));
 	m->pending = metrics_gauge(reg, "thanos_receive_pending_write_requests", "Write requests being served.");
 	m->limits_reloads = metrics_counter(reg, "thanos_receive_limits_config_reload_total",
 					    "How many times the limits were read again.");
@@ -174,7 +177,8 @@ void receive_metrics_init(struct receive_metrics *m, struct metrics_registry *re
 						  "How many times reading the limits again failed.");
 	init_tsdb(m, reg);
 	init_store(m, reg);
-	gauge_set(metrics_gauge(reg, "thanos_receive_replication_factor", "The number of times each series is stored."), 1);
+	gauge_set(metrics_gauge(reg, "thanos_receive_replication_factor", "The number of times each series is stored."),
+		  1);
 	metrics_on_collect(reg, refresh, m);
 }
 
@@ -183,7 +187,8 @@ void receive_metrics_fini(struct receive_metrics *m, struct metrics_registry *re
 	metrics_off_collect(reg, m);
 }
 
-void receive_metrics_write(struct receive_metrics *m, int status, struct str tenant, uint64_t n_series, uint64_t n_samples)
+void receive_metrics_write(struct receive_metrics *m, int status, struct str tenant, uint64_t n_series,
+			   uint64_t n_samples)
 {
 	char code[8], name[160];
 	snprintf(code, sizeof(code), "%d", status);

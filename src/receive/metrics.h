@@ -18,8 +18,8 @@ struct gauge;
 /* Handles. A plain value of its component. */
 struct receive_metrics {
 	struct metrics_vec *write_timeseries, *write_samples; /* histograms by code and tenant */
-	struct metrics_vec *limited;                          /* requests refused by the active series limit, by tenant */
-	struct gauge *pending;                                /* write requests being served */
+	struct metrics_vec *limited; /* requests refused by the active series limit, by tenant */
+	struct gauge *pending;       /* write requests being served */
 	struct counter *limits_reloads, *limits_reload_errors;
 	struct receive_dbs *dbs;
 	struct metrics_histogram *series_requested, *chunks_requested; /* of Series calls */

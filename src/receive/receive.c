@@ -35,8 +35,8 @@ static int read_configs(struct receive *r, struct err *err)
 		rc = relabel_rules_parse(str_c(c->relabel_yaml), "receive.relabel-config", LABEL_NAMES_UTF8, 0,
 					 &r->relabel, err);
 	if (rc == 0 && c->limits_yaml)
-		rc = receive_limits_parse(str_c(c->limits_yaml), c->limits_file ? c->limits_file : "receive.limits-config",
-					  &r->limits, err);
+		rc = receive_limits_parse(str_c(c->limits_yaml),
+					  c->limits_file ? c->limits_file : "receive.limits-config", &r->limits, err);
 	return rc;
 }
 

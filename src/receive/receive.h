@@ -48,18 +48,18 @@ struct receive_config {
 	int64_t retention_ms;
 	uint64_t retention_bytes;
 
-	struct labels external;      /* --label, sorted; at least one */
-	const char *tenant_label;    /* tenant_id */
-	const char *tenant_header;   /* THANOS-TENANT */
+	struct labels external;        /* --label, sorted; at least one */
+	const char *tenant_label;      /* tenant_id */
+	const char *tenant_header;     /* THANOS-TENANT */
 	const char *tenant_cert_field; /* organization, organizationalUnit, commonName; NULL: not from certificates */
 	const char *default_tenant;
-	const char *split_label;     /* NULL: off */
-	const char *replica_header;  /* THANOS-REPLICA */
-	const char *relabel_yaml;    /* contents; NULL: none */
-	const char *limits_yaml;     /* contents; NULL: none */
-	const char *limits_file;     /* read again when it changes; NULL: none */
+	const char *split_label;    /* NULL: off */
+	const char *replica_header; /* THANOS-REPLICA */
+	const char *relabel_yaml;   /* contents; NULL: none */
+	const char *limits_yaml;    /* contents; NULL: none */
+	const char *limits_file;    /* read again when it changes; NULL: none */
 
-	const char *write_address;   /* --remote-write.address */
+	const char *write_address; /* --remote-write.address */
 	struct tls_config write_tls;
 	int64_t http_grace_ms;
 

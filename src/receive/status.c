@@ -91,7 +91,8 @@ static int wanted(const struct status_call *c, const struct receive_db *db, bool
 	*ret = c->req->tenant[0] == '\0' || strcmp(c->req->tenant, receive_db_tenant(db)) == 0;
 	if (!*ret)
 		return 0;
-	return receive_match_external(receive_db_external(db), c->matchers, c->req->n_matchers, c->a, &rest, &n, ret, err);
+	return receive_match_external(receive_db_external(db), c->matchers, c->req->n_matchers, c->a, &rest, &n, ret,
+				      err);
 }
 
 /* Adds a tenant's entry. Suspends. */
@@ -121,7 +122,8 @@ static int compile_matchers(struct status_call *c, struct err *err)
 	int rc = c->matchers ? 0 : arena_err(c->a, err);
 	for (size_t i = 0; i < c->req->n_matchers && rc == 0; i++) {
 		const Thanos__LabelMatcher *m = c->req->matchers[i];
-		rc = matcher_compile_in(c->a, (enum matcher_type)m->type, str_c(m->name), str_c(m->value), &c->matchers[i], err);
+		rc = matcher_compile_in(c->a, (enum matcher_type)m->type, str_c(m->name), str_c(m->value),
+					&c->matchers[i], err);
 	}
 	return rc;
 }

@@ -26,7 +26,7 @@ struct tenants {
 
 /* What a request sees of a tenant. */
 struct tenant_view {
-	struct receive_view view; /* closed where the tenant's external labels do not match */
+	struct receive_view view;  /* closed where the tenant's external labels do not match */
 	struct matcher **matchers; /* those of the series' own labels */
 	size_t n_matchers;
 };
@@ -40,8 +40,8 @@ static int take_tenants(struct receive *r, struct arena *a, struct tenants *ret,
 }
 
 /* Opens the views of [mint, maxt] of all tenants that can match, in one turn. */
-static int open_views(struct tenants *t, struct matcher *const *m, size_t n_m, int64_t mint, int64_t maxt, struct arena *a,
-		      struct err *err)
+static int open_views(struct tenants *t, struct matcher *const *m, size_t n_m, int64_t mint, int64_t maxt,
+		      struct arena *a, struct err *err)
 {
 	t->views = arena_array(a, t->n, sizeof(*t->views));
 	if (!t->views)
@@ -77,8 +77,8 @@ struct series_call {
 	struct series_request req;
 	struct matcher **matchers;
 	struct tenants tenants;
-	uint64_t epoch; /* counts flushes: see receive/cursor.h */
-	uint64_t n_series, n_chunks; /* sent */
+	uint64_t epoch;                  /* counts flushes: see receive/cursor.h */
+	uint64_t n_series, n_chunks;     /* sent */
 	uint64_t max_series, max_chunks; /* 0: no limit */
 	struct series_cursor **cursors;
 	size_t n_cursors;
@@ -101,7 +101,8 @@ static int open_tenant(struct series_call *c, const struct tenant_view *v, struc
 					.skip_chunks = c->req.skip_chunks };
 	for (size_t i = 0; i <= v->view.n_blocks; i++) {
 		const struct block *b = i < v->view.n_blocks ? v->view.blocks[i]->block : NULL;
-		int rc = co_receive_cursor_open(&c->cursors[c->n_cursors], &v->view, b, &q, &c->epoch, c->a->budget, err);
+		int rc = co_receive_cursor_open(&c->cursors[c->n_cursors], &v->view, b, &q, &c->epoch, c->a->budget,
+						err);
 		if (rc != 0)
 			return rc;
 		c->n_cursors++;
@@ -253,7 +254,8 @@ static int add_tenant(struct label_call *c, const struct tenant_view *v, bool na
 	struct str own = labels_get(external, c->req.label);
 	struct name_set found = { .a = c->a };
 	/* The value of an external label is there if any series matches. */
-	int rc = co_receive_names(&v->view, names || own.n ? STR("") : c->req.label, v->matchers, v->n_matchers, &found, err);
+	int rc = co_receive_names(&v->view, names || own.n ? STR("") : c->req.label, v->matchers, v->n_matchers, &found,
+				  err);
 	name_set_finish(&found, 0);
 	if (rc != 0 || found.n == 0)
 		return rc;
@@ -273,7 +275,8 @@ static int co_labels(struct grpc_call *call, struct receive *r, bool names, stru
 	struct label_call c = { .r = r, .call = call, .a = grpc_call_arena(call) };
 	c.out.a = c.a;
 	struct str msg = grpc_call_request(call);
-	int rc = names ? label_names_request_read(msg, c.a, &c.req, err) : label_values_request_read(msg, c.a, &c.req, err);
+	int rc = names ? label_names_request_read(msg, c.a, &c.req, err)
+		       : label_values_request_read(msg, c.a, &c.req, err);
 	if (rc == 0 && !names && c.req.label.n == 0)
 		rc = err_set(err, ERR_INVALID_ARGUMENT, "label name parameter cannot be empty");
 	if (rc == 0)
@@ -324,7 +327,8 @@ static int co_remote_write(struct grpc_call *call, void *arg, struct err *err)
 	struct receive *r = arg;
 	struct write_reader head;
 	struct write_result res = { 0 };
-	struct write_request wr = { .kind = WRITE_THANOS, .body = grpc_call_request(call),
+	struct write_request wr = { .kind = WRITE_THANOS,
+				    .body = grpc_call_request(call),
 				    .budget = grpc_call_arena(call)->budget };
 	if (!r->ready)
 		return err_set(err, ERR_UNAVAILABLE, "storage is not open yet");

@@ -7,8 +7,8 @@ static const char *const reserved[] = { "lost+found", "quarantine", "thanos.ship
 
 static bool is_name_char(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-	       c == '_' || c == '=' || c == '-';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+	       c == '=' || c == '-';
 }
 
 bool tenant_name_valid(struct str name)
@@ -31,6 +31,6 @@ int tenant_name_check(struct str name, struct err *err)
 	if (tenant_name_valid(name))
 		return 0;
 	return err_set(err, ERR_INVALID_ARGUMENT,
-		       "tenant name not valid: want 1 to %d of A-Z a-z 0-9 . _ = -, got %zu bytes",
-		       TENANT_NAME_MAX, name.n);
+		       "tenant name not valid: want 1 to %d of A-Z a-z 0-9 . _ = -, got %zu bytes", TENANT_NAME_MAX,
+		       name.n);
 }

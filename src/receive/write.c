@@ -159,8 +159,8 @@ static int check_limits(struct write_call *c, struct err *err)
 	struct tenant_limits l = receive_limits_of(c->w->limits, c->req->tenant);
 	uint64_t samples = 0;
 	if (l.series && c->reader.n_series > l.series)
-		return err_set(err, ERR_OUT_OF_RANGE, "too many timeseries: %zu, the limit is %llu",
-			       c->reader.n_series, (unsigned long long)l.series);
+		return err_set(err, ERR_OUT_OF_RANGE, "too many timeseries: %zu, the limit is %llu", c->reader.n_series,
+			       (unsigned long long)l.series);
 	int rc = l.samples ? count_samples(c, &samples, err) : 0;
 	if (rc == 0 && l.samples && samples > l.samples)
 		return err_set(err, ERR_OUT_OF_RANGE, "too many samples: %llu, the limit is %llu",

@@ -18,9 +18,9 @@ struct relabel_rules;
 /* What writing needs. Plain values, borrowed. */
 struct receive_writer {
 	struct receive_dbs *dbs;
-	const struct relabel_rules *relabel;   /* NULL: none */
-	struct str split_label;                /* empty: off */
-	const struct receive_limits *limits;   /* NULL: none */
+	const struct relabel_rules *relabel; /* NULL: none */
+	struct str split_label;              /* empty: off */
+	const struct receive_limits *limits; /* NULL: none */
 };
 
 /* A request. */
@@ -36,8 +36,8 @@ struct write_request {
 struct write_result {
 	enum append_answer answer;
 	struct append_tally tally;
-	uint64_t series;     /* in the request */
-	struct strbuf text;  /* what was refused and why; empty when all was stored */
+	uint64_t series;    /* in the request */
+	struct strbuf text; /* what was refused and why; empty when all was stored */
 };
 
 /* Frees what the result holds. */

@@ -155,8 +155,11 @@ static int read_body(struct receive *r, struct http_req *req, struct str tenant,
 
 static int status_of_answer(enum append_answer a, bool v2)
 {
-	static const int v1_status[] = { [APPEND_DONE] = 200, [APPEND_CONFLICT] = 409, [APPEND_BAD] = 400,
-					 [APPEND_LIMITED] = 429, [APPEND_UNAVAILABLE] = 503 };
+	static const int v1_status[] = { [APPEND_DONE] = 200,
+					 [APPEND_CONFLICT] = 409,
+					 [APPEND_BAD] = 400,
+					 [APPEND_LIMITED] = 429,
+					 [APPEND_UNAVAILABLE] = 503 };
 	if (!v2)
 		return v1_status[a];
 	return a == APPEND_DONE ? 204 : a == APPEND_CONFLICT ? 400 : v1_status[a];
@@ -237,8 +240,7 @@ static int co_serve_write(struct receive *r, struct http_req *req, struct err *e
 	struct write_request wr = { .budget = &req->budget };
 	struct err why = ERR_NONE;
 	struct strbuf *body = take_buffer(r);
-	int rc = r->ready ? negotiate(req, &wr.kind, &why)
-			  : err_set(&why, ERR_UNAVAILABLE, "storage is not open yet");
+	int rc = r->ready ? negotiate(req, &wr.kind, &why) : err_set(&why, ERR_UNAVAILABLE, "storage is not open yet");
 	if (rc == 0)
 		rc = find_tenant(r, req, &wr.tenant, &why);
 	if (rc == 0)

@@ -280,8 +280,8 @@ static const struct histogram *unsure(const struct histogram *h, struct arena *a
 	return c;
 }
 
-static int take(struct series_samples *o, const struct series_samples *r, size_t i, bool consecutive,
-		struct arena *a, struct err *err)
+static int take(struct series_samples *o, const struct series_samples *r, size_t i, bool consecutive, struct arena *a,
+		struct err *err)
 {
 	const struct histogram *h = r->h ? r->h[i] : NULL;
 	if (h && !consecutive && !(h = unsure(h, a)))
@@ -328,8 +328,8 @@ static int merge_chain(const struct series_samples *r, size_t n, struct arena *a
 	}
 }
 
-int dedup_merge(const struct series_samples *replicas, size_t n, enum dedup_func func, bool counter,
-		struct arena *a, struct series_samples *ret, struct err *err)
+int dedup_merge(const struct series_samples *replicas, size_t n, enum dedup_func func, bool counter, struct arena *a,
+		struct series_samples *ret, struct err *err)
 {
 	if (n == 1) {
 		*ret = replicas[0];

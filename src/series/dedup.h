@@ -30,8 +30,8 @@ bool dedup_is_counter(struct str func);
  * Merges the samples of `n` (>= 1) replicas, in the order of their series. `counter` turns on
  * the adjustment of values (penalty only). *ret lies in `a`, or is the one replica itself. RESOURCE_EXHAUSTED.
  */
-int dedup_merge(const struct series_samples *replicas, size_t n, enum dedup_func func, bool counter,
-		struct arena *a, struct series_samples *ret, struct err *err) MUST_CHECK;
+int dedup_merge(const struct series_samples *replicas, size_t n, enum dedup_func func, bool counter, struct arena *a,
+		struct series_samples *ret, struct err *err) MUST_CHECK;
 
 /*
  * Splits sorted chunks of one series that overlap into lists of chunks that do not

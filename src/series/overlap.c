@@ -103,7 +103,8 @@ static int join_run(struct joined *j, const struct series_chunk *c, size_t n, st
 	if (!each)
 		return arena_err(j->a, err);
 	for (size_t i = 0; i < n; i++) {
-		int rc = series_samples_decode(&c[i], 1, SERIES_PICK_AVG, false, INT64_MIN, INT64_MAX, j->a, &each[i], err);
+		int rc = series_samples_decode(&c[i], 1, SERIES_PICK_AVG, false, INT64_MIN, INT64_MAX, j->a, &each[i],
+					       err);
 		if (rc != 0)
 			return rc;
 	}

@@ -172,9 +172,9 @@ int frame_series_read(struct str body, struct arena *a, struct series *ret, stru
 	*ret = (struct series){ .labels = { l, n_labels }, .chunks = c, .n_chunks = n_chunks };
 	w = wire_begin(body);
 	while (wire_next(&w, &f)) {
-		const char *fault = f.num == SERIES_LABELS ? frame_label_read(f.s, l++) :
-				    f.num == SERIES_CHUNKS ? chunk_read(f.s, c++) :
-							     NULL;
+		const char *fault = f.num == SERIES_LABELS   ? frame_label_read(f.s, l++)
+				    : f.num == SERIES_CHUNKS ? chunk_read(f.s, c++)
+							     : NULL;
 		if (fault)
 			wire_fail(&w, fault);
 	}
@@ -221,8 +221,7 @@ static size_t int_size(uint32_t num, uint64_t v)
 static size_t part_size(const struct series_part *p)
 {
 	return int_size(CHUNK_TYPE, (uint64_t)type_of_enc(p->chunk.enc)) +
-	       (p->chunk.data.n ? wire_len_size(CHUNK_DATA, p->chunk.data.n) : 0) +
-	       int_size(CHUNK_HASH, p->hash);
+	       (p->chunk.data.n ? wire_len_size(CHUNK_DATA, p->chunk.data.n) : 0) + int_size(CHUNK_HASH, p->hash);
 }
 
 static size_t chunk_size(const struct series_chunk *c)
@@ -242,8 +241,7 @@ static int check_encodings(const struct series_chunk *c, size_t n, struct err *e
 			uint8_t enc = c[i].part[k].chunk.enc;
 			if (enc != CHUNK_NONE && type_of_enc(enc) < 0)
 				return err_set(err, ERR_UNIMPLEMENTED,
-					       "the Store API cannot carry chunks of encoding %s",
-					       chunk_enc_name(enc));
+					       "the Store API cannot carry chunks of encoding %s", chunk_enc_name(enc));
 		}
 	}
 	return 0;
@@ -267,8 +265,7 @@ static void put_head(struct strbuf *b, uint32_t num, size_t n)
 	enc_uvarint(b, n);
 }
 
-static void put_part(struct frame_writer *w, size_t *own_from, uint32_t num,
-		     const struct series_part *p)
+static void put_part(struct frame_writer *w, size_t *own_from, uint32_t num, const struct series_part *p)
 {
 	struct strbuf *b = &w->own;
 	put_head(b, num, part_size(p));
@@ -293,13 +290,12 @@ static void put_chunk(struct frame_writer *w, size_t *own_from, const struct ser
 
 static size_t label_size(const struct label *l)
 {
-	return (l->name.n ? wire_len_size(1, l->name.n) : 0) +
-	       (l->value.n ? wire_len_size(2, l->value.n) : 0);
+	return (l->name.n ? wire_len_size(1, l->name.n) : 0) + (l->value.n ? wire_len_size(2, l->value.n) : 0);
 }
 
 /* Adds a series with its labels either encoded or as pairs. */
-static int add(struct frame_writer *w, struct str encoded, struct labels labels,
-	       const struct series_chunk *chunks, size_t n_chunks, struct err *err)
+static int add(struct frame_writer *w, struct str encoded, struct labels labels, const struct series_chunk *chunks,
+	       size_t n_chunks, struct err *err)
 {
 	int rc = check_encodings(chunks, n_chunks, err);
 	if (rc < 0)
@@ -327,8 +323,8 @@ int frame_add_series(struct frame_writer *w, const struct series *s, struct err 
 	return add(w, STR(""), s->labels, s->chunks, s->n_chunks, err);
 }
 
-int frame_add_encoded(struct frame_writer *w, struct str label_fields,
-		      const struct series_chunk *chunks, size_t n_chunks, struct err *err)
+int frame_add_encoded(struct frame_writer *w, struct str label_fields, const struct series_chunk *chunks,
+		      size_t n_chunks, struct err *err)
 {
 	return add(w, label_fields, (struct labels){ NULL, 0 }, chunks, n_chunks, err);
 }

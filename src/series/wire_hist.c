@@ -44,8 +44,7 @@ struct hist_reader {
 static void *list_room(struct hist_reader *h, struct list_of *l, size_t more, size_t size)
 {
 	if (more > HIST_BUCKETS_MAX || l->n + more > HIST_BUCKETS_MAX) {
-		err_set(h->err, ERR_INVALID_ARGUMENT, "proto: Histogram: more than %d buckets",
-			HIST_BUCKETS_MAX);
+		err_set(h->err, ERR_INVALID_ARGUMENT, "proto: Histogram: more than %d buckets", HIST_BUCKETS_MAX);
 		return NULL;
 	}
 	if (l->n + more > l->cap || !l->p) {
@@ -165,14 +164,22 @@ static int add_to_list(struct hist_reader *h, const struct wire_field *f)
 static int scalar_type(uint32_t num)
 {
 	static const int8_t types[] = {
-		[COUNT_INT] = WIRE_VARINT,	[COUNT_FLOAT] = WIRE_I64,
-		[SUM] = WIRE_I64,		[SCHEMA] = WIRE_VARINT,
-		[ZERO_THRESHOLD] = WIRE_I64,	[ZERO_COUNT_INT] = WIRE_VARINT,
-		[ZERO_COUNT_FLOAT] = WIRE_I64,	[NEG_SPANS] = -1,
-		[NEG_DELTAS] = -1,		[NEG_COUNTS] = -1,
-		[POS_SPANS] = -1,		[POS_DELTAS] = -1,
-		[POS_COUNTS] = -1,		[RESET_HINT] = WIRE_VARINT,
-		[TIMESTAMP] = WIRE_VARINT,	[CUSTOM_VALUES] = -1,
+		[COUNT_INT] = WIRE_VARINT,
+		[COUNT_FLOAT] = WIRE_I64,
+		[SUM] = WIRE_I64,
+		[SCHEMA] = WIRE_VARINT,
+		[ZERO_THRESHOLD] = WIRE_I64,
+		[ZERO_COUNT_INT] = WIRE_VARINT,
+		[ZERO_COUNT_FLOAT] = WIRE_I64,
+		[NEG_SPANS] = -1,
+		[NEG_DELTAS] = -1,
+		[NEG_COUNTS] = -1,
+		[POS_SPANS] = -1,
+		[POS_DELTAS] = -1,
+		[POS_COUNTS] = -1,
+		[RESET_HINT] = WIRE_VARINT,
+		[TIMESTAMP] = WIRE_VARINT,
+		[CUSTOM_VALUES] = -1,
 		[START_TIMESTAMP] = WIRE_VARINT,
 	};
 	return num < ARRAY_LEN(types) ? types[num] : -1;

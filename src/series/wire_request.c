@@ -202,8 +202,7 @@ static void set_query_hints(struct request_reader *r, struct query_hints *h, con
 }
 
 /* Fields 9 and up. */
-static void series_request_late_field(struct request_reader *r, struct series_request *q,
-				      const struct wire_field *f)
+static void series_request_late_field(struct request_reader *r, struct series_request *q, const struct wire_field *f)
 {
 	switch (f->num) {
 	case 9:
@@ -234,8 +233,7 @@ static void series_request_late_field(struct request_reader *r, struct series_re
 	}
 }
 
-static void series_request_field(struct request_reader *r, struct series_request *q,
-				 const struct wire_field *f)
+static void series_request_field(struct request_reader *r, struct series_request *q, const struct wire_field *f)
 {
 	switch (f->num) {
 	case 1:
@@ -419,14 +417,12 @@ static int label_request_read(struct str msg, const char *name, uint32_t shift, 
 	return request_end(&r);
 }
 
-int label_names_request_read(struct str msg, struct arena *a, struct label_request *ret,
-			     struct err *err)
+int label_names_request_read(struct str msg, struct arena *a, struct label_request *ret, struct err *err)
 {
 	return label_request_read(msg, "LabelNamesRequest", 0, a, ret, err);
 }
 
-int label_values_request_read(struct str msg, struct arena *a, struct label_request *ret,
-			      struct err *err)
+int label_values_request_read(struct str msg, struct arena *a, struct label_request *ret, struct err *err)
 {
 	return label_request_read(msg, "LabelValuesRequest", 1, a, ret, err);
 }
@@ -478,8 +474,8 @@ void label_response_write(const struct label_response *r, struct strbuf *b)
 	put_any(b, 3, &r->hints);
 }
 
-int wire_matchers_compile(const struct wire_matcher *m, size_t n, struct arena *a,
-			  struct matcher ***ret, struct err *err)
+int wire_matchers_compile(const struct wire_matcher *m, size_t n, struct arena *a, struct matcher ***ret,
+			  struct err *err)
 {
 	struct matcher **p = arena_array(a, n, sizeof(*p));
 	if (!p)

@@ -116,12 +116,10 @@ int series_request_read(struct str msg, struct arena *a, struct series_request *
 void series_request_write(const struct series_request *r, struct strbuf *b);
 
 /* Reads a LabelNamesRequest. */
-int label_names_request_read(struct str msg, struct arena *a, struct label_request *ret,
-			     struct err *err);
+int label_names_request_read(struct str msg, struct arena *a, struct label_request *ret, struct err *err);
 
 /* Reads a LabelValuesRequest. */
-int label_values_request_read(struct str msg, struct arena *a, struct label_request *ret,
-			      struct err *err);
+int label_values_request_read(struct str msg, struct arena *a, struct label_request *ret, struct err *err);
 
 /* Appends the bytes of a LabelNamesRequest. */
 void label_names_request_write(const struct label_request *r, struct strbuf *b);
@@ -130,8 +128,8 @@ void label_names_request_write(const struct label_request *r, struct strbuf *b);
 void label_values_request_write(const struct label_request *r, struct strbuf *b);
 
 /* Compiles matchers of a request into `a`. INVALID_ARGUMENT for a bad expression. */
-int wire_matchers_compile(const struct wire_matcher *m, size_t n, struct arena *a,
-			  struct matcher ***ret, struct err *err);
+int wire_matchers_compile(const struct wire_matcher *m, size_t n, struct arena *a, struct matcher ***ret,
+			  struct err *err);
 
 /* Appends a LabelMatcher as field `num`. */
 void wire_put_matcher(struct strbuf *b, uint32_t num, const struct wire_matcher *m);
@@ -210,8 +208,8 @@ void frame_writer_reset(struct frame_writer *w);
 int frame_add_series(struct frame_writer *w, const struct series *s, struct err *err);
 
 /* As frame_add_series, with the labels as the bytes of Label fields with number 1. */
-int frame_add_encoded(struct frame_writer *w, struct str label_fields,
-		      const struct series_chunk *chunks, size_t n_chunks, struct err *err);
+int frame_add_encoded(struct frame_writer *w, struct str label_fields, const struct series_chunk *chunks,
+		      size_t n_chunks, struct err *err);
 
 /*
  * The frame of what was added: a batch, or, with batch == false, one series

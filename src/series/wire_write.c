@@ -57,8 +57,7 @@ static ALWAYS_INLINE bool label_is_usual(struct str s)
 	if (s.n < 4 || p[0] != WIRE_TAG(1, WIRE_LEN) || p[1] >= 0x80)
 		return false;
 	size_t at = 2 + (size_t)p[1];
-	return at + 2 <= s.n && p[at] == WIRE_TAG(2, WIRE_LEN) && p[at + 1] < 0x80 &&
-	       at + 2 + p[at + 1] == s.n;
+	return at + 2 <= s.n && p[at] == WIRE_TAG(2, WIRE_LEN) && p[at + 1] < 0x80 && at + 2 + p[at + 1] == s.n;
 }
 
 /* Reads a Label of any form; returns NULL or the fault. */
@@ -96,8 +95,7 @@ static bool refs_next(struct refs *r, uint64_t *ret)
 	struct wire_field f;
 	for (;;) {
 		if (r->packed.p < r->packed.end)
-			return wire_varint(&r->packed, ret) ||
-			       wire_fail(&r->outer, r->packed.fault);
+			return wire_varint(&r->packed, ret) || wire_fail(&r->outer, r->packed.fault);
 		if (!wire_next(&r->outer, &f))
 			return false;
 		if (f.num != 1)
@@ -126,8 +124,7 @@ static void refs_fill(const struct write_reader *r, struct str span, struct labe
 		*dst++ = (struct label){ r->symbols[(uint32_t)name], r->symbols[(uint32_t)value] };
 }
 
-void write_series_labels(const struct write_reader *r, const struct write_series *s,
-			 struct label *dst)
+void write_series_labels(const struct write_reader *r, const struct write_series *s, struct label *dst)
 {
 	if (s->n_labels == 0)
 		return;
@@ -151,8 +148,7 @@ static void print_refs(struct strbuf *b, struct str span)
 }
 
 /* Prometheus' words for wrong references, NULL for right ones; *ret_n gets the number of labels. */
-static const char *refs_check(struct write_reader *r, struct str span, char *buf, size_t size,
-			      size_t *ret_n)
+static const char *refs_check(struct write_reader *r, struct str span, char *buf, size_t size, size_t *ret_n)
 {
 	struct refs it = refs_begin(span);
 	uint64_t name, value;
@@ -166,8 +162,7 @@ static const char *refs_check(struct write_reader *r, struct str span, char *buf
 		}
 		n++;
 		if (!fault && ((uint32_t)name >= r->n_symbols || (uint32_t)value >= r->n_symbols)) {
-			snprintf(buf, size,
-				 "labelRefs %u (name) = %u (value) outside of symbols table (size %zu)",
+			snprintf(buf, size, "labelRefs %u (name) = %u (value) outside of symbols table (size %zu)",
 				 (uint32_t)name, (uint32_t)value, r->n_symbols);
 			fault = buf;
 		}
@@ -181,13 +176,11 @@ static const char *refs_check(struct write_reader *r, struct str span, char *buf
 }
 
 /* "parsing labels for series [1 2]: <what>" in the scratch arena; NULL over budget. */
-static const char *series_fault(struct write_reader *r, const char *part, struct str span,
-				const char *what)
+static const char *series_fault(struct write_reader *r, const char *part, struct str span, const char *what)
 {
 	struct strbuf b = { .limit = FAULT_MAX };
 	print_refs(&b, span);
-	char *text = arena_printf(&r->scratch, "parsing %s for series %s: %s", part,
-				  b.overflow ? "[...]" : b.p, what);
+	char *text = arena_printf(&r->scratch, "parsing %s for series %s: %s", part, b.overflow ? "[...]" : b.p, what);
 	strbuf_fini(&b);
 	return text;
 }
@@ -259,8 +252,7 @@ static ALWAYS_INLINE bool varint_of(const uint8_t *p, size_t n, uint64_t *ret)
  * At least 20 bytes can be read at `p`; those from `end` on are not the series'.
  * Returns the byte after the field, or NULL for another form.
  */
-static ALWAYS_INLINE const uint8_t *sample_read_usual(const uint8_t *p, const uint8_t *end, double *v,
-						      int64_t *t)
+static ALWAYS_INLINE const uint8_t *sample_read_usual(const uint8_t *p, const uint8_t *end, double *v, int64_t *t)
 {
 	/* 1 tag, 8 value, 1 tag, 1 to 8 time */
 	uint64_t u;
@@ -312,8 +304,7 @@ static int add_sample(struct series_reader *sr, struct str msg, struct err *err)
 }
 
 /* Labels of an exemplar: fields 1 of its message. */
-static int exemplar_labels(struct write_reader *r, struct str msg, size_t n, struct write_exemplar *e,
-			   struct err *err)
+static int exemplar_labels(struct write_reader *r, struct str msg, size_t n, struct write_exemplar *e, struct err *err)
 {
 	char buf[FAULT_MAX];
 	if (r->kind == WRITE_V2) {
@@ -339,9 +330,7 @@ static const char *label_field_check(const struct write_reader *r, const struct 
 {
 	struct label l;
 	if (r->kind != WRITE_V2)
-		return f->type != WIRE_LEN     ? "wrong wireType" :
-		       label_is_usual(f->s) ? NULL :
-						label_read(f->s, &l);
+		return f->type != WIRE_LEN ? "wrong wireType" : label_is_usual(f->s) ? NULL : label_read(f->s, &l);
 	if (f->type == WIRE_VARINT)
 		return NULL;
 	if (f->type != WIRE_LEN)
@@ -357,8 +346,7 @@ static int add_exemplar(struct series_reader *sr, struct str msg, struct err *er
 	struct write_reader *r = sr->r;
 	struct wire w = wire_begin(msg);
 	struct wire_field f;
-	sr->exemplars = scratch_push(r, sr->exemplars, sr->s->n_exemplars, &sr->cap_exemplars,
-				     sizeof(*sr->exemplars));
+	sr->exemplars = scratch_push(r, sr->exemplars, sr->s->n_exemplars, &sr->cap_exemplars, sizeof(*sr->exemplars));
 	if (!sr->exemplars)
 		return arena_err(&r->scratch, err);
 	struct write_exemplar *e = &sr->exemplars[sr->s->n_exemplars++];
@@ -384,8 +372,8 @@ static int add_exemplar(struct series_reader *sr, struct str msg, struct err *er
 static int add_histogram(struct series_reader *sr, struct str msg, struct err *err)
 {
 	struct write_reader *r = sr->r;
-	sr->histograms = scratch_push(r, sr->histograms, sr->s->n_histograms, &sr->cap_histograms,
-				      sizeof(*sr->histograms));
+	sr->histograms =
+		scratch_push(r, sr->histograms, sr->s->n_histograms, &sr->cap_histograms, sizeof(*sr->histograms));
 	if (!sr->histograms)
 		return arena_err(&r->scratch, err);
 	return wire_hist_read(msg, &r->scratch, &sr->histograms[sr->s->n_histograms++], err);
@@ -414,8 +402,8 @@ static void skip_usual_labels(struct series_reader *sr)
 {
 	const uint8_t *p = sr->w.p, *end = sr->w.end;
 	size_t n = 0;
-	while (end - p >= 2 && p[0] == WIRE_TAG(TS_LABELS, WIRE_LEN) && p[1] < 0x80 &&
-	       end - p - 2 >= p[1] && label_is_usual(str_mem(p + 2, p[1]))) {
+	while (end - p >= 2 && p[0] == WIRE_TAG(TS_LABELS, WIRE_LEN) && p[1] < 0x80 && end - p - 2 >= p[1] &&
+	       label_is_usual(str_mem(p + 2, p[1]))) {
 		p += 2 + p[1];
 		n++;
 	}
@@ -510,8 +498,7 @@ static int series_finish(struct series_reader *sr, struct err *err)
 	return rc;
 }
 
-static int series_read(struct write_reader *r, struct str msg, struct write_series *s,
-		       struct err *err)
+static int series_read(struct write_reader *r, struct str msg, struct write_series *s, struct err *err)
 {
 	struct series_reader sr = {
 		.r = r,
@@ -547,8 +534,7 @@ static const char *message_name(const struct write_reader *r)
 }
 
 /* Looks through a tenant's tuple: counts its series, finds the tenant's name. */
-static int tuple_scan(struct write_reader *r, struct str msg, struct str *ret_tenant, size_t *n,
-		      struct err *err)
+static int tuple_scan(struct write_reader *r, struct str msg, struct str *ret_tenant, size_t *n, struct err *err)
 {
 	struct wire w = wire_begin(msg);
 	struct wire_field f;
@@ -563,8 +549,8 @@ static int tuple_scan(struct write_reader *r, struct str msg, struct str *ret_te
 }
 
 /* One field of the request in the first walk; *n_plain and *n_tuples count series, *n_symbols symbols. */
-static int open_field(struct write_reader *r, struct wire *w, const struct wire_field *f,
-		      size_t *n_plain, size_t *n_tuples, size_t *n_symbols, struct err *err)
+static int open_field(struct write_reader *r, struct wire *w, const struct wire_field *f, size_t *n_plain,
+		      size_t *n_tuples, size_t *n_symbols, struct err *err)
 {
 	struct str tenant;
 	bool v2 = r->kind == WRITE_V2, thanos = r->kind == WRITE_THANOS;
@@ -604,8 +590,8 @@ static int collect_symbols(struct write_reader *r, size_t n, struct err *err)
 	return 0;
 }
 
-int write_reader_open(struct write_reader *r, enum write_kind kind, struct str body,
-		      struct budget *budget, struct err *err)
+int write_reader_open(struct write_reader *r, enum write_kind kind, struct str body, struct budget *budget,
+		      struct err *err)
 {
 	*r = (struct write_reader){ .kind = kind, .budget = budget, .body = body };
 	arena_init(&r->symbols_arena, budget);
@@ -646,9 +632,7 @@ void write_reader_rewind(struct write_reader *r)
 /* Finds the next series message: 1, or 0 at the end. The fields were walked once, so nothing can fail. */
 static int next_message(struct write_reader *r, struct str *ret)
 {
-	uint32_t want = r->use_tuples	      ? THANOS_TUPLES :
-			r->kind == WRITE_V2 ? V2_TIMESERIES :
-					      V1_TIMESERIES;
+	uint32_t want = r->use_tuples ? THANOS_TUPLES : r->kind == WRITE_V2 ? V2_TIMESERIES : V1_TIMESERIES;
 	struct wire_field f;
 	for (;;) {
 		while (r->in_tuple && wire_next(&r->inner, &f)) {
@@ -686,8 +670,7 @@ int write_reader_next(struct write_reader *r, struct write_series *ret, struct e
 	return rc < 0 ? rc : 1;
 }
 
-int write_metadata_next(const struct write_reader *r, size_t *pos, struct write_metadata *ret,
-			struct err *err)
+int write_metadata_next(const struct write_reader *r, size_t *pos, struct write_metadata *ret, struct err *err)
 {
 	struct wire top = wire_begin(r->body);
 	struct wire_field f;
@@ -702,10 +685,10 @@ int write_metadata_next(const struct write_reader *r, size_t *pos, struct write_
 		struct wire w = wire_begin(f.s);
 		struct wire_field g;
 		while (wire_next(&w, &g)) {
-			struct str *to = g.num == 2 ? &ret->family :
-					 g.num == 4 ? &ret->help :
-					 g.num == 5 ? &ret->unit :
-						      NULL;
+			struct str *to = g.num == 2   ? &ret->family
+					 : g.num == 4 ? &ret->help
+					 : g.num == 5 ? &ret->unit
+						      : NULL;
 			if (g.num == 1 && wire_is(&w, &g, WIRE_VARINT))
 				ret->type = (uint32_t)g.u;
 			else if (to && wire_is(&w, &g, WIRE_LEN))
@@ -745,8 +728,7 @@ static void put_exemplar(struct strbuf *b, uint32_t num, const struct write_exem
 	wire_close(b, m);
 }
 
-void write_put_series(struct strbuf *b, uint32_t num, const struct write_series *s,
-		      const struct labels *labels)
+void write_put_series(struct strbuf *b, uint32_t num, const struct write_series *s, const struct labels *labels)
 {
 	size_t m = wire_open(b, num);
 	if (!labels)

@@ -75,7 +75,7 @@ struct write_series {
 	size_t n_labels; /* of labels; write_series_labels gives them */
 
 	size_t n_samples;
-	const int64_t *t;  /* ms */
+	const int64_t *t; /* ms */
 	const double *v;
 	const int64_t *st; /* start timestamps in ms, 0 where not given; NULL unless 2.0 gave any */
 
@@ -130,8 +130,8 @@ struct write_reader {
  * NULL). INVALID_ARGUMENT for malformed bytes or a symbol table that does not
  * begin with "". Close the reader also after an error.
  */
-int write_reader_open(struct write_reader *r, enum write_kind kind, struct str body,
-		      struct budget *budget, struct err *err);
+int write_reader_open(struct write_reader *r, enum write_kind kind, struct str body, struct budget *budget,
+		      struct err *err);
 
 /* Frees what the reader holds. */
 void write_reader_close(struct write_reader *r);
@@ -143,15 +143,13 @@ int write_reader_next(struct write_reader *r, struct write_series *ret, struct e
 void write_reader_rewind(struct write_reader *r);
 
 /* Writes the s->n_labels labels of a series to `dst`, in the order of the message. */
-void write_series_labels(const struct write_reader *r, const struct write_series *s,
-			 struct label *dst);
+void write_series_labels(const struct write_reader *r, const struct write_series *s, struct label *dst);
 
 /*
  * 1.0: the metadata entries of a body, one by one; *pos starts at 0. 1, 0 at the
  * end, or INVALID_ARGUMENT.
  */
-int write_metadata_next(const struct write_reader *r, size_t *pos, struct write_metadata *ret,
-			struct err *err);
+int write_metadata_next(const struct write_reader *r, size_t *pos, struct write_metadata *ret, struct err *err);
 
 /* --- writing ---------------------------------------------------------------------- */
 
@@ -165,7 +163,6 @@ void write_put_histogram(struct strbuf *b, uint32_t num, const struct write_hist
  * Appends a prometheus.TimeSeries as field `num`: labels, samples, exemplars,
  * histograms of `s`. Where `labels` is NULL its raw_labels are copied (they must be raw_whole).
  */
-void write_put_series(struct strbuf *b, uint32_t num, const struct write_series *s,
-		      const struct labels *labels);
+void write_put_series(struct strbuf *b, uint32_t num, const struct write_series *s, const struct labels *labels);
 
 #endif

@@ -22,9 +22,12 @@ static const struct {
 	int64_t ms;
 	bool only_exact; /* printing: taken only when nothing would remain */
 } prom_units[] = {
-	{ "y", 365 * 86400000ll, true }, { "w", 7 * 86400000ll, true },
-	{ "d", 86400000, false },        { "h", 3600000, false },
-	{ "m", 60000, false },           { "s", 1000, false },
+	{ "y", 365 * 86400000ll, true },
+	{ "w", 7 * 86400000ll, true },
+	{ "d", 86400000, false },
+	{ "h", 3600000, false },
+	{ "m", 60000, false },
+	{ "s", 1000, false },
 	{ "ms", 1, false },
 };
 
@@ -61,9 +64,8 @@ int text_duration_parse(struct str s, int64_t *ret_ms, struct err *err)
 			goto invalid;
 		int unit = prom_unit(name);
 		if (unit < 0)
-			return err_set(err, ERR_INVALID_ARGUMENT,
-				       "unknown unit \"%.*s\" in duration \"%.*s\"", STR_ARG(name),
-				       STR_ARG(s));
+			return err_set(err, ERR_INVALID_ARGUMENT, "unknown unit \"%.*s\" in duration \"%.*s\"",
+				       STR_ARG(name), STR_ARG(s));
 		if (unit <= last)
 			goto invalid;
 		last = unit;
@@ -90,8 +92,7 @@ size_t text_duration_format(char out[TEXT_DURATION_MAX], int64_t ms)
 		uint64_t unit = (uint64_t)prom_units[i].ms;
 		if (rest < unit || (prom_units[i].only_exact && rest % unit))
 			continue;
-		n += (size_t)snprintf(out + n, TEXT_DURATION_MAX - n, "%" PRIu64 "%s", rest / unit,
-				      prom_units[i].name);
+		n += (size_t)snprintf(out + n, TEXT_DURATION_MAX - n, "%" PRIu64 "%s", rest / unit, prom_units[i].name);
 		rest %= unit;
 	}
 	return n;
@@ -103,8 +104,8 @@ static const struct {
 	const char *name;
 	int64_t ns;
 } go_units[] = {
-	{ "ns", 1 },           { "us", 1000 },         { "\xc2\xb5s", 1000 }, { "\xce\xbcs", 1000 },
-	{ "ms", NS_PER_MS },   { "s", 1000000000 },    { "m", 60000000000 },  { "h", 3600000000000 },
+	{ "ns", 1 },         { "us", 1000 },      { "\xc2\xb5s", 1000 }, { "\xce\xbcs", 1000 },
+	{ "ms", NS_PER_MS }, { "s", 1000000000 }, { "m", 60000000000 },  { "h", 3600000000000 },
 };
 
 /* ns of the unit, or 0. */
@@ -170,12 +171,10 @@ int text_goduration_parse(struct str s, int64_t *ret_ns, struct err *err)
 	while (ok && rest.n)
 		ok = go_part(&rest, &sum, &unit);
 	if (!ok && unit.n == 0)
-		return err_set(err, ERR_INVALID_ARGUMENT, "time: missing unit in duration \"%.*s\"",
-			       STR_ARG(s));
+		return err_set(err, ERR_INVALID_ARGUMENT, "time: missing unit in duration \"%.*s\"", STR_ARG(s));
 	if (!ok && go_unit(unit) == 0)
-		return err_set(err, ERR_INVALID_ARGUMENT,
-			       "time: unknown unit \"%.*s\" in duration \"%.*s\"", STR_ARG(unit),
-			       STR_ARG(s));
+		return err_set(err, ERR_INVALID_ARGUMENT, "time: unknown unit \"%.*s\" in duration \"%.*s\"",
+			       STR_ARG(unit), STR_ARG(s));
 	if (!ok || (!negative && sum > INT64_MAX))
 		return err_set(err, ERR_INVALID_ARGUMENT, "time: invalid duration \"%.*s\"", STR_ARG(s));
 	*ret_ns = negative ? (int64_t)(0 - sum) : (int64_t)sum;

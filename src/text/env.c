@@ -30,14 +30,12 @@ int text_env_expand(struct str in, struct strbuf *out, text_env_fn *lookup, stru
 		const char *value = name[0] ? lookup(name) : NULL;
 		if (!value)
 			return err_set(err, ERR_INVALID_ARGUMENT,
-				       "found reference to unset environment variable \"%.*s\"",
-				       (int)n, in.p + i + 2);
+				       "found reference to unset environment variable \"%.*s\"", (int)n, in.p + i + 2);
 		strbuf_add_c(out, value);
 		i += n + 3;
 	}
 	if (out->overflow)
-		return err_set(err, ERR_RESOURCE_EXHAUSTED,
-			       "configuration is over %zu bytes after expanding $(VAR)",
+		return err_set(err, ERR_RESOURCE_EXHAUSTED, "configuration is over %zu bytes after expanding $(VAR)",
 			       out->limit);
 	return 0;
 }

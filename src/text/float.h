@@ -20,10 +20,10 @@
 
 /* When the form with an exponent is taken ("d.ddde±dd", at least two digits in the exponent). */
 enum text_float_style {
-	TEXT_FLOAT_F,    /* never: FormatFloat 'f'. Scalars in the query API, label values, PromQL's count_values */
-	TEXT_FLOAT_E,    /* always: FormatFloat 'e' */
-	TEXT_FLOAT_G,    /* below 1e-4 or from 1e6 on: FormatFloat 'g' and %v (PromQL printer, /metrics) */
-	TEXT_FLOAT_JSON, /* |v| < 1e-6 or >= 1e21: sample values in the query API (jsonutil.MarshalFloat) */
+	TEXT_FLOAT_F,      /* never: FormatFloat 'f'. Scalars in the query API, label values, PromQL's count_values */
+	TEXT_FLOAT_E,      /* always: FormatFloat 'e' */
+	TEXT_FLOAT_G,      /* below 1e-4 or from 1e6 on: FormatFloat 'g' and %v (PromQL printer, /metrics) */
+	TEXT_FLOAT_JSON,   /* |v| < 1e-6 or >= 1e21: sample values in the query API (jsonutil.MarshalFloat) */
 	TEXT_FLOAT_GOJSON, /* as JSON, but "e-07" is written "e-7": numbers of encoding/json */
 };
 

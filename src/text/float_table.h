@@ -10,6 +10,7 @@
 
 #define POW10_MIN (-292)
 
+/* clang-format off */
 static const struct pow10_entry {
 	uint64_t hi, lo;
 } pow10_table[617] = {
@@ -631,5 +632,6 @@ static const struct pow10_entry {
 	{ 0xfcf62c1dee382c42, 0x46729e03dd9ed7b6 },
 	{ 0x9e19db92b4e31ba9, 0x6c07a2c26a8346d2 },
 };
+/* clang-format on */
 
 #endif

@@ -133,8 +133,7 @@ static bool match(struct str p, struct str s)
 int text_glob_match(struct str pattern, struct str name, bool *ret, struct err *err)
 {
 	if (!text_glob_valid(pattern))
-		return err_set(err, ERR_INVALID_ARGUMENT, "syntax error in pattern \"%.*s\"",
-			       STR_ARG(pattern));
+		return err_set(err, ERR_INVALID_ARGUMENT, "syntax error in pattern \"%.*s\"", STR_ARG(pattern));
 	*ret = match(pattern, name);
 	return 0;
 }

@@ -28,8 +28,7 @@ static int check_shape(struct str s, size_t max_depth, size_t max_values, struct
 		case '{':
 			values++;
 			if (++depth > max_depth)
-				return err_set(err, ERR_RESOURCE_EXHAUSTED,
-					       "JSON nested deeper than %zu", max_depth);
+				return err_set(err, ERR_RESOURCE_EXHAUSTED, "JSON nested deeper than %zu", max_depth);
 			break;
 		case ']':
 		case '}':
@@ -43,8 +42,7 @@ static int check_shape(struct str s, size_t max_depth, size_t max_values, struct
 		}
 	}
 	if (values > max_values)
-		return err_set(err, ERR_RESOURCE_EXHAUSTED, "JSON with more than %zu values",
-			       max_values);
+		return err_set(err, ERR_RESOURCE_EXHAUSTED, "JSON with more than %zu values", max_values);
 	return 0;
 }
 
@@ -54,15 +52,14 @@ int text_json_parse(struct str s, const struct json_limits *limits, json_t **ret
 	size_t max = l.bytes ? l.bytes : DEFAULT_BYTES;
 	if (s.n > max)
 		return err_set(err, ERR_RESOURCE_EXHAUSTED, "JSON of %zu bytes, %zu at most", s.n, max);
-	int rc = check_shape(s, l.depth ? l.depth : DEFAULT_DEPTH,
-			     l.values ? l.values : DEFAULT_VALUES, err);
+	int rc = check_shape(s, l.depth ? l.depth : DEFAULT_DEPTH, l.values ? l.values : DEFAULT_VALUES, err);
 	if (rc < 0)
 		return rc;
 	json_error_t je;
 	json_t *j = json_loadb(s.p ? s.p : "", s.n, JSON_DECODE_ANY | JSON_ALLOW_NUL, &je);
 	if (!j)
-		return err_set(err, ERR_INVALID_ARGUMENT, "invalid JSON, line %d column %d: %s",
-			       je.line, je.column, je.text);
+		return err_set(err, ERR_INVALID_ARGUMENT, "invalid JSON, line %d column %d: %s", je.line, je.column,
+			       je.text);
 	*ret = j;
 	return 0;
 }

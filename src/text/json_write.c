@@ -55,8 +55,7 @@ int jsonw_finish(struct jsonw *w, struct err *err)
 {
 	CHECK(w->depth == 0 || w->err.code);
 	if (!w->err.code && w->out->overflow)
-		err_set(&w->err, ERR_RESOURCE_EXHAUSTED, "JSON text is over %zu bytes",
-			w->out->limit);
+		err_set(&w->err, ERR_RESOURCE_EXHAUSTED, "JSON text is over %zu bytes", w->out->limit);
 	if (w->flush && w->out->n && !w->err.code)
 		flush(w);
 	if (!w->err.code)

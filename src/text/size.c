@@ -63,11 +63,9 @@ int text_size_parse(struct str s, uint64_t *ret_bytes, struct err *err)
 	while (ok && rest.n)
 		ok = size_part(&rest, &sum, iec);
 	if (!ok || (iec[0] && iec[1]))
-		return err_set(err, ERR_INVALID_ARGUMENT,
-			       "\"%.*s\" is not a size (try 512MiB or 1GB)", STR_ARG(s));
+		return err_set(err, ERR_INVALID_ARGUMENT, "\"%.*s\" is not a size (try 512MiB or 1GB)", STR_ARG(s));
 	if (!(sum < 9223372036854775808.0))
-		return err_set(err, ERR_INVALID_ARGUMENT, "size \"%.*s\" is out of range",
-			       STR_ARG(s));
+		return err_set(err, ERR_INVALID_ARGUMENT, "size \"%.*s\" is out of range", STR_ARG(s));
 	*ret_bytes = (uint64_t)sum;
 	return 0;
 }

@@ -48,9 +48,8 @@ static int syntax_err(struct build *b)
 {
 	const yaml_parser_t *p = &b->parser;
 	const char *context = p->context ? p->context : "";
-	return err_set(b->err, ERR_INVALID_ARGUMENT, "%s:%zu: %s%s%s", b->doc->file,
-		       p->problem_mark.line + 1, context, *context ? ": " : "",
-		       p->problem ? p->problem : "not YAML");
+	return err_set(b->err, ERR_INVALID_ARGUMENT, "%s:%zu: %s%s%s", b->doc->file, p->problem_mark.line + 1, context,
+		       *context ? ": " : "", p->problem ? p->problem : "not YAML");
 }
 
 static int event_err(struct build *b, enum err_code code, const char *text)
@@ -95,8 +94,7 @@ static int copy_str(struct build *b, const void *p, size_t n, struct str *ret)
 	return 0;
 }
 
-static int new_node(struct build *b, enum ynode_kind kind, const struct ynode *parent,
-		    struct ynode **ret)
+static int new_node(struct build *b, enum ynode_kind kind, const struct ynode *parent, struct ynode **ret)
 {
 	int rc = count_nodes(b, 1);
 	if (rc < 0)
@@ -162,8 +160,7 @@ static int build_alias(struct build *b, struct ynode **ret)
 
 static bool is_null_text(struct str s)
 {
-	return s.n == 0 || str_eq_c(s, "~") || str_eq_c(s, "null") || str_eq_c(s, "Null") ||
-	       str_eq_c(s, "NULL");
+	return s.n == 0 || str_eq_c(s, "~") || str_eq_c(s, "null") || str_eq_c(s, "Null") || str_eq_c(s, "NULL");
 }
 
 /* What a tag says: 's' string, 'n' null, 'o' other scalar, 'l' list, 'm' map; 0 none or "!", -1 unknown. */
@@ -173,9 +170,8 @@ static int tag_meaning(const yaml_char_t *tag)
 		const char *name;
 		int meaning;
 	} tags[] = {
-		{ YAML_STR_TAG, 's' },   { YAML_NULL_TAG, 'n' }, { YAML_BOOL_TAG, 'o' },
-		{ YAML_INT_TAG, 'o' },   { YAML_FLOAT_TAG, 'o' }, { YAML_TIMESTAMP_TAG, 's' },
-		{ YAML_SEQ_TAG, 'l' },   { YAML_MAP_TAG, 'm' },
+		{ YAML_STR_TAG, 's' },   { YAML_NULL_TAG, 'n' },      { YAML_BOOL_TAG, 'o' }, { YAML_INT_TAG, 'o' },
+		{ YAML_FLOAT_TAG, 'o' }, { YAML_TIMESTAMP_TAG, 's' }, { YAML_SEQ_TAG, 'l' },  { YAML_MAP_TAG, 'm' },
 	};
 	if (!tag || strcmp((const char *)tag, "!") == 0)
 		return 0;
@@ -274,17 +270,15 @@ static int build_pair(struct build *b, struct ynode *map)
 }
 
 /* Adds a pair to the finished map. One that is there already wins over a merged one, else is an error. */
-static int map_add(struct build *b, struct ynode *map, struct hmap *seen, const struct ypair *pair,
-		   bool merged)
+static int map_add(struct build *b, struct ynode *map, struct hmap *seen, const struct ypair *pair, bool merged)
 {
 	uint64_t h = hash_str(pair->key);
 	const struct ypair *old = hmap_find(seen, h, pair_eq, &pair->key);
 	if (old && merged)
 		return 0;
 	if (old)
-		return err_set(b->err, ERR_INVALID_ARGUMENT,
-			       "%s:%u: key \"%.*s\" is already there on line %u", b->doc->file,
-			       pair->line, STR_ARG(pair->key), old->line);
+		return err_set(b->err, ERR_INVALID_ARGUMENT, "%s:%u: key \"%.*s\" is already there on line %u",
+			       b->doc->file, pair->line, STR_ARG(pair->key), old->line);
 	struct ypair *slot = &map->pairs[map->n++];
 	*slot = *pair;
 	slot->merged = merged;
@@ -294,8 +288,8 @@ static int map_add(struct build *b, struct ynode *map, struct hmap *seen, const 
 
 static int merge_err(struct build *b, const struct ypair *pair)
 {
-	return err_set(b->err, ERR_INVALID_ARGUMENT, "%s:%u: \"<<\" wants a map or a list of maps",
-		       b->doc->file, pair->line);
+	return err_set(b->err, ERR_INVALID_ARGUMENT, "%s:%u: \"<<\" wants a map or a list of maps", b->doc->file,
+		       pair->line);
 }
 
 /* The maps that the value of a "<<" names: one, or the items of a list. */
@@ -324,8 +318,7 @@ static int merged_room(struct build *b, const struct ypair *in, size_t n, size_t
 	return 0;
 }
 
-static int fill_map(struct build *b, struct ynode *map, struct hmap *seen, const struct ypair *in,
-		    size_t n)
+static int fill_map(struct build *b, struct ynode *map, struct hmap *seen, const struct ypair *in, size_t n)
 {
 	int rc = 0;
 	for (size_t i = 0; i < n && rc == 0; i++)
@@ -452,8 +445,7 @@ static void build_fini(struct build *b)
 	hmap_fini(&b->anchors);
 }
 
-int ydoc_parse(struct str text, const char *file, const struct yaml_limits *limits,
-	       struct ydoc **ret, struct err *err)
+int ydoc_parse(struct str text, const char *file, const struct yaml_limits *limits, struct ydoc **ret, struct err *err)
 {
 	struct build b = { .err = err };
 	if (limits)
@@ -462,8 +454,8 @@ int ydoc_parse(struct str text, const char *file, const struct yaml_limits *limi
 	b.limits.depth = b.limits.depth ? b.limits.depth : DEFAULT_DEPTH;
 	b.limits.nodes = b.limits.nodes ? b.limits.nodes : DEFAULT_NODES;
 	if (text.n > b.limits.bytes)
-		return err_set(err, ERR_RESOURCE_EXHAUSTED, "%s: YAML of %zu bytes, %zu at most",
-			       file, text.n, b.limits.bytes);
+		return err_set(err, ERR_RESOURCE_EXHAUSTED, "%s: YAML of %zu bytes, %zu at most", file, text.n,
+			       b.limits.bytes);
 	if (!yaml_parser_initialize(&b.parser))
 		return err_set(err, ERR_RESOURCE_EXHAUSTED, "%s: no memory for the parser", file);
 	yaml_parser_set_input_string(&b.parser, (const yaml_char_t *)(text.p ? text.p : ""), text.n);

@@ -49,11 +49,11 @@ struct ypair {
 /* A node. Members are readable. */
 struct ynode {
 	enum ynode_kind kind;
-	bool quoted;   /* scalar: in quotes or a block, so never null, bool or number by its look */
-	uint32_t line; /* from 1 */
-	uint32_t n;    /* of items or pairs */
-	uint32_t size;   /* nodes in the expanded subtree */
-	uint32_t height; /* levels below it; 0 for a scalar */
+	bool quoted;       /* scalar: in quotes or a block, so never null, bool or number by its look */
+	uint32_t line;     /* from 1 */
+	uint32_t n;        /* of items or pairs */
+	uint32_t size;     /* nodes in the expanded subtree */
+	uint32_t height;   /* levels below it; 0 for a scalar */
 	struct str scalar; /* its text; a zero byte follows */
 	union {
 		struct ynode **items; /* list */
@@ -71,8 +71,7 @@ struct ydoc;
  * or there is more than one document, RESOURCE_EXHAUSTED over a limit.
  * limits may be NULL.
  */
-int ydoc_parse(struct str text, const char *file, const struct yaml_limits *limits,
-	       struct ydoc **ret, struct err *err);
+int ydoc_parse(struct str text, const char *file, const struct yaml_limits *limits, struct ydoc **ret, struct err *err);
 
 /* Frees a document and all its nodes; NULL is fine. */
 void ydoc_free(struct ydoc *d);

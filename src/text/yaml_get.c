@@ -87,9 +87,8 @@ int ynode_unused(const struct ynode *n, struct err *err)
 		}
 		struct strbuf path = { .limit = 200 };
 		add_path(&path, n);
-		rc = err_set(err, ERR_INVALID_ARGUMENT, "%s:%u: unknown key \"%s%s%.*s\"",
-			     ydoc_file(n->doc), p->line, path.n ? path.p : "", path.n ? "." : "",
-			     STR_ARG(p->key));
+		rc = err_set(err, ERR_INVALID_ARGUMENT, "%s:%u: unknown key \"%s%s%.*s\"", ydoc_file(n->doc), p->line,
+			     path.n ? path.p : "", path.n ? "." : "", STR_ARG(p->key));
 		strbuf_fini(&path);
 	}
 	return rc;
@@ -187,11 +186,10 @@ static bool whole_number(struct str s, bool *ret_negative, uint64_t *ret)
 		char c = s.p[i];
 		if (c == '_')
 			continue;
-		uint64_t d = c >= '0' && c <= '9'               ? (uint64_t)(c - '0') :
-			     (c | 32) >= 'a' && (c | 32) <= 'f' ? (uint64_t)((c | 32) - 'a' + 10) :
-								  99;
-		if (d >= base || __builtin_mul_overflow(v, base, &v) ||
-		    __builtin_add_overflow(v, d, &v))
+		uint64_t d = c >= '0' && c <= '9'                 ? (uint64_t)(c - '0')
+			     : (c | 32) >= 'a' && (c | 32) <= 'f' ? (uint64_t)((c | 32) - 'a' + 10)
+								  : 99;
+		if (d >= base || __builtin_mul_overflow(v, base, &v) || __builtin_add_overflow(v, d, &v))
 			return false;
 		digits++;
 	}
@@ -263,16 +261,16 @@ int ynode_duration_ms(const struct ynode *n, int64_t *ret_ms, struct err *err)
 
 int ynode_goduration_ns(const struct ynode *n, int64_t *ret_ns, struct err *err)
 {
-	if (n->kind == YNODE_SCALAR && (text_goduration_parse(n->scalar, ret_ns, NULL) == 0 ||
-					ynode_i64(n, ret_ns, NULL) == 0))
+	if (n->kind == YNODE_SCALAR &&
+	    (text_goduration_parse(n->scalar, ret_ns, NULL) == 0 || ynode_i64(n, ret_ns, NULL) == 0))
 		return 0;
 	return want(n, "a duration such as 30s or 1m30s", err);
 }
 
 int ynode_size(const struct ynode *n, uint64_t *ret_bytes, struct err *err)
 {
-	if (n->kind == YNODE_SCALAR && (text_size_parse(n->scalar, ret_bytes, NULL) == 0 ||
-					ynode_u64(n, ret_bytes, NULL) == 0))
+	if (n->kind == YNODE_SCALAR &&
+	    (text_size_parse(n->scalar, ret_bytes, NULL) == 0 || ynode_u64(n, ret_bytes, NULL) == 0))
 		return 0;
 	return want(n, "a size such as 512MiB", err);
 }

@@ -110,8 +110,8 @@ struct tombstones block_tombstones(const struct block *b)
 	return b->tombstones;
 }
 
-int block_select(const struct block *b, struct matcher *const *m, size_t n, int64_t mint,
-		 int64_t maxt, struct arena *a, struct block_selection *ret, struct err *err)
+int block_select(const struct block *b, struct matcher *const *m, size_t n, int64_t mint, int64_t maxt, struct arena *a,
+		 struct block_selection *ret, struct err *err)
 {
 	struct postings_source src = index_reader_source(b->index);
 	*ret = (struct block_selection){ .b = b, .mint = mint, .maxt = maxt };
@@ -130,8 +130,7 @@ static size_t drop_deleted(struct chunk_meta *c, size_t n, struct tombstones del
 	return k;
 }
 
-int block_selection_next(struct block_selection *s, struct arena *a, struct block_series *ret,
-			 struct err *err)
+int block_selection_next(struct block_selection *s, struct arena *a, struct block_series *ret, struct err *err)
 {
 	while (s->i < s->postings.n) {
 		uint32_t ref = s->postings.p[s->i++];
@@ -143,8 +142,7 @@ int block_selection_next(struct block_selection *s, struct arena *a, struct bloc
 		struct tombstones deleted = tombstones_of(s->b->tombstones, ref);
 		is.n_chunks = drop_deleted(is.chunks, is.n_chunks, deleted);
 		if (is.n_chunks > 0) {
-			*ret = (struct block_series){ ref, is.labels, is.chunks, is.n_chunks,
-						      deleted };
+			*ret = (struct block_series){ ref, is.labels, is.chunks, is.n_chunks, deleted };
 			return 1;
 		}
 		arena_rewind(a, m);
@@ -158,9 +156,8 @@ int block_chunk(const struct block *b, uint64_t ref, struct chunk *ret, struct e
 	return r < 0 ? err_prefix(err, "block %s", b->dir) : 0;
 }
 
-int block_series_decode(const struct block *b, const struct block_series *s, size_t i,
-			int64_t mint, int64_t maxt, struct arena *a, struct chunk_cols *ret,
-			struct err *err)
+int block_series_decode(const struct block *b, const struct block_series *s, size_t i, int64_t mint, int64_t maxt,
+			struct arena *a, struct chunk_cols *ret, struct err *err)
 {
 	struct chunk c;
 	int r = block_chunk(b, s->chunks[i].ref, &c, err);
@@ -168,8 +165,7 @@ int block_series_decode(const struct block *b, const struct block_series *s, siz
 		return r;
 	r = chunk_decode_range(c, mint, maxt, a, ret, err);
 	if (r < 0)
-		return err_prefix(err, "block %s chunk %llu", b->dir,
-				  (unsigned long long)s->chunks[i].ref);
+		return err_prefix(err, "block %s chunk %llu", b->dir, (unsigned long long)s->chunks[i].ref);
 	tombstones_apply(s->deleted, ret);
 	return 0;
 }

@@ -66,9 +66,8 @@ struct block_selection {
 };
 
 /* Selects the series that pass all matchers, for samples in [mint, maxt] (ms). The list goes to `a`. */
-int block_select(const struct block *b, struct matcher *const *m, size_t n, int64_t mint,
-		 int64_t maxt, struct arena *a, struct block_selection *ret,
-		 struct err *err) MUST_CHECK;
+int block_select(const struct block *b, struct matcher *const *m, size_t n, int64_t mint, int64_t maxt, struct arena *a,
+		 struct block_selection *ret, struct err *err) MUST_CHECK;
 
 /*
  * The next series that has chunks in range: 1; 0 at the end; DATA_LOSS,
@@ -81,8 +80,7 @@ int block_selection_next(struct block_selection *s, struct arena *a, struct bloc
 int block_chunk(const struct block *b, uint64_t ref, struct chunk *ret, struct err *err) MUST_CHECK;
 
 /* Decodes chunk `i` of a series: samples in [mint, maxt] that are not deleted. DATA_LOSS, RESOURCE_EXHAUSTED. */
-int block_series_decode(const struct block *b, const struct block_series *s, size_t i,
-			int64_t mint, int64_t maxt, struct arena *a, struct chunk_cols *ret,
-			struct err *err) MUST_CHECK;
+int block_series_decode(const struct block *b, const struct block_series *s, size_t i, int64_t mint, int64_t maxt,
+			struct arena *a, struct chunk_cols *ret, struct err *err) MUST_CHECK;
 
 #endif

@@ -19,7 +19,7 @@ struct block_writer {
 	struct index_writer *index;
 	struct chunks_writer *chunks;
 	struct meta_stats stats;
-	uint64_t chunk_max; /* longest chunk data in bytes */
+	uint64_t chunk_max;  /* longest chunk data in bytes */
 	struct chunk *batch; /* of one series */
 	struct chunk_meta *metas;
 	uint64_t *refs;
@@ -55,8 +55,8 @@ static int open_parts(struct block_writer *w, uint64_t segment_size, struct err 
 	return r;
 }
 
-int block_writer_open(const char *parent, const struct ulid *ulid, uint64_t segment_size,
-		      struct block_writer **ret, struct err *err)
+int block_writer_open(const char *parent, const struct ulid *ulid, uint64_t segment_size, struct block_writer **ret,
+		      struct err *err)
 {
 	char name[ULID_LEN + 1];
 	ulid_format(ulid, name);
@@ -117,8 +117,8 @@ static void reserve(struct block_writer *w, size_t n)
 	w->cap = n;
 }
 
-int block_writer_series(struct block_writer *w, struct labels l, const struct block_chunk_in *c,
-			size_t n, struct err *err)
+int block_writer_series(struct block_writer *w, struct labels l, const struct block_chunk_in *c, size_t n,
+			struct err *err)
 {
 	reserve(w, n);
 	for (size_t i = 0; i < n; i++)
@@ -182,8 +182,7 @@ static int publish(struct block_writer *w, struct err *err)
 	return r;
 }
 
-int block_writer_finish(struct block_writer *w, struct block_meta *m, struct tombstones t,
-			struct err *err)
+int block_writer_finish(struct block_writer *w, struct block_meta *m, struct tombstones t, struct err *err)
 {
 	m->ulid = w->ulid;
 	m->stats = w->stats;

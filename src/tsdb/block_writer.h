@@ -34,15 +34,15 @@ struct block_chunk_in {
  * Begins block `ulid` in `parent`. `segment_size` in bytes, 0 for the usual.
  * A leftover temporary directory of the same name is removed.
  */
-int block_writer_open(const char *parent, const struct ulid *ulid, uint64_t segment_size,
-		      struct block_writer **ret, struct err *err) MUST_CHECK;
+int block_writer_open(const char *parent, const struct ulid *ulid, uint64_t segment_size, struct block_writer **ret,
+		      struct err *err) MUST_CHECK;
 
 /* Adds a symbol, greater than the one before. */
 int block_writer_symbol(struct block_writer *w, struct str s, struct err *err) MUST_CHECK;
 
 /* Adds a series, greater than the one before, with its chunks in order of time, not overlapping. */
-int block_writer_series(struct block_writer *w, struct labels l, const struct block_chunk_in *c,
-			size_t n, struct err *err) MUST_CHECK;
+int block_writer_series(struct block_writer *w, struct labels l, const struct block_chunk_in *c, size_t n,
+			struct err *err) MUST_CHECK;
 
 /*
  * Completes the block. `m` says what it is; its ulid and stats (and, with a
@@ -50,8 +50,7 @@ int block_writer_series(struct block_writer *w, struct labels l, const struct bl
  * empty) are those of the new index. The writer is freed; on failure nothing
  * of the block is left.
  */
-int block_writer_finish(struct block_writer *w, struct block_meta *m, struct tombstones t,
-			struct err *err) MUST_CHECK;
+int block_writer_finish(struct block_writer *w, struct block_meta *m, struct tombstones t, struct err *err) MUST_CHECK;
 
 /* Removes what was written and frees the writer. NULL is allowed. */
 void block_writer_abort(struct block_writer *w);
@@ -79,7 +78,6 @@ int block_symbols_add(struct block_symbols *s, struct str str, struct err *err) 
 int block_symbols_add_labels(struct block_symbols *s, struct labels l, struct err *err) MUST_CHECK;
 
 /* Gives all of them to the writer, in order. */
-int block_symbols_write(const struct block_symbols *s, struct block_writer *w,
-			struct err *err) MUST_CHECK;
+int block_symbols_write(const struct block_symbols *s, struct block_writer *w, struct err *err) MUST_CHECK;
 
 #endif

@@ -16,11 +16,9 @@ struct chunks_reader {
 int chunks_header_check(struct str head, struct err *err)
 {
 	if (head.n < CHUNKS_HEADER_LEN || be32_get(head.p) != CHUNKS_MAGIC)
-		return err_set(err, ERR_DATA_LOSS,
-			       "chunk segment damaged: it does not begin with the magic number");
+		return err_set(err, ERR_DATA_LOSS, "chunk segment damaged: it does not begin with the magic number");
 	if (head.p[4] != 1)
-		return err_set(err, ERR_UNIMPLEMENTED, "chunk segment has unknown version %u",
-			       (uint8_t)head.p[4]);
+		return err_set(err, ERR_UNIMPLEMENTED, "chunk segment has unknown version %u", (uint8_t)head.p[4]);
 	return 0;
 }
 
@@ -40,15 +38,13 @@ int chunks_parse(struct str bytes, struct chunk *ret, size_t *ret_len, struct er
 	return 0;
 }
 
-static int open_segment(struct chunks_reader *r, const char *dir, const char *name,
-			struct err *err)
+static int open_segment(struct chunks_reader *r, const char *dir, const char *name, struct err *err)
 {
 	uint64_t number;
 	if (!str_to_u64(str_c(name), &number))
 		return 0;
 	if (r->n == CHUNKS_SEGMENTS_MAX)
-		return err_set(err, ERR_RESOURCE_EXHAUSTED, "%s has more than %d segments", dir,
-			       CHUNKS_SEGMENTS_MAX);
+		return err_set(err, ERR_RESOURCE_EXHAUSTED, "%s has more than %d segments", dir, CHUNKS_SEGMENTS_MAX);
 	char *path = xasprintf("%s/%s", dir, name);
 	r->segments = xreallocarray(r->segments, r->n + 1, sizeof(*r->segments));
 	struct filemap *m = &r->segments[r->n];
@@ -105,8 +101,7 @@ uint64_t chunks_reader_bytes(const struct chunks_reader *r)
 	return sum;
 }
 
-int chunks_reader_get(const struct chunks_reader *r, uint64_t ref, struct chunk *ret,
-		      struct err *err)
+int chunks_reader_get(const struct chunks_reader *r, uint64_t ref, struct chunk *ret, struct err *err)
 {
 	uint64_t segment = ref >> 32, offset = ref & UINT32_MAX;
 	if (segment >= r->n)
@@ -115,10 +110,9 @@ int chunks_reader_get(const struct chunks_reader *r, uint64_t ref, struct chunk 
 	struct str bytes = r->segments[segment].bytes;
 	if (offset < CHUNKS_HEADER_LEN || offset >= bytes.n)
 		return err_set(err, ERR_DATA_LOSS, "chunk %llu: offset %llu is outside segment %llu",
-			       (unsigned long long)ref, (unsigned long long)offset,
-			       (unsigned long long)segment + 1);
+			       (unsigned long long)ref, (unsigned long long)offset, (unsigned long long)segment + 1);
 	int rc = chunks_parse(str_mem(bytes.p + offset, bytes.n - offset), ret, NULL, err);
-	return rc < 0 ? err_prefix(err, "segment %llu offset %llu",
-				   (unsigned long long)segment + 1, (unsigned long long)offset) :
-			0;
+	return rc < 0 ? err_prefix(err, "segment %llu offset %llu", (unsigned long long)segment + 1,
+				   (unsigned long long)offset)
+		      : 0;
 }

@@ -46,8 +46,7 @@ size_t chunks_reader_segments(const struct chunks_reader *r);
 uint64_t chunks_reader_bytes(const struct chunks_reader *r);
 
 /* The chunk at `ref`; its data point into the file. DATA_LOSS when damaged or when the reference is none. */
-int chunks_reader_get(const struct chunks_reader *r, uint64_t ref, struct chunk *ret,
-		      struct err *err) MUST_CHECK;
+int chunks_reader_get(const struct chunks_reader *r, uint64_t ref, struct chunk *ret, struct err *err) MUST_CHECK;
 
 /* Whether the bytes begin with the header of a segment. DATA_LOSS, UNIMPLEMENTED for other versions. */
 int chunks_header_check(struct str head, struct err *err) MUST_CHECK;

@@ -16,8 +16,7 @@ struct chunks_writer {
 	size_t segments; /* begun */
 };
 
-int chunks_writer_open(const char *dir, uint64_t segment_size, struct chunks_writer **ret,
-		       struct err *err)
+int chunks_writer_open(const char *dir, uint64_t segment_size, struct chunks_writer **ret, struct err *err)
 {
 	int r = file_mkdir_all(dir, err);
 	if (r < 0)
@@ -35,8 +34,7 @@ static int cut(struct chunks_writer *w, struct err *err)
 	if (r < 0)
 		return r;
 	if (w->segments == CHUNKS_SEGMENTS_MAX)
-		return err_set(err, ERR_RESOURCE_EXHAUSTED, "%s: more than %d segments", w->dir,
-			       CHUNKS_SEGMENTS_MAX);
+		return err_set(err, ERR_RESOURCE_EXHAUSTED, "%s: more than %d segments", w->dir, CHUNKS_SEGMENTS_MAX);
 	char *path = xasprintf("%s/%06zu", w->dir, w->segments + 1);
 	r = outfile_open(&w->f, path, err);
 	free(path);
@@ -56,8 +54,7 @@ static uint64_t size_of(const struct chunk *c)
 	return 5 + 1 + c->data.n + 4;
 }
 
-static int write_chunk(struct chunks_writer *w, const struct chunk *c, uint64_t *ret_ref,
-		       struct err *err)
+static int write_chunk(struct chunks_writer *w, const struct chunk *c, uint64_t *ret_ref, struct err *err)
 {
 	uint8_t head[VARINT_MAX + 1], crc[4];
 	uint8_t *p = varint_put(head, c->data.n);
@@ -85,8 +82,7 @@ static size_t batch_of(const struct chunks_writer *w, const struct chunk *c, siz
 	return k == 0 && w->f.pos == CHUNKS_HEADER_LEN ? 1 : k;
 }
 
-int chunks_writer_add(struct chunks_writer *w, const struct chunk *c, size_t n, uint64_t *ret_refs,
-		      struct err *err)
+int chunks_writer_add(struct chunks_writer *w, const struct chunk *c, size_t n, uint64_t *ret_refs, struct err *err)
 {
 	if (n == 0)
 		return 0;

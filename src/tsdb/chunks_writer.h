@@ -21,8 +21,7 @@
 struct chunks_writer;
 
 /* Makes `dir` and writes into it. `segment_size` in bytes, 0: CHUNKS_SEGMENT_SIZE; at most 4 GiB less one. */
-int chunks_writer_open(const char *dir, uint64_t segment_size, struct chunks_writer **ret,
-		       struct err *err) MUST_CHECK;
+int chunks_writer_open(const char *dir, uint64_t segment_size, struct chunks_writer **ret, struct err *err) MUST_CHECK;
 
 /*
  * Writes the chunks of one series and sets ret_refs[i]. Errors of the file system; the writer is then good for

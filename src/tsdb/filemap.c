@@ -33,8 +33,7 @@ static bool replace_page(uintptr_t at)
 		if (end == 0 || at >= end || at < atomic_load(&slots[i].start))
 			continue;
 		void *page = (void *)(at & ~(page_size - 1));
-		void *p = mmap(page, page_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-			       -1, 0);
+		void *p = mmap(page, page_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 		atomic_store(&slots[i].failed, true);
 		return p == page;
 	}

@@ -43,8 +43,8 @@ void head_unmap_later(void *h, void *p, size_t n)
 
 void head_limbo_drain(struct head *h)
 {
-	uint64_t oldest = list_empty(&h->readers) ? UINT64_MAX :
-						    list_entry(h->readers.next, struct head_reader, link)->epoch;
+	uint64_t oldest =
+		list_empty(&h->readers) ? UINT64_MAX : list_entry(h->readers.next, struct head_reader, link)->epoch;
 	size_t n = 0;
 	while (n < h->limbo.n && h->limbo.p[n].epoch < oldest)
 		let_go(h, h->limbo.p[n++]);

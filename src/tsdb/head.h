@@ -72,33 +72,33 @@ enum head_compression { HEAD_COMPRESS_NONE, HEAD_COMPRESS_SNAPPY, HEAD_COMPRESS_
 
 /* How a head is to be. Zero members take the default in brackets. */
 struct head_config {
-	const char *dir;              /* the tenant's TSDB directory; made if missing; copied */
-	int64_t chunk_range_ms;       /* length of blocks [2 h] */
-	int64_t ooo_window_ms;        /* how far behind the newest sample others may be [0: none] */
-	uint32_t ooo_cap_max;         /* out-of-order samples of a series before they become a chunk [32] */
-	int64_t max_future_ms;        /* refuse samples further ahead of the clock [0: never] */
-	int64_t min_time_ms;          /* samples before are in blocks already: not replayed, not accepted [0: none] */
-	uint64_t max_series;          /* refuse new series beyond this [0: never] */
-	uint32_t max_exemplars;       /* size of the exemplar ring [0: none kept] */
-	uint64_t wal_segment_bytes;   /* [128 MiB]; a multiple of 32 KiB */
-	uint64_t chunk_file_bytes;    /* size of a head chunk file [128 MiB] */
+	const char *dir;            /* the tenant's TSDB directory; made if missing; copied */
+	int64_t chunk_range_ms;     /* length of blocks [2 h] */
+	int64_t ooo_window_ms;      /* how far behind the newest sample others may be [0: none] */
+	uint32_t ooo_cap_max;       /* out-of-order samples of a series before they become a chunk [32] */
+	int64_t max_future_ms;      /* refuse samples further ahead of the clock [0: never] */
+	int64_t min_time_ms;        /* samples before are in blocks already: not replayed, not accepted [0: none] */
+	uint64_t max_series;        /* refuse new series beyond this [0: never] */
+	uint32_t max_exemplars;     /* size of the exemplar ring [0: none kept] */
+	uint64_t wal_segment_bytes; /* [128 MiB]; a multiple of 32 KiB */
+	uint64_t chunk_file_bytes;  /* size of a head chunk file [128 MiB] */
 	enum head_compression compression;
-	struct symtab *symtab;        /* label strings; may be shared by all heads of a thread; borrowed */
-	bool never_sync;              /* logs are written but never synced: `sync` of commits is ignored, a power cut loses the end */
-	bool read_only;               /* replay only: no file is made or changed, appends give HEAD_UNAVAILABLE */
+	struct symtab *symtab; /* label strings; may be shared by all heads of a thread; borrowed */
+	bool never_sync; /* logs are written but never synced: `sync` of commits is ignored, a power cut loses the end */
+	bool read_only;  /* replay only: no file is made or changed, appends give HEAD_UNAVAILABLE */
 };
 
 /* What opening found. */
 struct head_replay {
 	uint64_t segments, records, series, samples, histograms, exemplars;
 	uint64_t ooo_samples;
-	uint64_t chunks;               /* loaded from head chunk files */
-	uint64_t unknown_refs;         /* samples whose series record was not there */
-	uint64_t unknown_records;      /* record types that are not known: skipped */
-	uint64_t corruptions;          /* damaged ranges of log and chunk files */
-	uint64_t quarantined_bytes;    /* copied to quarantine/ */
-	uint64_t lost_segments;        /* gaps in the numbering */
-	char first_corruption[160];    /* where, "" when there was none */
+	uint64_t chunks;            /* loaded from head chunk files */
+	uint64_t unknown_refs;      /* samples whose series record was not there */
+	uint64_t unknown_records;   /* record types that are not known: skipped */
+	uint64_t corruptions;       /* damaged ranges of log and chunk files */
+	uint64_t quarantined_bytes; /* copied to quarantine/ */
+	uint64_t lost_segments;     /* gaps in the numbering */
+	char first_corruption[160]; /* where, "" when there was none */
 };
 
 /* Called now and then during replay; `done` and `total` are bytes of log. */
@@ -109,8 +109,8 @@ typedef void head_progress_fn(void *arg, uint64_t done, uint64_t total);
  * are set aside under quarantine/ (never deleted) and reported in *ret_replay
  * (may be NULL); they are no error. Errors are those of the file system.
  */
-int head_open(struct head **ret, const struct head_config *cfg, head_progress_fn *progress,
-	      void *arg, struct head_replay *ret_replay, struct err *err) MUST_CHECK;
+int head_open(struct head **ret, const struct head_config *cfg, head_progress_fn *progress, void *arg,
+	      struct head_replay *ret_replay, struct err *err) MUST_CHECK;
 
 /*
  * Frees the head. Staged records that were not committed are lost, so commit
@@ -122,21 +122,21 @@ void head_close(struct head *h);
 
 /* What became of a sample, histogram or exemplar. */
 enum head_result {
-	HEAD_OK,              /* stored */
-	HEAD_OK_OOO,          /* stored as out of order */
-	HEAD_OK_SAME,         /* the same sample is there already: a success, nothing stored */
-	HEAD_DUPLICATE,       /* another value is there for this time */
-	HEAD_OUT_OF_ORDER,    /* older than the series' newest, and no out-of-order window */
-	HEAD_TOO_OLD,         /* older than the out-of-order window */
-	HEAD_OUT_OF_BOUNDS,   /* older than the head takes at all */
+	HEAD_OK,            /* stored */
+	HEAD_OK_OOO,        /* stored as out of order */
+	HEAD_OK_SAME,       /* the same sample is there already: a success, nothing stored */
+	HEAD_DUPLICATE,     /* another value is there for this time */
+	HEAD_OUT_OF_ORDER,  /* older than the series' newest, and no out-of-order window */
+	HEAD_TOO_OLD,       /* older than the out-of-order window */
+	HEAD_OUT_OF_BOUNDS, /* older than the head takes at all */
 	HEAD_TOO_FAR_IN_FUTURE,
-	HEAD_BAD_HISTOGRAM,   /* hist_validate refuses it */
+	HEAD_BAD_HISTOGRAM, /* hist_validate refuses it */
 	HEAD_EXEMPLAR_OUT_OF_ORDER,
 	HEAD_EXEMPLAR_DUPLICATE, /* already there: Prometheus counts it as a success without a word */
-	HEAD_EXEMPLAR_TOO_LONG, /* labels over HEAD_EXEMPLAR_LABEL_CHARS */
-	HEAD_EXEMPLAR_OFF,    /* no ring: dropped, a success */
-	HEAD_UNAVAILABLE,     /* log cannot be written now: try later */
-	HEAD_RESULTS          /* number of results */
+	HEAD_EXEMPLAR_TOO_LONG,  /* labels over HEAD_EXEMPLAR_LABEL_CHARS */
+	HEAD_EXEMPLAR_OFF,       /* no ring: dropped, a success */
+	HEAD_UNAVAILABLE,        /* log cannot be written now: try later */
+	HEAD_RESULTS             /* number of results */
 };
 
 /* Prometheus' text of a result, as it appears in answers of remote write: "out of order sample". */
@@ -166,8 +166,8 @@ void head_lookup(struct head *h, const struct hash128 *keys, size_t n, struct he
  * the caller has checked the labels (labels_check). RESOURCE_EXHAUSTED at
  * max_series, UNAVAILABLE when not writable. *ret_created may be NULL.
  */
-int head_series_get(struct head *h, struct hash128 key, struct labels l, struct head_series **ret,
-		    bool *ret_created, struct err *err) MUST_CHECK;
+int head_series_get(struct head *h, struct hash128 key, struct labels l, struct head_series **ret, bool *ret_created,
+		    struct err *err) MUST_CHECK;
 
 /*
  * Notes that another byte form of the same labels (say, unsorted) hashes to
@@ -179,12 +179,11 @@ void head_series_alias(struct head *h, struct hash128 key, struct head_series *s
 enum head_result head_append(struct head *h, struct head_series *s, int64_t t_ms, double v);
 
 /* Appends a native histogram, integer or float; copied. `err` (may be NULL) words HEAD_BAD_HISTOGRAM. */
-enum head_result head_append_hist(struct head *h, struct head_series *s, int64_t t_ms,
-				  const struct histogram *hist, struct err *err);
+enum head_result head_append_hist(struct head *h, struct head_series *s, int64_t t_ms, const struct histogram *hist,
+				  struct err *err);
 
 /* Appends an exemplar; labels are copied. */
-enum head_result head_append_exemplar(struct head *h, struct head_series *s, int64_t t_ms, double v,
-				      struct labels l);
+enum head_result head_append_exemplar(struct head *h, struct head_series *s, int64_t t_ms, double v, struct labels l);
 
 /* Number of the series in this run of the process; never reused. What readers call `id`. */
 uint32_t head_series_id(const struct head_series *s);
@@ -243,15 +242,15 @@ int64_t head_max_time(const struct head *h);
 
 /* Figures of a head. */
 struct head_stats {
-	uint64_t series;          /* now */
+	uint64_t series;                         /* now */
 	uint64_t series_created, series_removed; /* since open */
-	uint64_t samples, histograms; /* appended in order since open */
-	uint64_t ooo_samples;     /* appended out of order since open */
-	uint64_t chunks;          /* open and closed, out of order too */
-	uint64_t label_pairs;     /* distinct name/value pairs */
-	uint64_t exemplars;       /* in the ring */
+	uint64_t samples, histograms;            /* appended in order since open */
+	uint64_t ooo_samples;                    /* appended out of order since open */
+	uint64_t chunks;                         /* open and closed, out of order too */
+	uint64_t label_pairs;                    /* distinct name/value pairs */
+	uint64_t exemplars;                      /* in the ring */
 	uint64_t refused[HEAD_RESULTS];
-	uint64_t memory_bytes;    /* tables, series, chunks, postings; without the symbol table */
+	uint64_t memory_bytes;         /* tables, series, chunks, postings; without the symbol table */
 	uint64_t wal_bytes, wbl_bytes; /* written since open */
 	uint64_t chunk_file_bytes;     /* on disk */
 	int64_t min_time, max_time;
@@ -277,8 +276,8 @@ struct head_top_lists {
  * Fills the lists from `a`; pairs are named "name=value". Long on large heads:
  * the reader's checkpoint is called now and then. RESOURCE_EXHAUSTED.
  */
-int head_top(struct head_reader *r, struct str metric_label, size_t limit, struct arena *a,
-	     struct head_top_lists *ret, struct err *err) MUST_CHECK;
+int head_top(struct head_reader *r, struct str metric_label, size_t limit, struct arena *a, struct head_top_lists *ret,
+	     struct err *err) MUST_CHECK;
 
 /* --- reading -------------------------------------------------------------------- */
 
@@ -299,14 +298,15 @@ void head_reader_set_checkpoint(struct head_reader *r, int (*fn)(void *arg, stru
  * sorted by labels with `sorted`. Series without samples in the range are
  * not left out (the chunks tell). RESOURCE_EXHAUSTED over the arena's budget.
  */
-int head_reader_select(struct head_reader *r, struct matcher *const *m, size_t n_m, bool sorted,
-		       struct arena *a, uint32_t **ret_ids, size_t *ret_n, struct err *err) MUST_CHECK;
+int head_reader_select(struct head_reader *r, struct matcher *const *m, size_t n_m, bool sorted, struct arena *a,
+		       uint32_t **ret_ids, size_t *ret_n, struct err *err) MUST_CHECK;
 
 /* A chunk that overlaps the reader's range. */
 struct head_chunk {
-	int64_t mint, maxt;  /* of the samples in it */
-	struct chunk chunk;  /* encoding and bytes; valid until the reader is closed (open chunks: copied to the arena) */
-	bool ooo;            /* out of order: may overlap others of the series */
+	int64_t mint, maxt; /* of the samples in it */
+	struct chunk
+		chunk; /* encoding and bytes; valid until the reader is closed (open chunks: copied to the arena) */
+	bool ooo;      /* out of order: may overlap others of the series */
 };
 
 /* Samples mint <= t <= maxt that were deleted. */
@@ -316,8 +316,8 @@ struct head_deleted {
 
 /* A series as a reader sees it. */
 struct head_view {
-	struct labels labels;     /* pairs in the arena; strings are the head's */
-	uint64_t ref;             /* its number in the logs */
+	struct labels labels;      /* pairs in the arena; strings are the head's */
+	uint64_t ref;              /* its number in the logs */
 	struct head_chunk *chunks; /* in-order ones ascending and not overlapping, then out-of-order ones by mint */
 	size_t n_chunks;
 	struct head_deleted *deleted; /* samples to leave out: only after replay of a log with deletions */
@@ -329,8 +329,8 @@ struct head_view {
  * when the series is gone (only after its data left the reader's range).
  * Copies of open chunks come from `a`. RESOURCE_EXHAUSTED.
  */
-int head_reader_series(struct head_reader *r, uint32_t id, bool with_chunks, struct arena *a,
-		       struct head_view *ret, struct err *err) MUST_CHECK;
+int head_reader_series(struct head_reader *r, uint32_t id, bool with_chunks, struct arena *a, struct head_view *ret,
+		       struct err *err) MUST_CHECK;
 
 /* All label names of series that pass the matchers (all series without matchers), sorted, in `a`. */
 int head_reader_label_names(struct head_reader *r, struct matcher *const *m, size_t n_m, struct arena *a,
@@ -386,8 +386,8 @@ struct head_block {
  * and only reads memory and head chunk files: made for a child process, so
  * that ingest goes on in the parent.
  */
-int head_write_block(struct head *h, const char *blocks_dir, int64_t mint_ms, int64_t maxt_ms,
-		     struct head_block *ret, struct err *err) MUST_CHECK;
+int head_write_block(struct head *h, const char *blocks_dir, int64_t mint_ms, int64_t maxt_ms, struct head_block *ret,
+		     struct err *err) MUST_CHECK;
 
 /*
  * After the block is there: samples before `mint_ms` are no longer accepted nor

@@ -208,8 +208,7 @@ static bool hist_must_cut(const struct head *h, struct head_series *s, int64_t t
 					 (double)CHUNK_HIST_BYTES / (double)st.size_bytes);
 		s->app.spare[SPARE_FLAGS] |= SERIES_HIST_END;
 	}
-	return (t >= s->next_at || st.size_bytes >= 2 * CHUNK_HIST_BYTES) &&
-	       (st.n >= CHUNK_HIST_SAMPLES || t >= range);
+	return (t >= s->next_at || st.size_bytes >= 2 * CHUNK_HIST_BYTES) && (st.n >= CHUNK_HIST_SAMPLES || t >= range);
 }
 
 static void open_hist(struct head *h, struct head_series *s, enum head_kind kind, int64_t t)
@@ -342,8 +341,10 @@ static NO_INLINE enum head_result append_ooo(struct head *h, struct head_series 
 		return r;
 	}
 	struct record_buf *const bufs[] = {
-		[KIND_HIST] = &h->wbl.hists, [KIND_HIST_CUSTOM] = &h->wbl.custom_hists,
-		[KIND_FHIST] = &h->wbl.fhists, [KIND_FHIST_CUSTOM] = &h->wbl.custom_fhists,
+		[KIND_HIST] = &h->wbl.hists,
+		[KIND_HIST_CUSTOM] = &h->wbl.custom_hists,
+		[KIND_FHIST] = &h->wbl.fhists,
+		[KIND_FHIST_CUSTOM] = &h->wbl.custom_fhists,
 	};
 	record_add_hist(bufs[kind_of(hist)], s->ref, t, hist);
 	return r;
@@ -384,14 +385,16 @@ enum head_result head_append(struct head *h, struct head_series *s, int64_t t, d
 static void stage_hist(struct head *h, struct head_series *s, int64_t t, const struct histogram *hist)
 {
 	struct record_buf *const bufs[] = {
-		[KIND_HIST] = &h->wal.hists, [KIND_HIST_CUSTOM] = &h->wal.custom_hists,
-		[KIND_FHIST] = &h->wal.fhists, [KIND_FHIST_CUSTOM] = &h->wal.custom_fhists,
+		[KIND_HIST] = &h->wal.hists,
+		[KIND_HIST_CUSTOM] = &h->wal.custom_hists,
+		[KIND_FHIST] = &h->wal.fhists,
+		[KIND_FHIST_CUSTOM] = &h->wal.custom_fhists,
 	};
 	record_add_hist(bufs[kind_of(hist)], s->ref, t, hist);
 }
 
-enum head_result head_append_hist(struct head *h, struct head_series *s, int64_t t,
-				  const struct histogram *hist, struct err *err)
+enum head_result head_append_hist(struct head *h, struct head_series *s, int64_t t, const struct histogram *hist,
+				  struct err *err)
 {
 	if (!hist_is_stale(hist) && hist_validate(hist, err) != 0)
 		return refuse(h, HEAD_BAD_HISTOGRAM);
@@ -493,8 +496,7 @@ void head_put_exemplar(struct head *h, struct head_series *s, int64_t t, double 
 	h->ring_n++;
 }
 
-enum head_result head_append_exemplar(struct head *h, struct head_series *s, int64_t t, double v,
-				      struct labels l)
+enum head_result head_append_exemplar(struct head *h, struct head_series *s, int64_t t, double v, struct labels l)
 {
 	if (!h->writable)
 		return refuse(h, HEAD_UNAVAILABLE);

@@ -20,13 +20,13 @@ struct point {
 struct cutter {
 	struct head *h;
 	struct head_reader *r;
-	int64_t mint, maxt;  /* mint <= t < maxt */
+	int64_t mint, maxt; /* mint <= t < maxt */
 	bool ooo;
-	uint64_t mark;       /* out of order: chunks up to this one */
-	uint32_t *ids;       /* sorted by labels */
+	uint64_t mark; /* out of order: chunks up to this one */
+	uint32_t *ids; /* sorted by labels */
 	size_t n_ids;
 	struct arena ids_arena;
-	struct arena a;      /* of one series */
+	struct arena a; /* of one series */
 	VEC(struct point) points;
 	VEC(struct block_chunk_in) chunks;
 	struct block_writer *w;
@@ -113,8 +113,7 @@ static int add_points(struct cutter *c, const struct head_view *v, struct chunk 
 	for (size_t i = 0; i < cols.n && rc == 0; i++) {
 		if (deleted(v, cols.t[i]))
 			continue;
-		*vec_push(&c->points) = (struct point){ cols.t[i], cols.v ? cols.v[i] : 0,
-							cols.h ? &cols.h[i] : NULL };
+		*vec_push(&c->points) = (struct point){ cols.t[i], cols.v ? cols.v[i] : 0, cols.h ? &cols.h[i] : NULL };
 	}
 	return rc;
 }
@@ -227,8 +226,8 @@ static int choose(struct cutter *c, struct block_symbols *symbols)
 		c->ids[n++] = c->ids[i];
 		m = arena_mark(&c->a);
 		struct label *pairs = arena_alloc(&c->a, s->n_labels * sizeof(*pairs));
-		rc = pairs ? block_symbols_add_labels(symbols, head_series_labels(c->h, s, pairs), c->err) :
-			     arena_err(&c->a, c->err);
+		rc = pairs ? block_symbols_add_labels(symbols, head_series_labels(c->h, s, pairs), c->err)
+			   : arena_err(&c->a, c->err);
 		arena_rewind(&c->a, m);
 	}
 	c->n_ids = n;
@@ -280,9 +279,14 @@ static int cut(struct cutter *c, const char *dir, struct head_block *ret)
 	int rc = write_parts(c, dir, &ulid, &n);
 	if (rc == 0 && n > 0) {
 		struct str hint = STR("from-out-of-order");
-		struct block_meta meta = { .ulid = ulid, .mint = c->mint, .maxt = c->maxt,
-					   .compaction = { .level = 1, .sources = &ulid, .n_sources = 1,
-							   .hints = &hint, .n_hints = c->ooo } };
+		struct block_meta meta = { .ulid = ulid,
+					   .mint = c->mint,
+					   .maxt = c->maxt,
+					   .compaction = { .level = 1,
+							   .sources = &ulid,
+							   .n_sources = 1,
+							   .hints = &hint,
+							   .n_hints = c->ooo } };
 		rc = block_writer_finish(c->w, &meta, (struct tombstones){ 0 }, c->err);
 		c->w = NULL;
 		ulid_format(&ulid, ret->ulid);

@@ -16,11 +16,11 @@ struct head_checkpoint {
 	char *wal_dir, *wbl_dir, *chunks_dir;
 	struct wal_config config;
 	int64_t mint;
-	uint32_t current;      /* the segment being written to */
-	int64_t last;          /* number of the checkpoint there is, -1: none */
-	int64_t done;          /* number of the checkpoint written, -1: none was due */
+	uint32_t current; /* the segment being written to */
+	int64_t last;     /* number of the checkpoint there is, -1: none */
+	int64_t done;     /* number of the checkpoint written, -1: none was due */
 	uint32_t wbl_first, files_first;
-	uint64_t *live;        /* sorted */
+	uint64_t *live; /* sorted */
 	size_t n_live;
 	uint64_t live_from;
 	struct head_removed *removed; /* sorted by ref */
@@ -285,7 +285,8 @@ struct head_checkpoint *head_checkpoint_begin(struct head *h)
 	c->wal_dir = xstrdup(h->wal_dir);
 	c->wbl_dir = xstrdup(h->wbl_dir);
 	c->chunks_dir = xasprintf("%s/chunks_head", h->dir);
-	c->config = (struct wal_config){ .segment_bytes = h->cfg.wal_segment_bytes, .retain = true,
+	c->config = (struct wal_config){ .segment_bytes = h->cfg.wal_segment_bytes,
+					 .retain = true,
 					 .compression = (enum wal_compression)h->cfg.compression };
 	c->mint = h->truncated;
 	c->current = h->wal_pos.segment;

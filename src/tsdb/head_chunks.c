@@ -23,8 +23,8 @@ struct file {
 	uint32_t seq;
 	const uint8_t *map;
 	size_t map_n;
-	uint64_t size;  /* bytes that may be read */
-	int64_t maxt;   /* of its chunks */
+	uint64_t size; /* bytes that may be read */
+	int64_t maxt;  /* of its chunks */
 };
 
 struct head_chunks {
@@ -222,8 +222,7 @@ static bool file_number(const char *name, uint32_t *ret)
 }
 
 int head_chunks_open(struct head_chunks **ret, const char *dir, uint64_t file_bytes, const char *quarantine,
-		     bool read_only, head_chunk_fn *fn, void *arg, struct head_chunks_found *ret_found,
-		     struct err *err)
+		     bool read_only, head_chunk_fn *fn, void *arg, struct head_chunks_found *ret_found, struct err *err)
 {
 	*ret = NULL;
 	*ret_found = (struct head_chunks_found){ 0 };
@@ -405,8 +404,7 @@ int head_chunks_publish(struct head_chunks *f, const struct head_chunk_rec *recs
 	return 0;
 }
 
-uint32_t head_chunks_forget(struct head_chunks *f, int64_t mint, void (*unmap)(void *arg, void *p, size_t n),
-			    void *arg)
+uint32_t head_chunks_forget(struct head_chunks *f, int64_t mint, void (*unmap)(void *arg, void *p, size_t n), void *arg)
 {
 	size_t drop = 0;
 	/* The newest may still be written to. */

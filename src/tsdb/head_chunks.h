@@ -32,7 +32,7 @@ struct head_chunk_rec {
 	int64_t mint, maxt;
 	struct chunk chunk; /* encoding without the out-of-order bit */
 	bool ooo;
-	uint64_t ref;       /* file number << 32 | offset: filled by write and scan */
+	uint64_t ref; /* file number << 32 | offset: filled by write and scan */
 };
 
 /* Called for each record of a scan. */
@@ -50,9 +50,9 @@ struct head_chunks;
 /* What opening found. */
 struct head_chunks_found {
 	uint64_t chunks;
-	uint64_t corruptions;       /* 0 or 1: everything after the first is set aside */
+	uint64_t corruptions; /* 0 or 1: everything after the first is set aside */
 	uint64_t quarantined_bytes;
-	char where[80];             /* of the corruption */
+	char where[80]; /* of the corruption */
 };
 
 /*
@@ -78,8 +78,7 @@ bool head_chunks_get(const struct head_chunks *f, uint64_t ref, struct chunk *re
 int head_chunks_write(struct head_chunks *f, struct head_chunk_rec *recs, size_t n, struct err *err) MUST_CHECK;
 
 /* On the readers' thread, after a write: lets head_chunks_get see the records. */
-int head_chunks_publish(struct head_chunks *f, const struct head_chunk_rec *recs, size_t n,
-			struct err *err) MUST_CHECK;
+int head_chunks_publish(struct head_chunks *f, const struct head_chunk_rec *recs, size_t n, struct err *err) MUST_CHECK;
 
 /*
  * Forgets files whose chunks all end before `mint`: returns the number of the

@@ -13,7 +13,7 @@ struct head_commit {
 	bool cut_wal, cut_wbl, never_sync;
 	struct wal_pos wal_pos, wbl_pos; /* after the run */
 	struct wal_writer_stats wal_stats, wbl_stats;
-	uint32_t wbl_start;              /* the segment that a cut began */
+	uint32_t wbl_start; /* the segment that a cut began */
 };
 
 /* Moves a staged record to the end of the batch. */

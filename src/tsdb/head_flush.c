@@ -45,7 +45,9 @@ struct head_flush *head_flush_begin(struct head *h, uint64_t max_bytes)
 			continue;
 		f->ids[f->n] = u->id;
 		f->recs[f->n++] = (struct head_chunk_rec){
-			.series_ref = head_by_id(h, u->id)->ref, .mint = c->mint, .maxt = c->maxt,
+			.series_ref = head_by_id(h, u->id)->ref,
+			.mint = c->mint,
+			.maxt = c->maxt,
 			.chunk = { c->enc, str_mem(c->bytes, c->size) },
 		};
 		bytes += c->size;

@@ -25,9 +25,9 @@
 
 /* What the open chunk of a series holds; kept in app.spare[KIND]. */
 enum head_kind {
-	KIND_NONE,       /* no sample yet */
+	KIND_NONE, /* no sample yet */
 	KIND_FLOAT,
-	KIND_HIST,       /* integer histograms, exponential buckets */
+	KIND_HIST, /* integer histograms, exponential buckets */
 	KIND_HIST_CUSTOM,
 	KIND_FHIST,
 	KIND_FHIST_CUSTOM,
@@ -37,10 +37,10 @@ enum head_kind {
 enum { SPARE_KIND, SPARE_FLAGS, SPARE_UNUSED };
 
 /* Bits of spare[SPARE_FLAGS]. */
-#define SERIES_OPEN 0x01u       /* there is an open chunk with samples */
-#define SERIES_HIST_END 0x02u   /* next_at of the histogram chunk was predicted */
-#define SERIES_DELETED 0x04u    /* tombstones in head->tombstones name it */
-#define SERIES_ALIAS 0x10u      /* unit of the count of aliases, bits 4-5 */
+#define SERIES_OPEN 0x01u     /* there is an open chunk with samples */
+#define SERIES_HIST_END 0x02u /* next_at of the histogram chunk was predicted */
+#define SERIES_DELETED 0x04u  /* tombstones in head->tombstones name it */
+#define SERIES_ALIAS 0x10u    /* unit of the count of aliases, bits 4-5 */
 #define SERIES_ALIAS_MASK 0x30u
 
 /* Samples that a float chunk aims at, and its size limit less the largest sample. */
@@ -58,7 +58,7 @@ struct closed_chunk {
 		uint8_t *bytes; /* in memory */
 		uint64_t ref;   /* in a head chunk file: number << 32 | offset */
 	};
-	uint32_t size;          /* bytes of data */
+	uint32_t size; /* bytes of data */
 	uint8_t enc;
 	bool in_file;
 };
@@ -70,7 +70,7 @@ struct ooo_sample {
 		double v;
 		char *hist; /* record_put_hist's bytes, on the heap */
 	};
-	uint32_t hist_n;    /* 0: a float */
+	uint32_t hist_n; /* 0: a float */
 	bool is_float_hist;
 };
 
@@ -91,15 +91,15 @@ struct head_ooo {
 struct head_series {
 	struct xor_app app; /* app.t is the newest time in order of any kind */
 
-	int64_t next_at;    /* the open chunk ends before this time */
-	uint64_t ref;       /* name in the logs; kept over restarts */
-	uint32_t *labels;   /* n_labels pairs of symbols: name, value */
+	int64_t next_at;             /* the open chunk ends before this time */
+	uint64_t ref;                /* name in the logs; kept over restarts */
+	uint32_t *labels;            /* n_labels pairs of symbols: name, value */
 	struct closed_chunk *closed; /* ascending; room for 4, 8, 16 ...: the next power of two */
 	struct head_ooo *ooo;
 	struct hist_app *hist; /* the open chunk of histograms */
 	uint32_t id;
 	uint32_t n_closed;
-	uint32_t exemplar;  /* newest in the ring, + 1; 0: none */
+	uint32_t exemplar; /* newest in the ring, + 1; 0: none */
 	uint16_t n_labels;
 	uint16_t spare;
 };
@@ -123,11 +123,11 @@ struct key_shard {
 
 /* An exemplar in the ring. */
 struct ring_exemplar {
-	uint32_t series_id; /* UINT32_MAX: free */
+	uint32_t series_id;    /* UINT32_MAX: free */
 	uint32_t older, newer; /* of the same series, + 1; 0: none */
 	int64_t t;
 	double v;
-	char *labels;       /* packed (labels_pack), on the heap */
+	char *labels; /* packed (labels_pack), on the heap */
 	uint32_t labels_n;
 };
 
@@ -180,21 +180,21 @@ struct head {
 	bool own_symtab;
 
 	/* Hot while appending. */
-	int64_t min_valid, max_ok;    /* fixed by head_batch_begin */
-	int64_t ooo_min;              /* likewise; INT64_MAX without a window */
+	int64_t min_valid, max_ok; /* fixed by head_batch_begin */
+	int64_t ooo_min;           /* likewise; INT64_MAX without a window */
 	bool writable;
-	int64_t mint, maxt;           /* of samples */
+	int64_t mint, maxt; /* of samples */
 	struct head_stage wal, wbl;
 	uint64_t n_samples, n_hists, n_ooo;
 	uint64_t refused[HEAD_RESULTS];
 
-	int64_t min_valid_time;       /* from blocks and truncation */
+	int64_t min_valid_time; /* from blocks and truncation */
 	uint64_t next_ref;
 
 	/* Series. */
 	struct key_shard shards[KEY_SHARDS];
-	bool dead_keys;               /* slots of removed series are among them */
-	struct head_series **slabs;   /* by id >> SLAB_BITS; NULL when all of it is gone */
+	bool dead_keys;             /* slots of removed series are among them */
+	struct head_series **slabs; /* by id >> SLAB_BITS; NULL when all of it is gone */
 	uint32_t n_slabs, next_id;
 	uint64_t n_series, n_created, n_removed;
 	uint64_t n_closed, n_open, closed_bytes;
@@ -208,49 +208,49 @@ struct head {
 	uint64_t ring_n;
 
 	/* Out of order. */
-	uint64_t ooo_seq;             /* given to chunks made now */
+	uint64_t ooo_seq; /* given to chunks made now */
 	int64_t ooo_mint, ooo_maxt;
-	VEC(uint32_t) ooo_ids;        /* series that have, or had, something out of order */
-	uint32_t wbl_first_needed;    /* segments below may be deleted */
-	uint32_t wbl_after_mark;      /* first segment that holds nothing from before the last mark */
-	bool wbl_mark_open;           /* the segment after the mark has not begun */
-	bool wbl_drop;                /* then everything before it may go */
+	VEC(uint32_t) ooo_ids;     /* series that have, or had, something out of order */
+	uint32_t wbl_first_needed; /* segments below may be deleted */
+	uint32_t wbl_after_mark;   /* first segment that holds nothing from before the last mark */
+	bool wbl_mark_open;        /* the segment after the mark has not begun */
+	bool wbl_drop;             /* then everything before it may go */
 
 	/* Readers. */
-	struct list readers;          /* oldest first */
+	struct list readers; /* oldest first */
 	uint64_t epoch;
-	int64_t truncated;            /* samples before are in blocks */
-	uint64_t truncate_epoch;      /* readers of this epoch and before see the head untruncated */
-	unsigned selecting;           /* readers inside a walk over postings */
+	int64_t truncated;       /* samples before are in blocks */
+	uint64_t truncate_epoch; /* readers of this epoch and before see the head untruncated */
+	unsigned selecting;      /* readers inside a walk over postings */
 	VEC(struct limbo) limbo;
 
 	/* Logs. */
 	struct wal_writer *wal_w, *wbl_w;
-	struct wal_batch wal_batch, wbl_batch; /* sealed, not yet taken */
-	struct head_commit *commit;   /* under way */
+	struct wal_batch wal_batch, wbl_batch;        /* sealed, not yet taken */
+	struct head_commit *commit;                   /* under way */
 	struct wal_writer_stats wal_stats, wbl_stats; /* as of the last commit */
-	uint64_t commit_no, committed; /* numbers of the last one begun, and of the last that succeeded */
-	bool pending;                 /* a commit failed: its records are in the batches */
-	bool cut_wal, cut_wbl;        /* the next commit begins new segments */
+	uint64_t commit_no, committed;   /* numbers of the last one begun, and of the last that succeeded */
+	bool pending;                    /* a commit failed: its records are in the batches */
+	bool cut_wal, cut_wbl;           /* the next commit begins new segments */
 	struct wal_pos wal_pos, wbl_pos; /* where the writers were after the last commit */
-	int64_t last_checkpoint;      /* -1: none */
+	int64_t last_checkpoint;         /* -1: none */
 	bool checkpointing;
 
 	/* Chunk files. */
 	struct head_chunks *files;
 	VEC(struct unflushed_chunk) unflushed; /* closed chunks in memory, oldest first */
-	uint32_t files_first_needed;  /* files below may be deleted */
+	uint32_t files_first_needed;           /* files below may be deleted */
 	uint64_t unflushed_bytes;
 	struct head_flush *flush;
 
 	/* Garbage collection. */
 	bool gc_due;
 	unsigned gc_stage;
-	size_t gc_at;                 /* where the stage goes on */
-	int64_t gc_mint;              /* smallest time met */
-	uint64_t gc_removed;          /* series removed in this round */
-	VEC(uint64_t) live_refs;      /* of series that stayed, in no order */
-	uint64_t live_from;           /* refs from here on are newer than the round */
+	size_t gc_at;            /* where the stage goes on */
+	int64_t gc_mint;         /* smallest time met */
+	uint64_t gc_removed;     /* series removed in this round */
+	VEC(uint64_t) live_refs; /* of series that stayed, in no order */
+	uint64_t live_from;      /* refs from here on are newer than the round */
 	VEC(struct head_removed) removed;
 };
 
@@ -299,8 +299,7 @@ static inline int64_t block_end(int64_t t, int64_t width)
 struct head_series *head_find(const struct head *h, struct hash128 key);
 
 /* A new series; no record is staged. `ref` 0: the next one. NULL with RESOURCE_EXHAUSTED when ids have run out. */
-struct head_series *head_series_new(struct head *h, struct hash128 key, struct labels l, uint64_t ref,
-				    struct err *err);
+struct head_series *head_series_new(struct head *h, struct hash128 key, struct labels l, uint64_t ref, struct err *err);
 
 /* Frees what a series owns and its labels' references; it is out of all tables, and no reader holds it. */
 void head_series_fini(struct head *h, struct head_series *s);
@@ -334,8 +333,7 @@ void head_put_exemplar(struct head *h, struct head_series *s, int64_t t, double 
 /* --- head_ooo.c ----------------------------------------------------------------------- */
 
 /* Inserts a sample out of order (hist NULL: the float v). HEAD_OK_OOO, HEAD_OK_SAME or HEAD_DUPLICATE. Stages nothing. */
-enum head_result head_put_ooo(struct head *h, struct head_series *s, int64_t t, double v,
-			      const struct histogram *hist);
+enum head_result head_put_ooo(struct head *h, struct head_series *s, int64_t t, double v, const struct histogram *hist);
 
 /* Turns the buffer of a series into chunks. */
 void head_ooo_close(struct head *h, struct head_series *s);
@@ -369,8 +367,7 @@ int head_open_writers(struct head *h, struct wal_pos wal, struct wal_pos wbl, st
 /* --- head_replay.c ------------------------------------------------------------------------ */
 
 /* Reads chunk files, checkpoint, WAL and WBL into the empty head, repairs them, opens the writers. */
-int head_replay_all(struct head *h, head_progress_fn *progress, void *arg, struct head_replay *ret,
-		    struct err *err);
+int head_replay_all(struct head *h, head_progress_fn *progress, void *arg, struct head_replay *ret, struct err *err);
 
 /* The newest checkpoint in the WAL directory: its number, or -1. */
 int head_last_checkpoint(const char *wal_dir, int64_t *ret, struct err *err);

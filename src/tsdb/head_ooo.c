@@ -21,8 +21,11 @@ static size_t encode_floats(const struct ooo_sample *p, size_t n, ooo_emit_fn *e
 		CHECK(done);
 	}
 	struct str b = xor_app_bytes(&app);
-	emit(arg, (struct closed_chunk){ .mint = p[0].t, .maxt = p[run - 1].t, .bytes = (uint8_t *)app.buf,
-					 .size = (uint32_t)b.n, .enc = CHUNK_XOR });
+	emit(arg, (struct closed_chunk){ .mint = p[0].t,
+					 .maxt = p[run - 1].t,
+					 .bytes = (uint8_t *)app.buf,
+					 .size = (uint32_t)b.n,
+					 .enc = CHUNK_XOR });
 	return run;
 }
 
@@ -30,8 +33,11 @@ static void emit_hist(struct hist_app *app, ooo_emit_fn *emit, void *arg)
 {
 	struct hist_app_stat st = hist_app_stat(app);
 	struct str b = hist_app_bytes(app);
-	emit(arg, (struct closed_chunk){ .mint = st.t_first, .maxt = st.t_last, .bytes = xmemdup(b.p, b.n),
-					 .size = (uint32_t)b.n, .enc = st.enc });
+	emit(arg, (struct closed_chunk){ .mint = st.t_first,
+					 .maxt = st.t_last,
+					 .bytes = xmemdup(b.p, b.n),
+					 .size = (uint32_t)b.n,
+					 .enc = st.enc });
 }
 
 static bool get_hist(const struct ooo_sample *p, struct arena *a, struct histogram *ret)
@@ -224,9 +230,8 @@ static int seen_in(struct chunk c, int64_t t, double v, const struct histogram *
 	struct chunk_cols cols;
 	int seen = 0;
 	if (chunk_decode_range(c, t, t, &a, &cols, NULL) == 0 && cols.n) {
-		bool same = cols.kind == CHUNK_KIND_FLOAT ?
-				    !hist && double_bits(cols.v[0]) == double_bits(v) :
-				    hist && head_same_hist(&cols.h[0], hist, &a);
+		bool same = cols.kind == CHUNK_KIND_FLOAT ? !hist && double_bits(cols.v[0]) == double_bits(v)
+							  : hist && head_same_hist(&cols.h[0], hist, &a);
 		seen = same ? 1 : -1;
 	}
 	arena_fini(&a);
@@ -280,8 +285,7 @@ static int seen_out_of_order(struct head *h, const struct head_ooo *o, int64_t t
 	return seen;
 }
 
-enum head_result head_put_ooo(struct head *h, struct head_series *s, int64_t t, double v,
-			      const struct histogram *hist)
+enum head_result head_put_ooo(struct head *h, struct head_series *s, int64_t t, double v, const struct histogram *hist)
 {
 	int seen = seen_in_order(h, s, t, v, hist);
 	if (seen)

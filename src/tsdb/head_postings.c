@@ -141,8 +141,8 @@ static void add_some(struct head_postings *p, uint32_t id, const uint32_t *pairs
 	}
 	for (size_t i = 0; i < n; i++) {
 		uint32_t *slot = find_slot(p, pairs[2 * i], pairs[2 * i + 1]);
-		struct posting_list *l = *slot ? &p->lists[*slot - 1] :
-						 new_list(p, pairs[2 * i], pairs[2 * i + 1], slot);
+		struct posting_list *l =
+			*slot ? &p->lists[*slot - 1] : new_list(p, pairs[2 * i], pairs[2 * i + 1], slot);
 		if (l->cap)
 			__builtin_prefetch(&l->p[l->n], 1);
 		found[i] = (size_t)(l - p->lists);

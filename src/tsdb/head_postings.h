@@ -30,7 +30,7 @@ struct posting_list {
 
 /* One label name: its pairs. Skip lists that are empty: their symbols may be gone. */
 struct posting_name {
-	uint32_t name;    /* symbol */
+	uint32_t name;       /* symbol */
 	VEC(uint32_t) lists; /* indexes into head_postings.lists */
 };
 
@@ -38,12 +38,12 @@ struct posting_name {
 struct head_postings {
 	struct posting_list *lists; /* dense; an empty list (n 0) is free for reuse of the same pair */
 	size_t n_lists, cap_lists;
-	uint32_t *slots;            /* open addressing: index into lists + 1 */
-	uint32_t n_slots;           /* power of two, or 0 */
+	uint32_t *slots;  /* open addressing: index into lists + 1 */
+	uint32_t n_slots; /* power of two, or 0 */
 	VEC(struct posting_name) names;
-	uint32_t *name_slots;       /* likewise: index into names + 1 */
+	uint32_t *name_slots; /* likewise: index into names + 1 */
 	uint32_t n_name_slots;
-	uint64_t n_ids;             /* entries in all lists */
+	uint64_t n_ids;                     /* entries in all lists */
 	void (*retire)(void *arg, void *p); /* takes heap memory that is no longer needed */
 	void *retire_arg;
 };

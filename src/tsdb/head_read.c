@@ -170,8 +170,8 @@ static int add_deleted(struct filler *f, const struct head_series *s, struct err
 	return 0;
 }
 
-int head_reader_series(struct head_reader *r, uint32_t id, bool with_chunks, struct arena *a,
-		       struct head_view *ret, struct err *err)
+int head_reader_series(struct head_reader *r, uint32_t id, bool with_chunks, struct arena *a, struct head_view *ret,
+		       struct err *err)
 {
 	struct head_series *s = head_by_id(r->h, id);
 	*ret = (struct head_view){ 0 };
@@ -192,8 +192,8 @@ int head_reader_series(struct head_reader *r, uint32_t id, bool with_chunks, str
 /* --- exemplars ------------------------------------------------------------------------------- */
 
 /* The exemplars of one series in the range, oldest first, appended to *ret. */
-static int series_exemplars(struct head_reader *r, uint32_t id, struct arena *a, struct head_exemplar *dst,
-			    size_t *n, struct err *err)
+static int series_exemplars(struct head_reader *r, uint32_t id, struct arena *a, struct head_exemplar *dst, size_t *n,
+			    struct err *err)
 {
 	struct head *h = r->h;
 	struct head_series *s = head_by_id(h, id);

@@ -102,8 +102,12 @@ static void chunk_found(void *arg, const struct head_chunk_rec *rec)
 	*vec_push(&r->chunks) = (struct waiting_chunk){
 		.series_ref = rec->series_ref,
 		.ooo = rec->ooo,
-		.c = { .mint = rec->mint, .maxt = rec->maxt, .ref = rec->ref, .size = (uint32_t)rec->chunk.data.n,
-		       .enc = rec->chunk.enc, .in_file = true },
+		.c = { .mint = rec->mint,
+		       .maxt = rec->maxt,
+		       .ref = rec->ref,
+		       .size = (uint32_t)rec->chunk.data.n,
+		       .enc = rec->chunk.enc,
+		       .in_file = true },
 	};
 }
 
@@ -421,8 +425,8 @@ int head_last_checkpoint(const char *wal_dir, int64_t *ret, struct err *err)
 	for (size_t i = 0; i < n; i++) {
 		struct str s = str_c(names[i]);
 		uint64_t v;
-		if (!str_has_prefix(s, STR("checkpoint.")) ||
-		    !str_to_u64(str_mem(s.p + 11, s.n - 11), &v) || v >= UINT32_MAX)
+		if (!str_has_prefix(s, STR("checkpoint.")) || !str_to_u64(str_mem(s.p + 11, s.n - 11), &v) ||
+		    v >= UINT32_MAX)
 			continue;
 		*ret = MAX(*ret, (int64_t)v);
 	}
@@ -468,8 +472,7 @@ static int replay_logs(struct replay *r, struct err *err)
 	return rc;
 }
 
-int head_replay_all(struct head *h, head_progress_fn *progress, void *arg, struct head_replay *ret,
-		    struct err *err)
+int head_replay_all(struct head *h, head_progress_fn *progress, void *arg, struct head_replay *ret, struct err *err)
 {
 	*ret = (struct head_replay){ 0 };
 	struct replay r = { .h = h, .stats = ret, .progress = progress, .arg = arg };

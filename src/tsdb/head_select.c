@@ -32,7 +32,7 @@ struct selection {
 	uint32_t limit; /* ids from here on came later */
 	struct id_set *sets;
 	size_t n_sets;
-	size_t work;    /* since the last checkpoint */
+	size_t work; /* since the last checkpoint */
 };
 
 static int pause_after(struct selection *s, size_t work)
@@ -87,8 +87,8 @@ static int set_of_values(struct selection *s, uint32_t name, const struct str *v
 	int rc = need_bits(s, ret);
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		uint32_t value = symtab_find(s->h->symtab, values[i]);
-		const struct posting_list *l = value == SYM_NONE ? NULL :
-							 head_postings_find(&s->h->postings, name, value);
+		const struct posting_list *l =
+			value == SYM_NONE ? NULL : head_postings_find(&s->h->postings, name, value);
 		if (l && l->n)
 			rc = add_list(s, l, ret);
 	}
@@ -262,10 +262,10 @@ static int select_ids(struct selection *s, struct matcher *const *m, size_t n_m,
  */
 struct sorter {
 	struct selection *s;
-	uint32_t *seq;    /* pairs of all series, one after the other: list numbers, then ranks */
-	uint32_t *start;  /* n + 1 offsets into seq */
-	uint32_t *ranks;  /* by list number, + 1 */
-	uint64_t *key;    /* the first two ranks */
+	uint32_t *seq;   /* pairs of all series, one after the other: list numbers, then ranks */
+	uint32_t *start; /* n + 1 offsets into seq */
+	uint32_t *ranks; /* by list number, + 1 */
+	uint64_t *key;   /* the first two ranks */
 };
 
 static int gather_pairs(struct sorter *o, const uint32_t *ids, size_t n)
@@ -287,8 +287,8 @@ static int gather_pairs(struct sorter *o, const uint32_t *ids, size_t n)
 		const struct head_series *x = head_by_id(s->h, ids[i]);
 		o->start[i] = at;
 		for (size_t k = 0; x && k < x->n_labels; k++) {
-			const struct posting_list *l = head_postings_find(&s->h->postings, x->labels[2 * k],
-									  x->labels[2 * k + 1]);
+			const struct posting_list *l =
+				head_postings_find(&s->h->postings, x->labels[2 * k], x->labels[2 * k + 1]);
 			o->seq[at++] = (uint32_t)(l - s->h->postings.lists);
 		}
 	}
@@ -319,8 +319,8 @@ static int rank_pairs(struct sorter *o, size_t n_seq)
 			continue;
 		o->ranks[list] = 1;
 		const struct posting_list *l = &s->h->postings.lists[list];
-		*vec_push(&pairs) = (struct pair){ symtab_get(s->h->symtab, l->name),
-						   symtab_get(s->h->symtab, l->value), list };
+		*vec_push(&pairs) =
+			(struct pair){ symtab_get(s->h->symtab, l->name), symtab_get(s->h->symtab, l->value), list };
 	}
 	if (pairs.n)
 		qsort(pairs.p, pairs.n, sizeof(*pairs.p), cmp_pair);
@@ -404,8 +404,8 @@ static int sort_ids(struct selection *s, uint32_t *ids, size_t n)
 	return rc;
 }
 
-int head_reader_select(struct head_reader *r, struct matcher *const *m, size_t n_m, bool sorted,
-		       struct arena *a, uint32_t **ret_ids, size_t *ret_n, struct err *err)
+int head_reader_select(struct head_reader *r, struct matcher *const *m, size_t n_m, bool sorted, struct arena *a,
+		       uint32_t **ret_ids, size_t *ret_n, struct err *err)
 {
 	struct selection s = { .r = r, .h = r->h, .a = a, .err = err, .limit = r->h->next_id };
 	*ret_ids = NULL;

@@ -165,8 +165,7 @@ static uint32_t *take_symbols(struct head *h, struct labels l)
 	return pairs;
 }
 
-struct head_series *head_series_new(struct head *h, struct hash128 key, struct labels l, uint64_t ref,
-				    struct err *err)
+struct head_series *head_series_new(struct head *h, struct hash128 key, struct labels l, uint64_t ref, struct err *err)
 {
 	if (h->next_id == UINT32_MAX - 1 || l.n > UINT16_MAX) {
 		err_set(err, ERR_RESOURCE_EXHAUSTED,
@@ -204,8 +203,8 @@ void head_series_fini(struct head *h, struct head_series *s)
 	memset(s, 0, sizeof(*s));
 }
 
-int head_series_get(struct head *h, struct hash128 key, struct labels l, struct head_series **ret,
-		    bool *ret_created, struct err *err)
+int head_series_get(struct head *h, struct hash128 key, struct labels l, struct head_series **ret, bool *ret_created,
+		    struct err *err)
 {
 	*ret = head_find(h, key);
 	if (ret_created)

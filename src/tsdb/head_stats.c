@@ -49,7 +49,7 @@ struct top {
 	struct row {
 		uint64_t value;
 		uint32_t name, pair; /* symbols; pair SYM_NONE: the name alone */
-	} *rows;
+	} * rows;
 	size_t n, limit;
 };
 
@@ -112,13 +112,12 @@ static int top_finish(struct head *h, struct top *t, struct arena *a, struct hea
 	for (size_t i = 0; i < t->n; i++) {
 		struct str name = symtab_get(h->symtab, t->rows[i].name);
 		struct str value = t->rows[i].pair == SYM_NONE ? STR("") : symtab_get(h->symtab, t->rows[i].pair);
-		char *s = t->rows[i].pair == SYM_NONE ?
-				  arena_memdup(a, name.p, name.n) :
-				  arena_printf(a, "%.*s=%.*s", STR_ARG(name), STR_ARG(value));
+		char *s = t->rows[i].pair == SYM_NONE ? arena_memdup(a, name.p, name.n)
+						      : arena_printf(a, "%.*s=%.*s", STR_ARG(name), STR_ARG(value));
 		if (!s)
 			return arena_err(a, err);
-		(*ret)[i] = (struct head_top){ str_mem(s, name.n + (t->rows[i].pair ? value.n + 1 : 0)),
-					       t->rows[i].value };
+		(*ret)[i] =
+			(struct head_top){ str_mem(s, name.n + (t->rows[i].pair ? value.n + 1 : 0)), t->rows[i].value };
 	}
 	*ret_n = t->n;
 	return 0;
@@ -163,8 +162,8 @@ static int count_all(struct head_reader *r, struct str metric_label, struct top 
 	return rc;
 }
 
-int head_top(struct head_reader *r, struct str metric_label, size_t limit, struct arena *a,
-	     struct head_top_lists *ret, struct err *err)
+int head_top(struct head_reader *r, struct str metric_label, size_t limit, struct arena *a, struct head_top_lists *ret,
+	     struct err *err)
 {
 	struct top tops[LISTS];
 	*ret = (struct head_top_lists){ 0 };

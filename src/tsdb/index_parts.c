@@ -58,11 +58,10 @@ static bool read_count(struct decbuf *d, size_t least, uint32_t *ret)
 
 /* --- symbols ------------------------------------------------------------------- */
 
-int index_symbols_open(struct index_symbols *s, struct str section, uint64_t orig_offset,
-		       int version, struct budget *budget, struct err *err)
+int index_symbols_open(struct index_symbols *s, struct str section, uint64_t orig_offset, int version,
+		       struct budget *budget, struct err *err)
 {
-	*s = (struct index_symbols){ .version = version, .body_offset = orig_offset + 4,
-				     .budget = budget };
+	*s = (struct index_symbols){ .version = version, .body_offset = orig_offset + 4, .budget = budget };
 	int r = index_section(section, "symbol table", &s->body, err);
 	if (r < 0)
 		return r;
@@ -211,8 +210,7 @@ static int collect_names(struct index_table *t, struct err *err)
 	return 0;
 }
 
-int index_table_open(struct index_table *t, struct str section, struct budget *budget,
-		     struct err *err)
+int index_table_open(struct index_table *t, struct str section, struct budget *budget, struct err *err)
 {
 	*t = (struct index_table){ .budget = budget };
 	int r = index_section(section, "postings offset table", &t->body, err);
@@ -286,16 +284,15 @@ static uint32_t bound(const struct index_table *t, uint32_t lo, uint32_t hi, str
 	return lo;
 }
 
-void index_table_range(const struct index_table *t, const struct index_name *name,
-		       struct str prefix, uint32_t *ret_from, uint32_t *ret_to)
+void index_table_range(const struct index_table *t, const struct index_name *name, struct str prefix,
+		       uint32_t *ret_from, uint32_t *ret_to)
 {
 	uint32_t from = name->first, to = name->first + name->n;
 	*ret_from = prefix.n ? bound(t, from, to, prefix, false) : from;
 	*ret_to = prefix.n ? bound(t, *ret_from, to, prefix, true) : to;
 }
 
-bool index_table_find(const struct index_table *t, struct str name, struct str value,
-		      uint32_t *ret)
+bool index_table_find(const struct index_table *t, struct str name, struct str value, uint32_t *ret)
 {
 	const struct index_name *row = index_table_name(t, name);
 	if (!row)
@@ -330,8 +327,8 @@ int index_postings_parse(struct str list, struct refs *out, struct err *err)
 }
 
 /* Names out of order are not what any writer makes; they are put in order, for lookups rely on it. */
-static int read_labels(struct decbuf *d, const struct index_symbols *syms, struct arena *a,
-		       struct labels *ret, struct err *err)
+static int read_labels(struct decbuf *d, const struct index_symbols *syms, struct arena *a, struct labels *ret,
+		       struct err *err)
 {
 	uint64_t n = decbuf_uvarint(d);
 	if (d->failed || n > decbuf_left(d) / 2)
@@ -353,8 +350,8 @@ static int read_labels(struct decbuf *d, const struct index_symbols *syms, struc
 	return 0;
 }
 
-static int read_chunks(struct decbuf *d, int64_t mint, int64_t maxt, struct arena *a,
-		       struct index_series *ret, struct err *err)
+static int read_chunks(struct decbuf *d, int64_t mint, int64_t maxt, struct arena *a, struct index_series *ret,
+		       struct err *err)
 {
 	uint64_t n = decbuf_uvarint(d);
 	if (d->failed || n > decbuf_left(d) / 3)
@@ -378,9 +375,8 @@ static int read_chunks(struct decbuf *d, int64_t mint, int64_t maxt, struct aren
 	return 0;
 }
 
-int index_series_parse(struct str entry, const struct index_symbols *syms, int64_t mint,
-		       int64_t maxt, struct arena *a, struct index_series *ret, size_t *ret_len,
-		       struct err *err)
+int index_series_parse(struct str entry, const struct index_symbols *syms, int64_t mint, int64_t maxt, struct arena *a,
+		       struct index_series *ret, size_t *ret_len, struct err *err)
 {
 	struct decbuf d = decbuf_make(entry.p, entry.n);
 	uint64_t n = decbuf_uvarint_max(&d, INDEX_SERIES_MAX);

@@ -46,8 +46,7 @@ struct index_toc {
 int index_version_parse(struct str head, int *ret_version, struct err *err) MUST_CHECK;
 
 /* Reads the last INDEX_TOC_LEN bytes of an index of `file_size` bytes. DATA_LOSS. */
-int index_toc_parse(struct str toc, uint64_t file_size, struct index_toc *ret,
-		    struct err *err) MUST_CHECK;
+int index_toc_parse(struct str toc, uint64_t file_size, struct index_toc *ret, struct err *err) MUST_CHECK;
 
 /*
  * The bytes that a length and a checksum surround: u32 length, bytes, crc.
@@ -59,8 +58,8 @@ int index_section(struct str section, const char *what, struct str *ret, struct 
 
 /* The symbol table: any symbol in O(1). Members are private. */
 struct index_symbols {
-	struct str body;      /* count and strings */
-	uint32_t *at;         /* offset of each string in body */
+	struct str body; /* count and strings */
+	uint32_t *at;    /* offset of each string in body */
 	uint32_t n;
 	int version;
 	uint64_t body_offset; /* of body in the original index; version 1 references count from there */
@@ -72,8 +71,8 @@ struct index_symbols {
  * (or, in an index-header, lay) at `orig_offset` of the index. Takes 4 bytes
  * per symbol from `budget` (may be NULL). DATA_LOSS, RESOURCE_EXHAUSTED.
  */
-int index_symbols_open(struct index_symbols *s, struct str section, uint64_t orig_offset,
-		       int version, struct budget *budget, struct err *err) MUST_CHECK;
+int index_symbols_open(struct index_symbols *s, struct str section, uint64_t orig_offset, int version,
+		       struct budget *budget, struct err *err) MUST_CHECK;
 
 /* Frees the array. */
 void index_symbols_close(struct index_symbols *s);
@@ -114,8 +113,7 @@ struct index_entry {
  * order (version 1 wrote them so) are sorted. Takes about 4 bytes per entry.
  * DATA_LOSS, RESOURCE_EXHAUSTED.
  */
-int index_table_open(struct index_table *t, struct str section, struct budget *budget,
-		     struct err *err) MUST_CHECK;
+int index_table_open(struct index_table *t, struct str section, struct budget *budget, struct err *err) MUST_CHECK;
 
 /* Frees the arrays. */
 void index_table_close(struct index_table *t);
@@ -127,12 +125,11 @@ struct index_entry index_table_entry(const struct index_table *t, uint32_t i);
 const struct index_name *index_table_name(const struct index_table *t, struct str name);
 
 /* The entries of `name` whose values begin with `prefix`: [*ret_from, *ret_to). */
-void index_table_range(const struct index_table *t, const struct index_name *name,
-		       struct str prefix, uint32_t *ret_from, uint32_t *ret_to);
+void index_table_range(const struct index_table *t, const struct index_name *name, struct str prefix,
+		       uint32_t *ret_from, uint32_t *ret_to);
 
 /* The number of the entry for name and value; false when there is none. */
-bool index_table_find(const struct index_table *t, struct str name, struct str value,
-		      uint32_t *ret);
+bool index_table_find(const struct index_table *t, struct str name, struct str value, uint32_t *ret);
 
 /* --- lists and series ----------------------------------------------------------------- */
 
@@ -160,8 +157,7 @@ struct index_series {
  * *ret_len (may be NULL) gets its full length. Chunks that end before `mint`
  * or begin after `maxt` are left out. DATA_LOSS, RESOURCE_EXHAUSTED.
  */
-int index_series_parse(struct str entry, const struct index_symbols *syms, int64_t mint,
-		       int64_t maxt, struct arena *a, struct index_series *ret, size_t *ret_len,
-		       struct err *err) MUST_CHECK;
+int index_series_parse(struct str entry, const struct index_symbols *syms, int64_t mint, int64_t maxt, struct arena *a,
+		       struct index_series *ret, size_t *ret_len, struct err *err) MUST_CHECK;
 
 #endif

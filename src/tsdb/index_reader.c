@@ -25,21 +25,19 @@ static int open_sections(struct index_reader *ix, struct budget *budget, struct 
 	if (r < 0)
 		return r;
 	if (ix->bytes.n < INDEX_TOC_LEN)
-		return err_set(err, ERR_DATA_LOSS, "index damaged: %zu bytes are too few",
-			       ix->bytes.n);
+		return err_set(err, ERR_DATA_LOSS, "index damaged: %zu bytes are too few", ix->bytes.n);
 	struct str toc = str_mem(ix->bytes.p + ix->bytes.n - INDEX_TOC_LEN, INDEX_TOC_LEN);
 	r = index_toc_parse(toc, ix->bytes.n, &ix->toc, err);
 	if (r < 0)
 		return r;
-	r = index_symbols_open(&ix->symbols, from_offset(ix, ix->toc.symbols), ix->toc.symbols,
-			       ix->version, budget, err);
+	r = index_symbols_open(&ix->symbols, from_offset(ix, ix->toc.symbols), ix->toc.symbols, ix->version, budget,
+			       err);
 	if (r < 0 || ix->toc.postings_table == 0)
 		return r;
 	return index_table_open(&ix->table, from_offset(ix, ix->toc.postings_table), budget, err);
 }
 
-int index_reader_open(struct str bytes, struct budget *budget, struct index_reader **ret,
-		      struct err *err)
+int index_reader_open(struct str bytes, struct budget *budget, struct index_reader **ret, struct err *err)
 {
 	struct index_reader *ix = xcalloc(1, sizeof(*ix));
 	ix->bytes = bytes;
@@ -81,26 +79,24 @@ const struct index_table *index_reader_table(const struct index_reader *ix)
 	return &ix->table;
 }
 
-static int read_list(const struct index_reader *ix, uint32_t entry, struct refs *out,
-		     struct err *err)
+static int read_list(const struct index_reader *ix, uint32_t entry, struct refs *out, struct err *err)
 {
 	struct index_entry e = index_table_entry(&ix->table, entry);
 	return index_postings_parse(from_offset(ix, e.offset), out, err);
 }
 
-int index_reader_postings(const struct index_reader *ix, struct str name, struct str value,
-			  struct refs *out, struct err *err)
+int index_reader_postings(const struct index_reader *ix, struct str name, struct str value, struct refs *out,
+			  struct err *err)
 {
 	uint32_t i;
 	return index_table_find(&ix->table, name, value, &i) ? read_list(ix, i, out, err) : 0;
 }
 
-int index_reader_series(const struct index_reader *ix, uint32_t ref, int64_t mint, int64_t maxt,
-			struct arena *a, struct index_series *ret, struct err *err)
+int index_reader_series(const struct index_reader *ix, uint32_t ref, int64_t mint, int64_t maxt, struct arena *a,
+			struct index_series *ret, struct err *err)
 {
 	uint64_t offset = ix->version == 1 ? ref : (uint64_t)ref * INDEX_SERIES_ALIGN;
-	int r = index_series_parse(from_offset(ix, offset), &ix->symbols, mint, maxt, a, ret, NULL,
-				   err);
+	int r = index_series_parse(from_offset(ix, offset), &ix->symbols, mint, maxt, a, ret, NULL, err);
 	return r == -ERR_DATA_LOSS ? err_prefix(err, "series %u", ref) : r;
 }
 
@@ -111,15 +107,13 @@ static int source_all(void *src, struct refs *out, struct err *err)
 	return index_reader_postings(src, STR(""), STR(""), out, err);
 }
 
-static int source_get(void *src, struct str name, struct str value, struct refs *out,
-		      struct err *err)
+static int source_get(void *src, struct str name, struct str value, struct refs *out, struct err *err)
 {
 	/* ("", "") is not a label pair, though it is in the table. */
 	return name.n == 0 ? 0 : index_reader_postings(src, name, value, out, err);
 }
 
-static int source_values(void *src, struct str name, struct str prefix,
-			 struct postings_values *ret, struct err *err)
+static int source_values(void *src, struct str name, struct str prefix, struct postings_values *ret, struct err *err)
 {
 	const struct index_reader *ix = src;
 	const struct index_name *row = name.n ? index_table_name(&ix->table, name) : NULL;

@@ -27,8 +27,7 @@ struct index_reader;
  * per symbol and per label pair) is taken from `budget`, which may be NULL.
  * DATA_LOSS when damaged, UNIMPLEMENTED for unknown versions, RESOURCE_EXHAUSTED.
  */
-int index_reader_open(struct str bytes, struct budget *budget, struct index_reader **ret,
-		      struct err *err) MUST_CHECK;
+int index_reader_open(struct str bytes, struct budget *budget, struct index_reader **ret, struct err *err) MUST_CHECK;
 
 /* Frees the reader. NULL is allowed. */
 void index_reader_close(struct index_reader *ix);
@@ -46,15 +45,15 @@ const struct index_symbols *index_reader_symbols(const struct index_reader *ix);
 const struct index_table *index_reader_table(const struct index_reader *ix);
 
 /* Appends the series with name=value; none is no error. ("", "") is all. DATA_LOSS, RESOURCE_EXHAUSTED. */
-int index_reader_postings(const struct index_reader *ix, struct str name, struct str value,
-			  struct refs *out, struct err *err) MUST_CHECK;
+int index_reader_postings(const struct index_reader *ix, struct str name, struct str value, struct refs *out,
+			  struct err *err) MUST_CHECK;
 
 /*
  * The series `ref` with those of its chunks that touch [mint, maxt] (ms).
  * Arrays go to `a`. DATA_LOSS (also for a reference that is none), RESOURCE_EXHAUSTED.
  */
-int index_reader_series(const struct index_reader *ix, uint32_t ref, int64_t mint, int64_t maxt,
-			struct arena *a, struct index_series *ret, struct err *err) MUST_CHECK;
+int index_reader_series(const struct index_reader *ix, uint32_t ref, int64_t mint, int64_t maxt, struct arena *a,
+			struct index_series *ret, struct err *err) MUST_CHECK;
 
 /* The index as a source for postings_for_matchers. Valid while the reader is. */
 struct postings_source index_reader_source(const struct index_reader *ix);

@@ -50,8 +50,7 @@ struct index_writer {
 	uint32_t table_n;
 };
 
-int index_writer_open(const char *path, size_t list_bytes, struct index_writer **ret,
-		      struct err *err)
+int index_writer_open(const char *path, size_t list_bytes, struct index_writer **ret, struct err *err)
 {
 	struct index_writer *w = xcalloc(1, sizeof(*w));
 	w->list_bytes = list_bytes ? list_bytes : INDEX_WRITER_LIST_BYTES;
@@ -149,8 +148,7 @@ static int end_symbols(struct index_writer *w, struct err *err)
 	uint64_t len = w->f.pos - w->toc.symbols - 4;
 	if (len > UINT32_MAX)
 		return err_set(err, ERR_RESOURCE_EXHAUSTED,
-			       "index writer: the symbol table has %llu bytes, 4 GiB at most",
-			       (unsigned long long)len);
+			       "index writer: the symbol table has %llu bytes, 4 GiB at most", (unsigned long long)len);
 	uint8_t head[8], crc[4];
 	be32_put(head, (uint32_t)len);
 	be32_put(head + 4, (uint32_t)w->symbols.n);
@@ -191,8 +189,7 @@ static struct pair *find_pair(struct index_writer *w, uint32_t name, uint32_t va
 	return p;
 }
 
-static int check_chunks(const struct index_writer *w, const struct chunk_meta *c, size_t n,
-			struct err *err)
+static int check_chunks(const struct index_writer *w, const struct chunk_meta *c, size_t n, struct err *err)
 {
 	uint64_t ref = w->last_ref;
 	for (size_t i = 0; i < n; i++) {
@@ -251,8 +248,7 @@ static int write_entry(struct index_writer *w, struct err *err)
 	return r;
 }
 
-int index_writer_series(struct index_writer *w, struct labels l, const struct chunk_meta *c,
-			size_t n, struct err *err)
+int index_writer_series(struct index_writer *w, struct labels l, const struct chunk_meta *c, size_t n, struct err *err)
 {
 	int r = w->stage == STAGE_SYMBOLS ? end_symbols(w, err) : 0;
 	if (r < 0)
@@ -309,8 +305,7 @@ static int want(struct read_back *b, uint64_t at, size_t n, struct err *err)
 typedef void visit_fn(void *arg, uint32_t ref, uint32_t name, uint32_t value);
 
 /* Reads one entry at `at` and visits it; *ret_next is where it ends. */
-static int visit_entry(struct read_back *b, uint64_t at, visit_fn *fn, void *arg,
-		       uint64_t *ret_next, struct err *err)
+static int visit_entry(struct read_back *b, uint64_t at, visit_fn *fn, void *arg, uint64_t *ret_next, struct err *err)
 {
 	uint64_t left = b->w->toc.label_indices - at;
 	int r = want(b, at, (size_t)MIN(left, VARINT_MAX), err);
@@ -329,16 +324,15 @@ static int visit_entry(struct read_back *b, uint64_t at, visit_fn *fn, void *arg
 	for (uint64_t k = decbuf_uvarint(&d); k > 0; k--) {
 		uint32_t name = (uint32_t)decbuf_uvarint(&d), value = (uint32_t)decbuf_uvarint(&d);
 		if (d.failed)
-			return err_set(err, ERR_DATA_LOSS, "%s changed while it was written",
-				       b->w->f.path);
+			return err_set(err, ERR_DATA_LOSS, "%s changed while it was written", b->w->f.path);
 		fn(arg, ref, name, value);
 	}
 	return 0;
 }
 
 /* Visits all labels of all series; with `each`, also calls it once per series. */
-static int visit_series(struct index_writer *w, visit_fn *fn, void (*each)(void *, uint32_t),
-			void *arg, struct err *err)
+static int visit_series(struct index_writer *w, visit_fn *fn, void (*each)(void *, uint32_t), void *arg,
+			struct err *err)
 {
 	struct read_back b = { .w = w };
 	uint64_t at = w->toc.series;
@@ -366,8 +360,7 @@ static void collect(void *arg, uint32_t ref, uint32_t name, uint32_t value)
 	struct pass *p = arg;
 	const struct pair *first = p->w->pairs.p[p->from], *last = p->w->pairs.p[p->to - 1];
 	uint64_t id = (uint64_t)name << 32 | value;
-	if (id < ((uint64_t)first->name << 32 | first->value) ||
-	    id > ((uint64_t)last->name << 32 | last->value))
+	if (id < ((uint64_t)first->name << 32 | first->value) || id > ((uint64_t)last->name << 32 | last->value))
 		return;
 	struct pair *pair = find_pair(p->w, name, value, false);
 	if (pair && pair->filled < pair->count)
@@ -375,8 +368,8 @@ static void collect(void *arg, uint32_t ref, uint32_t name, uint32_t value)
 }
 
 /* One list, and its row in the offset table. `refs` are big-endian. */
-static int write_list(struct index_writer *w, struct str name, struct str value,
-		      const uint8_t *refs, uint32_t n, struct err *err)
+static int write_list(struct index_writer *w, struct str name, struct str value, const uint8_t *refs, uint32_t n,
+		      struct err *err)
 {
 	uint8_t head[8], crc[4];
 	outfile_pad(&w->f, 4, NULL);
@@ -403,8 +396,8 @@ static int write_pass(struct pass *p, struct err *err)
 	for (size_t i = p->from; i < p->to && r == 0; i++) {
 		const struct pair *pair = w->pairs.p[i];
 		CHECK(pair->filled == pair->count);
-		r = write_list(w, w->symbols.p[pair->name]->s, w->symbols.p[pair->value]->s,
-			       p->lists + 4 * pair->at, pair->count, err);
+		r = write_list(w, w->symbols.p[pair->name]->s, w->symbols.p[pair->value]->s, p->lists + 4 * pair->at,
+			       pair->count, err);
 	}
 	free(p->lists);
 	return r;
@@ -469,8 +462,8 @@ static int write_table(struct index_writer *w, struct err *err)
 	uint8_t head[8], crc[4];
 	w->toc.label_index_table = w->toc.postings_table = w->f.pos;
 	if (w->table.n > UINT32_MAX - 4)
-		return err_set(err, ERR_RESOURCE_EXHAUSTED,
-			       "%s: the postings offset table has at most 4 GiB", w->f.path);
+		return err_set(err, ERR_RESOURCE_EXHAUSTED, "%s: the postings offset table has at most 4 GiB",
+			       w->f.path);
 	be32_put(head, (uint32_t)w->table.n + 4);
 	be32_put(head + 4, w->table_n);
 	be32_put(crc, crc32c(crc32c(0, head + 4, 4), w->table.p, w->table.n));
@@ -482,7 +475,7 @@ static int write_table(struct index_writer *w, struct err *err)
 static int write_toc(struct index_writer *w, struct err *err)
 {
 	uint8_t toc[INDEX_TOC_LEN];
-	const uint64_t v[6] = { w->toc.symbols, w->toc.series, w->toc.label_indices,
+	const uint64_t v[6] = { w->toc.symbols,           w->toc.series,   w->toc.label_indices,
 				w->toc.label_index_table, w->toc.postings, w->toc.postings_table };
 	for (int i = 0; i < 6; i++)
 		be64_put(toc + 8 * i, v[i]);

@@ -25,8 +25,7 @@
 struct index_writer;
 
 /* Creates the file, which must not exist. `list_bytes` 0: INDEX_WRITER_LIST_BYTES. */
-int index_writer_open(const char *path, size_t list_bytes, struct index_writer **ret,
-		      struct err *err) MUST_CHECK;
+int index_writer_open(const char *path, size_t list_bytes, struct index_writer **ret, struct err *err) MUST_CHECK;
 
 /* Adds a symbol, greater than the one before (FAILED_PRECONDITION otherwise). */
 int index_writer_symbol(struct index_writer *w, struct str symbol, struct err *err) MUST_CHECK;
@@ -36,8 +35,8 @@ int index_writer_symbol(struct index_writer *w, struct str symbol, struct err *e
  * in order of time and reference, not overlapping (FAILED_PRECONDITION
  * otherwise, or when a symbol is missing).
  */
-int index_writer_series(struct index_writer *w, struct labels l, const struct chunk_meta *c,
-			size_t n, struct err *err) MUST_CHECK;
+int index_writer_series(struct index_writer *w, struct labels l, const struct chunk_meta *c, size_t n,
+			struct err *err) MUST_CHECK;
 
 /* Writes postings, tables and contents. Nothing can be added afterwards. RESOURCE_EXHAUSTED past 64 GiB. */
 int index_writer_finish(struct index_writer *w, struct err *err) MUST_CHECK;

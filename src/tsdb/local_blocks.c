@@ -115,8 +115,7 @@ static uint64_t tree_size(const char *path)
 }
 
 /* A block that does not open goes to the quarantine with its whole directory. */
-static int quarantine(struct local_scan *c, const char *path, const char *name, const struct err *why,
-		      struct err *err)
+static int quarantine(struct local_scan *c, const char *path, const char *name, const struct err *why, struct err *err)
 {
 	char *to = xasprintf("%s/%s", c->quarantine, name);
 	int rc = file_mkdir_all(c->quarantine, err);
@@ -128,8 +127,7 @@ static int quarantine(struct local_scan *c, const char *path, const char *name, 
 	return rc;
 }
 
-static int load_one(struct local_scan *c, const char *path, const char *name, const struct ulid *ulid,
-		    struct err *err)
+static int load_one(struct local_scan *c, const char *path, const char *name, const struct ulid *ulid, struct err *err)
 {
 	struct err why;
 	struct block *b;
@@ -142,8 +140,12 @@ static int load_one(struct local_scan *c, const char *path, const char *name, co
 		return rc;
 	}
 	struct local_block *l = xcalloc(1, sizeof(*l));
-	*l = (struct local_block){ .block = b, .ulid = *ulid, .refs = 1, .mint = block_meta(b)->mint,
-				   .maxt = block_meta(b)->maxt, .size_bytes = tree_size(path) };
+	*l = (struct local_block){ .block = b,
+				   .ulid = *ulid,
+				   .refs = 1,
+				   .mint = block_meta(b)->mint,
+				   .maxt = block_meta(b)->maxt,
+				   .size_bytes = tree_size(path) };
 	*vec_push(&c->loaded) = l;
 	return 0;
 }
@@ -242,8 +244,7 @@ static void merge(struct local_blocks *s, struct local_scan *c)
 		qsort(s->blocks.p, s->blocks.n, sizeof(*s->blocks.p), cmp_block);
 }
 
-void local_blocks_scan_end(struct local_blocks *s, struct local_scan *c, int result,
-			   struct local_scan_result *ret)
+void local_blocks_scan_end(struct local_blocks *s, struct local_scan *c, int result, struct local_scan_result *ret)
 {
 	CHECK(s->scanning);
 	s->scanning = false;
@@ -280,9 +281,9 @@ static int cmp_newest_first(const void *a, const void *b)
 	return (x->maxt < y->maxt) - (x->maxt > y->maxt);
 }
 
-int local_blocks_expired(const struct local_blocks *s, int64_t retention_ms, uint64_t max_bytes,
-			 uint64_t other_bytes, local_block_may_fn *may, void *arg, struct arena *a,
-			 struct local_block ***ret, size_t *ret_n, struct err *err)
+int local_blocks_expired(const struct local_blocks *s, int64_t retention_ms, uint64_t max_bytes, uint64_t other_bytes,
+			 local_block_may_fn *may, void *arg, struct arena *a, struct local_block ***ret, size_t *ret_n,
+			 struct err *err)
 {
 	size_t n = s->blocks.n;
 	struct local_block **sorted = arena_array(a, n, sizeof(*sorted));

@@ -57,8 +57,8 @@ struct local_scan;
 
 /* What a scan found. */
 struct local_scan_result {
-	size_t loaded, vanished;    /* new blocks; blocks whose directory is gone */
-	size_t replaced;            /* removed, for a newer block holds their samples */
+	size_t loaded, vanished; /* new blocks; blocks whose directory is gone */
+	size_t replaced;         /* removed, for a newer block holds their samples */
 	size_t quarantined;
 	char first_bad[ERR_MSG_MAX]; /* why the first one was, "" when none */
 };
@@ -70,8 +70,7 @@ struct local_scan *local_blocks_scan_begin(struct local_blocks *s);
 int local_blocks_scan_run(struct local_scan *c, struct err *err) MUST_CHECK;
 
 /* Takes the outcome into the set. ret (may be NULL) is zeroed after a failure. */
-void local_blocks_scan_end(struct local_blocks *s, struct local_scan *c, int result,
-			   struct local_scan_result *ret);
+void local_blocks_scan_end(struct local_blocks *s, struct local_scan *c, int result, struct local_scan_result *ret);
 
 /* All three at once: at start. Blocks. */
 int local_blocks_load(struct local_blocks *s, struct local_scan_result *ret, struct err *err) MUST_CHECK;
@@ -88,9 +87,9 @@ typedef bool local_block_may_fn(void *arg, const struct local_block *b);
  * size). `may` (NULL: all) is asked for each. In `a`, oldest first. Source:
  * Prometheus tsdb/db.go, BeyondTimeRetention and BeyondSizeRetention.
  */
-int local_blocks_expired(const struct local_blocks *s, int64_t retention_ms, uint64_t max_bytes,
-			 uint64_t other_bytes, local_block_may_fn *may, void *arg, struct arena *a,
-			 struct local_block ***ret, size_t *ret_n, struct err *err) MUST_CHECK;
+int local_blocks_expired(const struct local_blocks *s, int64_t retention_ms, uint64_t max_bytes, uint64_t other_bytes,
+			 local_block_may_fn *may, void *arg, struct arena *a, struct local_block ***ret, size_t *ret_n,
+			 struct err *err) MUST_CHECK;
 
 /* Takes a block out of the set. Delete its files (local_block_delete) before the next scan begins, which would find it again. */
 void local_blocks_drop(struct local_blocks *s, const struct ulid *ulid);

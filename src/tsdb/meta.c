@@ -109,8 +109,7 @@ static json_t *get_object(struct reader *r, json_t *obj, const char *key)
 static struct ulid ulid_of(struct reader *r, json_t *j, const char *key)
 {
 	struct ulid u = { 0 };
-	if (!json_is_string(j) ||
-	    !ulid_parse(str_mem(json_string_value(j), json_string_length(j)), &u))
+	if (!json_is_string(j) || !ulid_parse(str_mem(json_string_value(j), json_string_length(j)), &u))
 		wrong(r, key, "a ULID");
 	return u;
 }
@@ -169,7 +168,8 @@ static void read_labels(struct reader *r, json_t *j, struct labels *ret)
 	struct label *l = take(r, n, sizeof(*l));
 	const char *key;
 	json_t *value;
-	json_object_foreach (j, key, value) {
+	json_object_foreach(j, key, value)
+	{
 		if (!l)
 			return;
 		l[i].name = copy_str(r, key, strlen(key));

@@ -51,24 +51,24 @@ struct meta_compaction {
 /* A file of the block as uploaded. */
 struct meta_file {
 	struct str rel_path;
-	uint64_t size_bytes; /* 0: not written */
+	uint64_t size_bytes;        /* 0: not written */
 	struct str hash_func, hash; /* "SHA256" and hex digits; empty: no hash */
 };
 
 /* The "thanos" section. */
 struct meta_thanos {
-	int version;          /* 0 is left out and means 1 */
-	struct labels labels; /* external labels */
+	int version;           /* 0 is left out and means 1 */
+	struct labels labels;  /* external labels */
 	int64_t resolution_ms; /* 0, 300000 or 3600000 */
-	struct str source;    /* "sidecar", "receive", "compactor", ... */
+	struct str source;     /* "sidecar", "receive", "compactor", ... */
 	struct str *segment_files;
 	size_t n_segment_files;
 	struct meta_file *files;
 	size_t n_files;
-	struct str rewrites;   /* JSON array as it was read, or empty */
-	struct str extensions; /* JSON value as it was read, or empty */
+	struct str rewrites;                      /* JSON array as it was read, or empty */
+	struct str extensions;                    /* JSON value as it was read, or empty */
 	uint64_t series_max_size, chunk_max_size; /* bytes; 0 unknown */
-	struct str upload_time; /* RFC 3339; empty is written as Go's zero time */
+	struct str upload_time;                   /* RFC 3339; empty is written as Go's zero time */
 };
 
 /* A meta.json. Zero-initialised plus ulid and times is a valid start. */
@@ -82,15 +82,13 @@ struct block_meta {
 };
 
 /* Reads the text of a meta.json into `a`. INVALID_ARGUMENT naming the key, RESOURCE_EXHAUSTED. */
-int block_meta_parse(struct str text, struct arena *a, struct block_meta *ret,
-		     struct err *err) MUST_CHECK;
+int block_meta_parse(struct str text, struct arena *a, struct block_meta *ret, struct err *err) MUST_CHECK;
 
 /* Appends the text: ends in a newline when there is a thanos section, as Thanos writes it; without, as Prometheus does. */
 void block_meta_print(const struct block_meta *m, struct strbuf *out);
 
 /* Reads `dir`/meta.json. NOT_FOUND when missing. */
-int block_meta_read(const char *dir, struct arena *a, struct block_meta *ret,
-		    struct err *err) MUST_CHECK;
+int block_meta_read(const char *dir, struct arena *a, struct block_meta *ret, struct err *err) MUST_CHECK;
 
 /* Writes `dir`/meta.json, all of it or nothing. */
 int block_meta_write(const char *dir, const struct block_meta *m, struct err *err) MUST_CHECK;

@@ -56,8 +56,7 @@ static bool decode_portable(const uint8_t *src, size_t n, uint32_t *dst, int64_t
 	return decode_body(src, n, dst, last);
 }
 
-TARGET("avx2") VECTORISED
-static bool decode_avx2(const uint8_t *src, size_t n, uint32_t *dst, int64_t *last)
+TARGET("avx2") VECTORISED static bool decode_avx2(const uint8_t *src, size_t n, uint32_t *dst, int64_t *last)
 {
 	return decode_body(src, n, dst, last);
 }

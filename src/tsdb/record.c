@@ -317,8 +317,7 @@ int record_next_series(struct record_iter *it, struct arena *a, struct record_se
 	return it->d.failed ? damaged("series", err) : 1;
 }
 
-static int get_spans(struct decbuf *d, struct arena *a, const struct hist_span **ret, uint32_t *ret_n,
-		     struct err *err)
+static int get_spans(struct decbuf *d, struct arena *a, const struct hist_span **ret, uint32_t *ret_n, struct err *err)
 {
 	uint64_t n = decbuf_uvarint_max(d, MIN(decbuf_left(d) / 2, (size_t)HIST_BUCKETS_MAX));
 	struct hist_span *s = arena_alloc(a, n * sizeof(*s));
@@ -382,11 +381,11 @@ int record_get_hist(struct decbuf *d, bool is_float, struct arena *a, struct his
 	if (rc == 0)
 		rc = get_spans(d, a, &h.neg_spans, &h.n_neg_spans, err);
 	if (rc == 0)
-		rc = is_float ? get_doubles(d, a, &h.pos_counts, &h.n_pos, err) :
-				get_deltas(d, a, &h.pos_deltas, &h.n_pos, err);
+		rc = is_float ? get_doubles(d, a, &h.pos_counts, &h.n_pos, err)
+			      : get_deltas(d, a, &h.pos_deltas, &h.n_pos, err);
 	if (rc == 0)
-		rc = is_float ? get_doubles(d, a, &h.neg_counts, &h.n_neg, err) :
-				get_deltas(d, a, &h.neg_deltas, &h.n_neg, err);
+		rc = is_float ? get_doubles(d, a, &h.neg_counts, &h.n_neg, err)
+			      : get_deltas(d, a, &h.neg_deltas, &h.n_neg, err);
 	if (rc == 0 && hist_is_custom(&h))
 		rc = get_doubles(d, a, &h.bounds, &h.n_bounds, err);
 	*ret = h;

@@ -49,7 +49,7 @@ struct record_buf {
 	struct strbuf b;
 	uint64_t ref0; /* reference and time of the first element */
 	int64_t t0;
-	uint32_t n;    /* elements */
+	uint32_t n; /* elements */
 };
 
 /* Frees the memory. */
@@ -70,9 +70,9 @@ static inline uint8_t *record_add_head(struct record_buf *r, uint8_t type, uint6
 	if (UNLIKELY(r->n == 0))
 		record_begin(r, type, ref, t);
 	r->n++;
-	uint8_t *p = LIKELY(r->b.cap - r->b.n > room + 2 * VARINT_MAX) ?
-			     (uint8_t *)r->b.p + r->b.n :
-			     (uint8_t *)strbuf_reserve(&r->b, room + 2 * VARINT_MAX + 1);
+	uint8_t *p = LIKELY(r->b.cap - r->b.n > room + 2 * VARINT_MAX)
+			     ? (uint8_t *)r->b.p + r->b.n
+			     : (uint8_t *)strbuf_reserve(&r->b, room + 2 * VARINT_MAX + 1);
 	p = varint_put_signed(p, (int64_t)(ref - r->ref0));
 	return varint_put_signed(p, (int64_t)((uint64_t)t - (uint64_t)r->t0));
 }
@@ -141,8 +141,7 @@ struct record_series {
 };
 
 /* The next series of a type 1 record: 1, 0 at the end, DATA_LOSS, RESOURCE_EXHAUSTED. Order of labels is not checked. */
-int record_next_series(struct record_iter *it, struct arena *a, struct record_series *ret,
-		       struct err *err) MUST_CHECK;
+int record_next_series(struct record_iter *it, struct arena *a, struct record_series *ret, struct err *err) MUST_CHECK;
 
 /* A histogram. */
 struct record_hist {
@@ -152,8 +151,7 @@ struct record_hist {
 };
 
 /* The next histogram of a record of type 7-10, 12, 13: 1, 0 at the end, DATA_LOSS, RESOURCE_EXHAUSTED. */
-int record_next_hist(struct record_iter *it, struct arena *a, struct record_hist *ret,
-		     struct err *err) MUST_CHECK;
+int record_next_hist(struct record_iter *it, struct arena *a, struct record_hist *ret, struct err *err) MUST_CHECK;
 
 /* Appends the histogram's own bytes (without reference and time), as they stand in records and snapshots. */
 void record_put_hist(struct strbuf *b, const struct histogram *h);

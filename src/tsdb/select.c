@@ -95,8 +95,7 @@ static bool wanted(const struct task *t, struct str value)
 	return t->which == WHICH_EVERY || matcher_matches(t->m, value) == (t->which == WHICH_PASSING);
 }
 
-static int collect_walk(const struct postings_source *s, const struct task *t, struct refs *out,
-			struct err *err)
+static int collect_walk(const struct postings_source *s, const struct task *t, struct refs *out, struct err *err)
 {
 	/* A prefix bounds what the pattern stands for: what passes =~, what is refused by !~. */
 	bool bounded = t->which == (is_not(t->m) ? WHICH_REFUSED : WHICH_PASSING);
@@ -126,8 +125,7 @@ static int collect_walk(const struct postings_source *s, const struct task *t, s
 }
 
 /* The list of one matcher. */
-static int collect(const struct postings_source *s, const struct task *t, struct refs *out,
-		   struct err *err)
+static int collect(const struct postings_source *s, const struct task *t, struct refs *out, struct err *err)
 {
 	int r = 0;
 	if (t->which == WHICH_SET) {
@@ -163,8 +161,8 @@ static void narrow(struct selection *sel, struct refs *list)
 }
 
 /* Intersects the matchers' lists; exact ones first, for they are cheap and an empty one ends it all. */
-static int keep_all(const struct postings_source *s, struct task *t, size_t n, struct arena *a,
-		    struct selection *sel, struct err *err)
+static int keep_all(const struct postings_source *s, struct task *t, size_t n, struct arena *a, struct selection *sel,
+		    struct err *err)
 {
 	for (int pass = 0; pass < 2; pass++) {
 		for (size_t i = 0; i < n; i++) {
@@ -184,8 +182,8 @@ static int keep_all(const struct postings_source *s, struct task *t, size_t n, s
 	return 0;
 }
 
-static int subtract_all(const struct postings_source *s, const struct task *t, size_t n,
-			struct arena *a, struct selection *sel, struct err *err)
+static int subtract_all(const struct postings_source *s, const struct task *t, size_t n, struct arena *a,
+			struct selection *sel, struct err *err)
 {
 	for (size_t i = 0; i < n && sel->now.n > 0; i++) {
 		if (t[i].role != ROLE_SUBTRACT)
@@ -226,8 +224,8 @@ static int select_tasks(const struct postings_source *s, struct task *t, size_t 
 	return r;
 }
 
-int postings_for_matchers(const struct postings_source *s, struct matcher *const *m, size_t n,
-			  struct arena *a, struct postings *ret, struct err *err)
+int postings_for_matchers(const struct postings_source *s, struct matcher *const *m, size_t n, struct arena *a,
+			  struct postings *ret, struct err *err)
 {
 	*ret = (struct postings){ NULL, 0 };
 	struct task *tasks = arena_array(a, n + 1, sizeof(*tasks));

@@ -32,8 +32,7 @@ struct postings_source_ops {
 	/* Appends the series with name=value; none is no error. */
 	int (*get)(void *src, struct str name, struct str value, struct refs *out, struct err *err);
 	/* Starts a walk over the values of `name` that begin with `prefix` (a superset is allowed), in any order. */
-	int (*values)(void *src, struct str name, struct str prefix, struct postings_values *ret,
-		      struct err *err);
+	int (*values)(void *src, struct str name, struct str prefix, struct postings_values *ret, struct err *err);
 	/* The next value, valid until the next call: 1, 0 at the end, or an error. */
 	int (*next)(void *src, struct postings_values *it, struct str *ret, struct err *err);
 	/* Appends the series with the walk's current value. */
@@ -52,7 +51,7 @@ struct postings_source {
  * The series that pass all `n` matchers; no matchers select all. The list
  * lies in `a`. Errors are those of the source, or RESOURCE_EXHAUSTED.
  */
-int postings_for_matchers(const struct postings_source *s, struct matcher *const *m, size_t n,
-			  struct arena *a, struct postings *ret, struct err *err) MUST_CHECK;
+int postings_for_matchers(const struct postings_source *s, struct matcher *const *m, size_t n, struct arena *a,
+			  struct postings *ret, struct err *err) MUST_CHECK;
 
 #endif

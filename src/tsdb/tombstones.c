@@ -18,8 +18,7 @@ int tombstones_parse(struct str file, struct arena *a, struct tombstones *ret, s
 	if (file.n < HEADER_LEN + 4 || be32_get(file.p) != TOMBSTONES_MAGIC)
 		return damaged(err, "it does not begin with the magic number");
 	if (file.p[4] != 1)
-		return err_set(err, ERR_UNIMPLEMENTED, "tombstones file has unknown version %u",
-			       (uint8_t)file.p[4]);
+		return err_set(err, ERR_UNIMPLEMENTED, "tombstones file has unknown version %u", (uint8_t)file.p[4]);
 	struct decbuf d = decbuf_make(file.p + HEADER_LEN, file.n - HEADER_LEN - 4);
 	if (crc32c(0, d.p, decbuf_left(&d)) != be32_get(file.p + file.n - 4))
 		return damaged(err, "checksum");
@@ -72,8 +71,7 @@ size_t tombstones_normalise(struct tombstone *p, size_t n)
 			continue;
 		struct tombstone *last = k ? &p[k - 1] : NULL;
 		/* Neighbouring milliseconds join too. */
-		if (last && last->ref == p[i].ref &&
-		    (last->maxt == INT64_MAX || p[i].mint <= last->maxt + 1)) {
+		if (last && last->ref == p[i].ref && (last->maxt == INT64_MAX || p[i].mint <= last->maxt + 1)) {
 			last->maxt = MAX(last->maxt, p[i].maxt);
 			continue;
 		}

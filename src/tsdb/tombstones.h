@@ -31,8 +31,7 @@ struct tombstones {
 };
 
 /* Reads the bytes of a tombstones file into `a`. DATA_LOSS, RESOURCE_EXHAUSTED. */
-int tombstones_parse(struct str file, struct arena *a, struct tombstones *ret,
-		     struct err *err) MUST_CHECK;
+int tombstones_parse(struct str file, struct arena *a, struct tombstones *ret, struct err *err) MUST_CHECK;
 
 /* Appends the bytes of a tombstones file. */
 void tombstones_write(struct tombstones t, struct strbuf *out);

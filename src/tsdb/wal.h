@@ -79,8 +79,8 @@ struct wal_writer;
 
 /* How a log is written. */
 struct wal_config {
-	const char *dir;              /* made with the first write if missing; copied */
-	uint64_t segment_bytes;       /* 0: WAL_SEGMENT_BYTES; a multiple of WAL_PAGE */
+	const char *dir;        /* made with the first write if missing; copied */
+	uint64_t segment_bytes; /* 0: WAL_SEGMENT_BYTES; a multiple of WAL_PAGE */
 	enum wal_compression compression;
 	bool retain; /* keep records since the last sync, to write them again when a sync fails; needed by wal_sync */
 };
@@ -135,9 +135,9 @@ int wal_writer_close(struct wal_writer *w, bool clean, struct err *err);
 /* A damaged range of a segment. */
 struct wal_damage {
 	uint32_t segment;
-	uint64_t start, end;   /* bytes [start, end): from the first record lost to the next intact one */
-	bool tail;             /* nothing intact follows in the segment */
-	const char *reason;    /* static text */
+	uint64_t start, end; /* bytes [start, end): from the first record lost to the next intact one */
+	bool tail;           /* nothing intact follows in the segment */
+	const char *reason;  /* static text */
 };
 
 struct wal_reader;
@@ -186,12 +186,11 @@ struct wal_pos wal_reader_append_pos(const struct wal_reader *r, uint64_t segmen
  * then truncates the segment there (tail) or writes it again without the
  * range. A second read finds no damage. *ret_bytes is what was copied.
  */
-int wal_repair(const char *dir, const struct wal_damage *d, size_t n, const char *quarantine,
-	       uint64_t *ret_bytes, struct err *err) MUST_CHECK;
+int wal_repair(const char *dir, const struct wal_damage *d, size_t n, const char *quarantine, uint64_t *ret_bytes,
+	       struct err *err) MUST_CHECK;
 
 /* The numbers of the first and last segment; false when there are none. */
-int wal_segments(const char *dir, bool *ret_any, uint32_t *ret_first, uint32_t *ret_last,
-		 struct err *err) MUST_CHECK;
+int wal_segments(const char *dir, bool *ret_any, uint32_t *ret_first, uint32_t *ret_last, struct err *err) MUST_CHECK;
 
 /* Makes the last segment durable, after a process that may have died before it did. */
 int wal_sync_last(const char *dir, struct err *err) MUST_CHECK;

@@ -153,8 +153,8 @@ static int read_range(int fd, uint64_t start, uint64_t end, struct strbuf *out, 
 }
 
 /* Copies the range, without trailing zeros, to its file under `quarantine`. */
-static int set_aside(int fd, const char *dir, const struct wal_damage *d, const char *quarantine,
-		     uint64_t *ret_bytes, struct err *err)
+static int set_aside(int fd, const char *dir, const struct wal_damage *d, const char *quarantine, uint64_t *ret_bytes,
+		     struct err *err)
 {
 	struct strbuf bytes = { 0 };
 	int rc = read_range(fd, d->start, d->end, &bytes, err);
@@ -209,8 +209,8 @@ static int fill_range(int fd, const struct wal_damage *d, struct err *err)
 	return rc;
 }
 
-static int repair_one(const char *dir, const struct wal_damage *d, const char *quarantine,
-		      uint64_t *ret_bytes, struct err *err)
+static int repair_one(const char *dir, const struct wal_damage *d, const char *quarantine, uint64_t *ret_bytes,
+		      struct err *err)
 {
 	char *path = wal_segment_path(dir, d->segment);
 	int fd = sys->open(path, O_RDWR, 0);
@@ -229,8 +229,8 @@ static int repair_one(const char *dir, const struct wal_damage *d, const char *q
 	return rc;
 }
 
-int wal_repair(const char *dir, const struct wal_damage *d, size_t n, const char *quarantine,
-	       uint64_t *ret_bytes, struct err *err)
+int wal_repair(const char *dir, const struct wal_damage *d, size_t n, const char *quarantine, uint64_t *ret_bytes,
+	       struct err *err)
 {
 	*ret_bytes = 0;
 	int rc = 0;

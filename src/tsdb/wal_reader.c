@@ -23,30 +23,30 @@
  * fragment that begins a record: what lies between is one damaged range.
  */
 struct wal_reader {
-	char *dir;             /* NULL: one segment in memory */
+	char *dir; /* NULL: one segment in memory */
 	uint32_t *segments;
-	size_t n_segments, i;  /* i: the next segment to open */
+	size_t n_segments, i; /* i: the next segment to open */
 	uint64_t gaps;
-	uint32_t first;        /* lowest number asked for */
+	uint32_t first; /* lowest number asked for */
 	int fd;
-	bool open;             /* a segment is being read */
+	bool open; /* a segment is being read */
 	uint32_t segment;
-	uint64_t size;         /* of the segment */
-	uint64_t off;          /* where the next fragment is looked for */
-	const uint8_t *win;    /* the window: bytes [win_off, win_off + win_n) of the segment */
+	uint64_t size;      /* of the segment */
+	uint64_t off;       /* where the next fragment is looked for */
+	const uint8_t *win; /* the window: bytes [win_off, win_off + win_n) of the segment */
 	uint64_t win_off, win_n;
-	uint8_t *buf;          /* READ_BYTES, the window's memory when reading files */
-	struct strbuf parts;   /* fragments of an unfinished record */
-	struct strbuf raw;     /* the uncompressed record */
+	uint8_t *buf;        /* READ_BYTES, the window's memory when reading files */
+	struct strbuf parts; /* fragments of an unfinished record */
+	struct strbuf raw;   /* the uncompressed record */
 	bool in_record;
-	uint8_t flags;         /* compression of the unfinished record */
-	uint64_t rec_start;    /* of the unfinished record, then of the one returned */
-	bool padded;           /* zero fill was seen that ended a page early, starting at pad_start */
+	uint8_t flags;      /* compression of the unfinished record */
+	uint64_t rec_start; /* of the unfinished record, then of the one returned */
+	bool padded;        /* zero fill was seen that ended a page early, starting at pad_start */
 	uint64_t pad_start;
 	bool lost;
 	uint64_t lost_start;
 	const char *lost_why;
-	bool damaged_last;     /* the current segment has damage */
+	bool damaged_last; /* the current segment has damage */
 	uint64_t done, total;
 	struct wal_pos pos;
 	VEC(struct wal_damage) damage;
@@ -141,7 +141,11 @@ static void lose(struct wal_reader *r, uint64_t at, const char *why)
 static void found(struct wal_reader *r, uint64_t at, bool tail)
 {
 	*vec_push(&r->damage) = (struct wal_damage){
-		.segment = r->segment, .start = r->lost_start, .end = at, .tail = tail, .reason = r->lost_why,
+		.segment = r->segment,
+		.start = r->lost_start,
+		.end = at,
+		.tail = tail,
+		.reason = r->lost_why,
 	};
 	r->lost = false;
 	r->damaged_last = true;
@@ -352,9 +356,8 @@ static bool unpack(struct wal_reader *r, struct str stored, struct str *ret)
 	if (r->flags == 0)
 		return true;
 	strbuf_reset(&r->raw);
-	int rc = r->flags == WAL_FLAG_SNAPPY ?
-			 codec_snappy_uncompress_add(stored, WAL_RECORD_MAX, &r->raw, NULL) :
-			 codec_zstd_uncompress(stored, WAL_RECORD_MAX, &r->raw, NULL);
+	int rc = r->flags == WAL_FLAG_SNAPPY ? codec_snappy_uncompress_add(stored, WAL_RECORD_MAX, &r->raw, NULL)
+					     : codec_zstd_uncompress(stored, WAL_RECORD_MAX, &r->raw, NULL);
 	*ret = strbuf_str(&r->raw);
 	return rc == 0;
 }

@@ -23,17 +23,17 @@ struct wal_writer {
 	uint64_t segment_bytes;
 	enum wal_compression compression;
 	bool retain;
-	int fd;             /* -1: the segment is not open */
+	int fd; /* -1: the segment is not open */
 	uint32_t segment;
-	uint64_t off;       /* end of the good bytes in the file */
-	bool cut;           /* the next record begins a new segment */
-	bool fresh;         /* the segment's file does not exist yet */
-	bool dirty;         /* written since the last sync */
-	bool failed;        /* two syncs failed: nothing can be trusted */
-	struct strbuf out;  /* framed bytes not yet in the file; they go to `off` */
+	uint64_t off;         /* end of the good bytes in the file */
+	bool cut;             /* the next record begins a new segment */
+	bool fresh;           /* the segment's file does not exist yet */
+	bool dirty;           /* written since the last sync */
+	bool failed;          /* two syncs failed: nothing can be trusted */
+	struct strbuf out;    /* framed bytes not yet in the file; they go to `off` */
 	struct strbuf packed; /* a compressed record */
-	size_t kept_before; /* what `kept` held before the batch that is being written */
-	struct strbuf kept; /* records since the last sync: flags, be32 length, stored bytes */
+	size_t kept_before;   /* what `kept` held before the batch that is being written */
+	struct strbuf kept;   /* records since the last sync: flags, be32 length, stored bytes */
 	struct wal_writer_stats stats;
 };
 
@@ -94,8 +94,7 @@ struct str wal_batch_get(const struct wal_batch *b, size_t i)
 
 /* --- the writer ---------------------------------------------------------------------- */
 
-int wal_writer_open(struct wal_writer **ret, const struct wal_config *cfg, struct wal_pos at,
-		    struct err *err)
+int wal_writer_open(struct wal_writer **ret, const struct wal_config *cfg, struct wal_pos at, struct err *err)
 {
 	*ret = NULL;
 	uint64_t segment_bytes = cfg->segment_bytes ? cfg->segment_bytes : WAL_SEGMENT_BYTES;
@@ -378,8 +377,8 @@ static int reseal(struct wal_writer *w, struct err *err)
 	if (rc != 0) {
 		w->failed = true;
 		return err_set(err, ERR_DATA_LOSS,
-			       "WAL %s: sync failed, and so did writing the records again to segment %08u",
-			       w->dir, w->segment);
+			       "WAL %s: sync failed, and so did writing the records again to segment %08u", w->dir,
+			       w->segment);
 	}
 	w->dirty = false;
 	forget_kept(w);

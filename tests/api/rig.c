@@ -194,9 +194,9 @@ static int look_up(struct rig *g, struct str name, struct api_matchers m, uint64
 	return n && !to ? arena_err(a, err) : 0;
 }
 
-static int label_values(void *arg, const struct api_select *sel, struct str name, struct api_matchers m,
-			int64_t start, int64_t end, uint64_t limit, struct arena *a, struct api_strings *ret,
-			struct api_notes *notes, struct err *err)
+static int label_values(void *arg, const struct api_select *sel, struct str name, struct api_matchers m, int64_t start,
+			int64_t end, uint64_t limit, struct arena *a, struct api_strings *ret, struct api_notes *notes,
+			struct err *err)
 {
 	struct rig *g = arg;
 	g->seen = *sel;

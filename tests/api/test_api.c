@@ -49,7 +49,8 @@ static void run(const struct api_prom_config *cfg, void (*fn)(struct rig *g))
 /* --- query and query_range ---------------------------------------------------------------- */
 
 #define SER(i, v) "{\"metric\":{\"__name__\":\"ser\",\"i\":\"" i "\"}," v "}"
-#define VECTOR(list) "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[" list "],\"analysis\":{}}}"
+#define VECTOR(list) \
+	"{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[" list "],\"analysis\":{}}}"
 
 static void co_queries(struct rig *g)
 {
@@ -58,15 +59,19 @@ static void co_queries(struct rig *g)
 	co_expect(g, "POST", "/api/v1/query", "query=ser&time=300&dedup=false&engine=prometheus", 200, want);
 	co_expect(g, "GET", "/api/v1/query", "query=1%2B1&time=4", 200,
 		  "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[4,\"2\"],\"analysis\":{}}}");
-	co_expect(g, "GET", "/api/v1/query", "query=ser&time=300&limit=1", 200,
-		  "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[" SER("2", "\"value\":[300,\"1\"]")
-		  "],\"analysis\":{}},\"warnings\":[\"results truncated due to limit\"]}");
-	co_expect(g, "GET", "/api/v1/query_range", "query=sum(ser)&start=0&end=30&step=15s", 200,
-		  "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[{\"metric\":{},\"values\":[[0,\"2\"],"
-		  "[15,\"2\"],[30,\"2\"]]}],\"analysis\":{}}}");
-	co_expect(g, "POST", "/api/v1/query_range", "query=1&start=0&end=1000", 200,
-		  "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[{\"metric\":{},\"values\":[[0,\"1\"],"
-		  "[400,\"1\"],[800,\"1\"]]}],\"analysis\":{}}}");
+	co_expect(
+		g, "GET", "/api/v1/query", "query=ser&time=300&limit=1", 200,
+		"{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[" SER(
+			"2",
+			"\"value\":[300,\"1\"]") "],\"analysis\":{}},\"warnings\":[\"results truncated due to limit\"]}");
+	co_expect(
+		g, "GET", "/api/v1/query_range", "query=sum(ser)&start=0&end=30&step=15s", 200,
+		"{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[{\"metric\":{},\"values\":[[0,\"2\"],"
+		"[15,\"2\"],[30,\"2\"]]}],\"analysis\":{}}}");
+	co_expect(
+		g, "POST", "/api/v1/query_range", "query=1&start=0&end=1000", 200,
+		"{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[{\"metric\":{},\"values\":[[0,\"1\"],"
+		"[400,\"1\"],[800,\"1\"]]}],\"analysis\":{}}}");
 }
 
 static void test_queries_are_answered(void **state)
@@ -84,9 +89,12 @@ static void co_bad_params(struct rig *g)
 		{ "time=x", "Invalid time value for 'time': cannot parse \\\"x\\\" to a valid timestamp" },
 		{ "timeout=x", "cannot parse \\\"x\\\" to a valid duration" },
 		{ "dedup=x", "'dedup' parameter: strconv.ParseBool: parsing \\\"x\\\": invalid syntax" },
-		{ "partial_response=x", "'partial_response' parameter: strconv.ParseBool: parsing \\\"x\\\": invalid syntax" },
-		{ "max_source_resolution=x", "'max_source_resolution' parameter: cannot parse \\\"x\\\" to a valid duration" },
-		{ "max_source_resolution=-1", "negative 'max_source_resolution' is not accepted. Try a positive integer" },
+		{ "partial_response=x",
+		  "'partial_response' parameter: strconv.ParseBool: parsing \\\"x\\\": invalid syntax" },
+		{ "max_source_resolution=x",
+		  "'max_source_resolution' parameter: cannot parse \\\"x\\\" to a valid duration" },
+		{ "max_source_resolution=-1",
+		  "negative 'max_source_resolution' is not accepted. Try a positive integer" },
 		{ "lookback_delta=x", "'lookback_delta' parameter: cannot parse \\\"x\\\" to a valid duration" },
 		{ "engine=x", "'x' bad engine" },
 		{ "limit=-1", "limit must be non-negative" },
@@ -179,15 +187,18 @@ static void co_notes(struct rig *g)
 {
 	struct answer a;
 	co_rig_ask(g, "GET", "/api/v1/query", "query=sum_over_time(mixed[10m])&time=300", &a);
-	assert_non_null(strstr(a.body, "\"warnings\":[\"PromQL warning: encountered a mix of histograms and floats for metric "
-				       "name \\\"mixed\\\"\"]"));
+	assert_non_null(strstr(a.body,
+			       "\"warnings\":[\"PromQL warning: encountered a mix of histograms and floats for metric "
+			       "name \\\"mixed\\\"\"]"));
 	assert_false(has_header(&a, "cache-control", "no-store"));
 	assert_true(has_header(&a, "content-type", "application/json"));
 	assert_true(has_header(&a, "access-control-allow-origin", "*"));
 	http_client_resp_fini(&a.resp);
 	g->store_warning = "receive series from a:1: <gone>";
-	static const char *const asks[][2] = { { "/api/v1/query", "query=up" }, { "/api/v1/labels", "" },
-					       { "/api/v1/label/job/values", "" }, { "/api/v1/series", "match[]=up" } };
+	static const char *const asks[][2] = { { "/api/v1/query", "query=up" },
+					       { "/api/v1/labels", "" },
+					       { "/api/v1/label/job/values", "" },
+					       { "/api/v1/series", "match[]=up" } };
 	for (size_t i = 0; i < ARRAY_LEN(asks); i++) {
 		co_rig_ask(g, "GET", asks[i][0], asks[i][1], &a);
 		assert_int_equal(a.status, 200);
@@ -318,11 +329,13 @@ static void co_metadata(struct rig *g)
 		  "{\"status\":\"success\",\"data\":[\"__name__\",\"a.b\",\"i\",\"instance\",\"job\"]}");
 	assert_true(g->seen_start == -9223309901257974000 && g->seen_end == 9223309901257974999);
 	assert_int_equal(g->seen_limit, 0);
-	co_expect(g, "POST", "/api/v1/labels", "match[]=up&match[]=ser&limit=3", 200,
-		  "{\"status\":\"success\",\"data\":[\"__name__\",\"i\",\"instance\"],\"warnings\":[\"results truncated due to "
-		  "limit\"]}");
+	co_expect(
+		g, "POST", "/api/v1/labels", "match[]=up&match[]=ser&limit=3", 200,
+		"{\"status\":\"success\",\"data\":[\"__name__\",\"i\",\"instance\"],\"warnings\":[\"results truncated due to "
+		"limit\"]}");
 	assert_int_equal(g->seen_limit, 4);
-	co_expect(g, "GET", "/api/v1/label/i/values", "start=0&end=60", 200, "{\"status\":\"success\",\"data\":[\"1\",\"2\"]}");
+	co_expect(g, "GET", "/api/v1/label/i/values", "start=0&end=60", 200,
+		  "{\"status\":\"success\",\"data\":[\"1\",\"2\"]}");
 	assert_true(g->seen_start == 0 && g->seen_end == 60000);
 	co_expect(g, "GET", "/api/v1/label/i/values", "limit=1", 200,
 		  "{\"status\":\"success\",\"data\":[\"1\"],\"warnings\":[\"results truncated due to limit\"]}");
@@ -348,9 +361,10 @@ static void test_label_names_and_values(void **state)
 
 static void co_series(struct rig *g)
 {
-	co_expect(g, "GET", "/api/v1/series", "match[]=up&match[]=%7Bjob%3D%22x%22%7D&match[]=ser", 200,
-		  "{\"status\":\"success\",\"data\":[{\"__name__\":\"ser\",\"i\":\"1\"},{\"__name__\":\"ser\",\"i\":\"2\"}," UP(
-			  "a") "," UP("b") "]}");
+	co_expect(
+		g, "GET", "/api/v1/series", "match[]=up&match[]=%7Bjob%3D%22x%22%7D&match[]=ser", 200,
+		"{\"status\":\"success\",\"data\":[{\"__name__\":\"ser\",\"i\":\"1\"},{\"__name__\":\"ser\",\"i\":\"2\"}," UP(
+			"a") "," UP("b") "]}");
 	assert_true(g->seen.skip_chunks && g->seen.dedup);
 	co_expect(g, "POST", "/api/v1/series", "match[]=up&limit=1", 200,
 		  "{\"status\":\"success\",\"data\":[" UP("a") "],\"warnings\":[\"results truncated due to limit\"]}");
@@ -391,7 +405,8 @@ static void test_metadata_requests_have_a_default_range(void **state)
 static void co_enforced(struct rig *g)
 {
 	/* The tenant is b:9090, by its label `instance`. */
-	const char *one = VECTOR("{\"metric\":{\"__name__\":\"up\",\"instance\":\"b:9090\",\"job\":\"x\"},\"value\":[300,\"0\"]}");
+	const char *one = VECTOR(
+		"{\"metric\":{\"__name__\":\"up\",\"instance\":\"b:9090\",\"job\":\"x\"},\"value\":[300,\"0\"]}");
 	co_expect(g, "GET", "/api/v1/query", "query=up&time=300", 200, one);
 	co_expect(g, "GET", "/api/v1/query", "query=up%7Binstance%3D%22a:9090%22%7D&time=300", 200, one);
 	co_expect(g, "GET", "/api/v1/query", "query=count(up%2Bup)%2Bsum_over_time(count(up)[1m:15s])&time=300", 200,
@@ -445,9 +460,10 @@ static void co_others(struct rig *g)
 	struct answer a;
 	co_expect(g, "GET", "/api/v1/status/flags", "", 200,
 		  "{\"status\":\"success\",\"data\":{\"a.flag\":\"1\",\"b.flag\":\"\"}}");
-	co_expect(g, "GET", "/api/v1/status/buildinfo", "", 200,
-		  "{\"status\":\"success\",\"data\":{\"version\":\"1.2.3\",\"revision\":\"abc\",\"branch\":\"\",\"buildUser\":"
-		  "\"\",\"buildDate\":\"\",\"goVersion\":\"\"}}");
+	co_expect(
+		g, "GET", "/api/v1/status/buildinfo", "", 200,
+		"{\"status\":\"success\",\"data\":{\"version\":\"1.2.3\",\"revision\":\"abc\",\"branch\":\"\",\"buildUser\":"
+		"\"\",\"buildDate\":\"\",\"goVersion\":\"\"}}");
 	co_rig_ask(g, "GET", "/api/v1/status/runtimeinfo", "", &a);
 	assert_int_equal(a.status, 200);
 	assert_non_null(strstr(a.body, "{\"startTime\":\"20"));

@@ -13,10 +13,12 @@
 
 /* What is not compared, and why. */
 static const struct {
-	const char *path, *param, *value; /* param NULL: every exchange of the path; value NULL: without the parameter */
+	const char *path, *param,
+		*value; /* param NULL: every exchange of the path; value NULL: without the parameter */
 	const char *why;
 } skipped[] = {
-	{ "/api/v1/query", "time", "9223372036854775807", "beyond all times: upstream makes an arbitrary one, we refuse" },
+	{ "/api/v1/query", "time", "9223372036854775807",
+	  "beyond all times: upstream makes an arbitrary one, we refuse" },
 	{ "/api/v1/query", "time", "NaN", "as above" },
 	{ "/api/v1/query", "time", "Inf", "as above" },
 	{ "/api/v1/query", "time", "-292273086-05-16T16:47:06Z", "upstream overflows; we take the first time" },
@@ -92,8 +94,8 @@ static void as_thanos(struct strbuf *b, const char *path)
 	char prefix[64];
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		snprintf(prefix, sizeof(prefix), "invalid parameter \\\"%s\\\": ", names[i]);
-		replace(b, prefix, strcmp(names[i], "step") == 0 && strstr(b->p, "cannot parse") ?
-					   "'step' parameter: " : "");
+		replace(b, prefix,
+			strcmp(names[i], "step") == 0 && strstr(b->p, "cannot parse") ? "'step' parameter: " : "");
 	}
 	replace(b, "invalid time value", label_api ? "bad_data: Invalid time value" : "Invalid time value");
 	replace(b, "error parsing lookback delta duration: ", "'lookback_delta' parameter: ");
@@ -124,8 +126,8 @@ static bool is_skipped(const json_t *row, const char *path)
 /* Exchanges of endpoints that these handlers do not have. */
 static bool is_served(const char *path)
 {
-	static const char *const served[] = { "/api/v1/query", "/api/v1/query_range", "/api/v1/format_query",
-					      "/api/v1/parse_query", "/api/v1/labels", "/api/v1/series",
+	static const char *const served[] = { "/api/v1/query",       "/api/v1/query_range", "/api/v1/format_query",
+					      "/api/v1/parse_query", "/api/v1/labels",      "/api/v1/series",
 					      "/api/v1/nonexistent" };
 	for (size_t i = 0; i < sizeof(served) / sizeof(*served); i++)
 		if (strcmp(path, served[i]) == 0)
@@ -137,7 +139,8 @@ static void add_form(const json_t *params, struct strbuf *out)
 {
 	const char *name;
 	json_t *list;
-	json_object_foreach((json_t *)params, name, list) {
+	json_object_foreach((json_t *)params, name, list)
+	{
 		for (size_t i = 0; i < json_array_size(list); i++) {
 			strbuf_add_c(out, out->n ? "&" : "");
 			http_query_escape(out, str_c(name));

@@ -81,11 +81,14 @@ static double flag(size_t i)
 
 static void vector(void)
 {
-	static const struct label l[] = { { STR("__name__"), STR("http_requests_total") }, { STR("code"), STR("200") },
-					  { STR("instance"), STR("10.0.0.17:9090") }, { STR("job"), STR("api-server") },
-					  { STR("namespace"), STR("production") }, { STR("pod"), STR("api-5d9f7c6b8-x2x9z") } };
+	static const struct label l[] = {
+		{ STR("__name__"), STR("http_requests_total") }, { STR("code"), STR("200") },
+		{ STR("instance"), STR("10.0.0.17:9090") },      { STR("job"), STR("api-server") },
+		{ STR("namespace"), STR("production") },         { STR("pod"), STR("api-5d9f7c6b8-x2x9z") }
+	};
 	for (size_t i = 0; i < SERIES * POINTS; i++)
-		series[i] = (struct promql_rseries){ .labels = { l, ARRAY_LEN(l) }, .n_floats = 1, .floats = &points[i] };
+		series[i] =
+			(struct promql_rseries){ .labels = { l, ARRAY_LEN(l) }, .n_floats = 1, .floats = &points[i] };
 	struct promql_result r = { .type = PROMQL_TYPE_VECTOR, .series = series, .n_series = SERIES * POINTS };
 	measure("vector, 6 labels", &r, SERIES * POINTS, "series");
 }
@@ -95,8 +98,14 @@ static void histograms(void)
 	static const struct hist_span span = { -10, 40 };
 	static double counts[40];
 	static struct promql_hpoint hp[POINTS];
-	static struct histogram h = { .is_float = true, .schema = 3, .count_f = 820, .sum = 1234.5, .pos_spans = &span,
-				      .n_pos_spans = 1, .pos_counts = counts, .n_pos = 40 };
+	static struct histogram h = { .is_float = true,
+				      .schema = 3,
+				      .count_f = 820,
+				      .sum = 1234.5,
+				      .pos_spans = &span,
+				      .n_pos_spans = 1,
+				      .pos_counts = counts,
+				      .n_pos = 40 };
 	for (int i = 0; i < 40; i++)
 		counts[i] = i + 0.5;
 	for (size_t i = 0; i < POINTS; i++)

@@ -83,8 +83,7 @@ static void write_block(const char *dir, size_t n)
 	block_symbols_fini(&syms);
 }
 
-static void bench_select(const struct block *b, enum matcher_type type, const char *name,
-			 const char *value)
+static void bench_select(const struct block *b, enum matcher_type type, const char *name, const char *value)
 {
 	struct arena a;
 	arena_init(&a, NULL);
@@ -95,8 +94,8 @@ static void bench_select(const struct block *b, enum matcher_type type, const ch
 	must(matcher_compile_in(&a, type, str_c(name), str_c(value), &m, &e), &e);
 	int64_t from = cpu_ns();
 	must(block_select(b, &m, 1, INT64_MIN, INT64_MAX, &a, &sel, &e), &e);
-	snprintf(what, sizeof(what), "select %s%s\"%s\": %zu series", name, matcher_type_str(type),
-		 value, sel.postings.n);
+	snprintf(what, sizeof(what), "select %s%s\"%s\": %zu series", name, matcher_type_str(type), value,
+		 sel.postings.n);
 	report(what, from, (double)(sel.postings.n ? sel.postings.n : 1), "series");
 	arena_fini(&a);
 }

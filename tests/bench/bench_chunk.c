@@ -36,9 +36,8 @@ static double uniform(void)
 
 enum shape { CONST, SPARSE, XOR_READ, COUNTER, FLOAT_COUNTER, GAUGE, JITTER_COUNTER, SHAPES };
 
-static const char *const names[SHAPES] = { "const", "sparse int", "BenchmarkXorRead", "int counter",
-					   "float counter", "gauge .01 + jitter",
-					   "int counter + jitter" };
+static const char *const names[SHAPES] = { "const",         "sparse int",         "BenchmarkXorRead",    "int counter",
+					   "float counter", "gauge .01 + jitter", "int counter + jitter" };
 
 static void fill(enum shape s, int64_t *t, double *v)
 {
@@ -129,8 +128,8 @@ static void bench(enum shape s)
 		for (int c = 0; c < CHUNKS; c++) {
 			size_t n;
 			struct err e;
-			if (xor_decode_range(chunks[c], t[c * SAMPLES + 30], t[c * SAMPLES + 89],
-					     out_t, out_v, &n, &e) < 0)
+			if (xor_decode_range(chunks[c], t[c * SAMPLES + 30], t[c * SAMPLES + 89], out_t, out_v, &n,
+					     &e) < 0)
 				abort();
 		}
 		range = fmin(range, per_sample(from));

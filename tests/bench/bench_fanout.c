@@ -47,10 +47,26 @@ static void make_series(struct series *s, char *text, struct label *l, struct se
 {
 	static uint8_t data[CHUNKS][1024];
 	snprintf(text, 64, "handler-%06d", i);
-	const char *nv[] = { "__name__", "http_requests_total", "cluster", "production-eu-west-1", "code", "200", "handler", text,
-			     "instance", "10.0.17.211:8080", "job", "frontend", "namespace", "shop", "pod",
-			     store < 0 ? "frontend-7d9c4b6f5-0" : store == 0 ? "frontend-7d9c4b6f5-a" : store == 1 ? "frontend-7d9c4b6f5-b"
-			     : store == 2 ? "frontend-7d9c4b6f5-c" : "frontend-7d9c4b6f5-d" };
+	const char *nv[] = { "__name__",
+			     "http_requests_total",
+			     "cluster",
+			     "production-eu-west-1",
+			     "code",
+			     "200",
+			     "handler",
+			     text,
+			     "instance",
+			     "10.0.17.211:8080",
+			     "job",
+			     "frontend",
+			     "namespace",
+			     "shop",
+			     "pod",
+			     store < 0    ? "frontend-7d9c4b6f5-0"
+			     : store == 0 ? "frontend-7d9c4b6f5-a"
+			     : store == 1 ? "frontend-7d9c4b6f5-b"
+			     : store == 2 ? "frontend-7d9c4b6f5-c"
+					  : "frontend-7d9c4b6f5-d" };
 	for (size_t k = 0; k < ARRAY_LEN(nv) / 2; k++)
 		l[k] = (struct label){ str_c(nv[2 * k]), str_c(nv[2 * k + 1]) };
 	for (int c = 0; c < CHUNKS; c++) {
@@ -58,7 +74,8 @@ static void make_series(struct series *s, char *text, struct label *l, struct se
 		int64_t t0 = 1700000000000 + c * SAMPLES * 15000;
 		xor_app_init(&app, data[c], sizeof(data[c]));
 		for (int k = 0; k < SAMPLES; k++)
-			if (!xor_append(&app, t0 + k * 15000 + k * 7 % 3, i + c * 1000 + k * 3 + (k % 7) + (store < 0 ? 0 : store)))
+			if (!xor_append(&app, t0 + k * 15000 + k * 7 % 3,
+					i + c * 1000 + k * 3 + (k % 7) + (store < 0 ? 0 : store)))
 				abort();
 		chunks[c] = (struct series_chunk){ .mint = t0, .maxt = t0 + (SAMPLES - 1) * 15000 + 2 };
 		chunks[c].part[SERIES_RAW].chunk = (struct chunk){ CHUNK_XOR, xor_app_bytes(&app) };
@@ -105,7 +122,8 @@ static int co_series(struct grpc_call *c, void *arg, struct err *err)
 	size_t store = (size_t)arg, from = 0;
 	for (size_t i = 0; i < bench.n_frames; i++) {
 		size_t end = bench.ends[bench.kind][store][i];
-		struct grpc_part p = grpc_part_ref(str_mem(bench.frames[bench.kind][store].p + from, end - from), nothing, NULL);
+		struct grpc_part p =
+			grpc_part_ref(str_mem(bench.frames[bench.kind][store].p + from, end - from), nothing, NULL);
 		int rc = co_grpc_send(c, &p, 1, err);
 		if (rc != 0)
 			return rc;
@@ -136,7 +154,9 @@ static void co_measure(const char *name, const char *text, unsigned kind, bool d
 {
 	static const struct str replica = { "replica", 7 };
 	struct query_select_opts o = { .dedup = dedup, .replica_labels = &replica, .n_replica_labels = 1 };
-	struct promql_query pq = { .text = str_c(text), .start_ms = 1700000000000, .end_ms = 1700000000000 + CHUNKS * SAMPLES * 15000,
+	struct promql_query pq = { .text = str_c(text),
+				   .start_ms = 1700000000000,
+				   .end_ms = 1700000000000 + CHUNKS * SAMPLES * 15000,
 				   .step_ms = 60000 };
 	struct promql_opts opts = query_engine_opts(bench.q, 0, 0);
 	struct promql_result res;

@@ -25,7 +25,8 @@ static double cpu_s(int who)
 {
 	struct rusage u;
 	getrusage(who, &u);
-	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
 /* --- server process ----------------------------------------------------------------- */
@@ -45,7 +46,8 @@ static int co_stream(struct grpc_call *c, void *arg, struct err *err)
 	if (sscanf(text, "%lu %lu %d", &n, &size, &ref) != 3)
 		return err_set(err, ERR_INVALID_ARGUMENT, "what?");
 	for (unsigned long i = 0; i < n; i++) {
-		struct grpc_part part = ref ? grpc_part_ref(str_mem(fill, size), nothing, NULL) : grpc_part_copy(str_mem(fill, size));
+		struct grpc_part part =
+			ref ? grpc_part_ref(str_mem(fill, size), nothing, NULL) : grpc_part_copy(str_mem(fill, size));
 		int rv = co_grpc_send(c, &part, 1, err);
 		if (rv)
 			return rv;
@@ -107,8 +109,9 @@ static void stream_once(unsigned long total, unsigned long size, int ref)
 		exit(1);
 	}
 	struct str server_cpu = grpc_stream_trailer(s, "cpu");
-	printf("stream %8lu B %s: %6.2f GB/s %9.0f msg/s  CPU-s/GB: server %.3f client %.3f\n", size, ref ? "ref " : "copy", gb / secs,
-	       (double)n / secs, strtod(server_cpu.p, NULL) / gb, (cpu_s(RUSAGE_SELF) - cpu) / gb);
+	printf("stream %8lu B %s: %6.2f GB/s %9.0f msg/s  CPU-s/GB: server %.3f client %.3f\n", size,
+	       ref ? "ref " : "copy", gb / secs, (double)n / secs, strtod(server_cpu.p, NULL) / gb,
+	       (cpu_s(RUSAGE_SELF) - cpu) / gb);
 	grpc_stream_close(s);
 }
 

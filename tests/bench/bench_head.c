@@ -59,11 +59,11 @@ static struct labels make_labels(size_t i)
 	snprintf(instance, sizeof(instance), "ip-10-0-%zu.eu-central-1.compute:9100", i / 12800);
 	snprintf(pod, sizeof(pod), "node-exporter-%05zu", i / 12800);
 	const struct label l[10] = {
-		{ STR("__name__"), str_c(metric) }, { STR("cluster"), STR("production-eu-central-1a") },
+		{ STR("__name__"), str_c(metric) },         { STR("cluster"), STR("production-eu-central-1a") },
 		{ STR("container"), STR("node-exporter") }, { STR("cpu"), str_c(cpu) },
-		{ STR("endpoint"), STR("https-metrics") }, { STR("instance"), str_c(instance) },
-		{ STR("job"), STR("node_exporter") }, { STR("mode"), STR("user") },
-		{ STR("namespace"), STR("monitoring") }, { STR("pod"), str_c(pod) },
+		{ STR("endpoint"), STR("https-metrics") },  { STR("instance"), str_c(instance) },
+		{ STR("job"), STR("node_exporter") },       { STR("mode"), STR("user") },
+		{ STR("namespace"), STR("monitoring") },    { STR("pod"), str_c(pod) },
 	};
 	memcpy(p, l, sizeof(l));
 	return (struct labels){ p, 10 };
@@ -197,7 +197,8 @@ static void replay_log_only(struct job *j)
 int main(int argc, char **argv)
 {
 	struct job j = { .n_series = argc > 1 ? strtoul(argv[1], NULL, 10) : 200000,
-			 .rounds = argc > 2 ? strtoul(argv[2], NULL, 10) : 60, .dir = "/tmp/bench-head-XXXXXX" };
+			 .rounds = argc > 2 ? strtoul(argv[2], NULL, 10) : 60,
+			 .dir = "/tmp/bench-head-XXXXXX" };
 	struct head_stats st;
 	if (!mkdtemp(j.dir))
 		return 1;
@@ -210,8 +211,8 @@ int main(int argc, char **argv)
 	ingest(&j);
 	head_stats(j.h, &st);
 	printf("RSS after ingest       %7.0f bytes/series\n", (rss_bytes() - before) / (double)j.n_series);
-	printf("WAL                    %7.2f bytes/sample, chunk files %.2f\n", (double)st.wal_bytes / (double)st.samples,
-	       (double)st.chunk_file_bytes / (double)st.samples);
+	printf("WAL                    %7.2f bytes/sample, chunk files %.2f\n",
+	       (double)st.wal_bytes / (double)st.samples, (double)st.chunk_file_bytes / (double)st.samples);
 	head_close(j.h);
 	replay(&j);
 	replay_log_only(&j);

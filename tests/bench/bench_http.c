@@ -86,7 +86,8 @@ static double cpu_seconds(void)
 {
 	struct rusage u;
 	getrusage(RUSAGE_SELF, &u);
-	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
 static void co_run(struct bench *b, const char *what, const char *path, size_t response, uint64_t n, int depth)
@@ -112,8 +113,8 @@ static void co_run(struct bench *b, const char *what, const char *path, size_t r
 			break;
 	double s = (double)(sys->mono_ns() - begin) / 1e9;
 	cpu = cpu_seconds() - cpu;
-	printf("%-28s %9.0f requests/s  %7.1f MB/s  %5.1f us of CPU each\n", what, (double)n / s, (double)b->bytes / s / 1e6,
-	       cpu / (double)n * 1e6);
+	printf("%-28s %9.0f requests/s  %7.1f MB/s  %5.1f us of CPU each\n", what, (double)n / s,
+	       (double)b->bytes / s / 1e6, cpu / (double)n * 1e6);
 	for (int i = 0; i < CLIENTS; i++)
 		conn_close(clients[i].c);
 	free(request);
@@ -126,9 +127,12 @@ static void co_main(void *arg)
 	if (http_server_listen(b->s, "127.0.0.1:0", &err))
 		abort();
 	/* Status line, Date, Content-Type, Content-Length, empty line, body. */
-	size_t small = strlen("HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: application/json\r\n"
-			      "Content-Length: 20\r\n\r\n{\"status\":\"success\"}");
-	size_t big = strlen("HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 1048576\r\n\r\n") + 1048576;
+	size_t small =
+		strlen("HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: application/json\r\n"
+		       "Content-Length: 20\r\n\r\n{\"status\":\"success\"}");
+	size_t big =
+		strlen("HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 1048576\r\n\r\n") +
+		1048576;
 	co_run(b, "small, one at a time", "/small", small, 200000, 1);
 	co_run(b, "small, 16 pipelined", "/small", small, 400000, 16);
 	co_run(b, "1 MiB streamed", "/big", big, 4000, 1);

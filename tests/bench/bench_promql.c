@@ -43,8 +43,8 @@ struct set {
 	size_t lo, hi;
 };
 
-static int src_select(void *arg, struct matcher *const *m, size_t n, const struct promql_hints *h,
-		      void **ret, struct err *err)
+static int src_select(void *arg, struct matcher *const *m, size_t n, const struct promql_hints *h, void **ret,
+		      struct err *err)
 {
 	struct set *s = xcalloc(1, sizeof(*s));
 	(void)arg;
@@ -69,12 +69,14 @@ static int src_next(void *arg, void *set, struct promql_series *ret, struct err 
 		if (!matchers_match(s->m, s->n_m, b->labels))
 			continue;
 		if (b->h) {
-			*ret = (struct promql_series){ .labels = b->labels, .n_hists = s->hi - s->lo,
-						       .ht = src->t + s->lo, .h = b->h + s->lo };
+			*ret = (struct promql_series){
+				.labels = b->labels, .n_hists = s->hi - s->lo, .ht = src->t + s->lo, .h = b->h + s->lo
+			};
 			return 1;
 		}
-		*ret = (struct promql_series){ .labels = b->labels, .n_floats = s->hi - s->lo,
-					       .t = src->t + s->lo, .v = b->v + s->lo };
+		*ret = (struct promql_series){
+			.labels = b->labels, .n_floats = s->hi - s->lo, .t = src->t + s->lo, .v = b->v + s->lo
+		};
 		return 1;
 	}
 	return 0;
@@ -114,8 +116,12 @@ static void add_native(struct source *src, int l)
 		double *counts = xcalloc(NATIVE_BUCKETS, sizeof(*counts)), total = 0;
 		for (int k = 0; k < NATIVE_BUCKETS; k++)
 			total += counts[k] = (double)(i * (size_t)(k + 1) + (size_t)l);
-		b->h[i] = (struct histogram){ .is_float = true, .count_f = total, .sum = total * 2,
-					      .pos_spans = &span, .n_pos_spans = 1, .pos_counts = counts,
+		b->h[i] = (struct histogram){ .is_float = true,
+					      .count_f = total,
+					      .sum = total * 2,
+					      .pos_spans = &span,
+					      .n_pos_spans = 1,
+					      .pos_counts = counts,
 					      .n_pos = NATIVE_BUCKETS };
 	}
 }
@@ -179,8 +185,7 @@ static int bench(struct source *src, const char *text, uint32_t steps, unsigned 
 		if (t < best)
 			best = t;
 	} while (now() < until);
-	printf("%-58s %5u steps %9.3f ms %8.1f ns/point\n", text, steps, best * 1e3,
-	       best * 1e9 / steps / n_series);
+	printf("%-58s %5u steps %9.3f ms %8.1f ns/point\n", text, steps, best * 1e3, best * 1e9 / steps / n_series);
 	return 0;
 }
 

@@ -23,8 +23,7 @@
 static volatile uint64_t sink;
 
 /* One measurement: `run` treats N items once. */
-static void measure(const char *name, void (*run)(void *), void *arg, double items, const char *unit,
-		    double scale)
+static void measure(const char *name, void (*run)(void *), void *arg, double items, const char *unit, double scale)
 {
 	double best = 1e30;
 	for (int k = 0; k < REPEATS; k++) {

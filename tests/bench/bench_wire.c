@@ -56,8 +56,8 @@ static void bench_walk(const char *name, struct str body, int samples, bool hash
 		write_reader_close(&r);
 	}
 	double ns = (double)(sys->mono_ns() - start);
-	printf("%-40s %4d samples/series %8.1f ns/sample %8.1f ns/series  (%llu)\n", name, samples,
-	       ns / (double)n, ns / ROUNDS / SERIES, (unsigned long long)sum & 1);
+	printf("%-40s %4d samples/series %8.1f ns/sample %8.1f ns/series  (%llu)\n", name, samples, ns / (double)n,
+	       ns / ROUNDS / SERIES, (unsigned long long)sum & 1);
 }
 
 static void bench_protobuf_c(struct str body, int samples)

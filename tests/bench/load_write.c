@@ -103,7 +103,8 @@ static void set_sample(char *end, double value, int64_t t)
 }
 
 /* An uncompressed request and where each of its series ends. */
-struct template {
+struct template
+{
 	struct strbuf raw;
 	size_t *ends;
 };
@@ -263,9 +264,14 @@ int main(int argc, char **argv)
 	if (!colon)
 		return 2;
 	*colon = '\0';
-	struct load l = { .host = argv[1], .port = colon + 1, .path = argv[2], .series = strtoull(argv[3], NULL, 10),
-			  .rounds = strtoull(argv[4], NULL, 10), .per_request = strtoull(argv[5], NULL, 10),
-			  .interval_ms = atoll(argv[6]), .start_ms = atoll(argv[7]),
+	struct load l = { .host = argv[1],
+			  .port = colon + 1,
+			  .path = argv[2],
+			  .series = strtoull(argv[3], NULL, 10),
+			  .rounds = strtoull(argv[4], NULL, 10),
+			  .per_request = strtoull(argv[5], NULL, 10),
+			  .interval_ms = atoll(argv[6]),
+			  .start_ms = atoll(argv[7]),
 			  .connections = (unsigned)atoi(argv[8]) };
 	pthread_mutex_init(&l.lock, NULL);
 	l.latency_ns = xcalloc(l.rounds * (l.series / l.per_request + 1), sizeof(int64_t));

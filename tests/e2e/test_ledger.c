@@ -34,12 +34,12 @@
 #include <unistd.h>
 
 #define WRITERS 4
-#define SERIES 50      /* of each writer */
+#define SERIES 50 /* of each writer */
 #define STEP_MS 5000
-#define OOO_LAG 20     /* samples out of order come so many steps late, half a step beside the others */
-#define OOO_EVERY 3    /* requests */
+#define OOO_LAG 20  /* samples out of order come so many steps late, half a step beside the others */
+#define OOO_EVERY 3 /* requests */
 #define VERIFY_EVERY 10
-#define LONG_EVERY 7   /* cycles; these live long enough to cut blocks */
+#define LONG_EVERY 7 /* cycles; these live long enough to cut blocks */
 
 enum { SENT = 1, ACKED = 2, SEEN = 4 };
 
@@ -51,7 +51,7 @@ struct ledger {
 struct writer {
 	struct test *t;
 	int index;
-	size_t next;      /* step of the next samples in order */
+	size_t next; /* step of the next samples in order */
 	size_t next_ooo;
 	struct strbuf body, packed;
 	size_t step, ooo_step;  /* of the request under way */
@@ -156,8 +156,9 @@ static void co_send(struct writer *w)
 {
 	struct http_client_resp resp = { 0 };
 	struct err err;
-	const struct http_client_req rq = { .method = "POST", .url = w->t->write_url, .body = strbuf_str(&w->packed),
-					    .timeout_ms = 10000 };
+	const struct http_client_req rq = {
+		.method = "POST", .url = w->t->write_url, .body = strbuf_str(&w->packed), .timeout_ms = 10000
+	};
 	int rc = co_http_request(w->t->client, &rq, &resp, &err);
 	if (rc == 0 && resp.status == 200) {
 		each_sample(w, ACKED);
@@ -230,7 +231,9 @@ static void see_frame(struct str frame)
 static void co_read_all(void)
 {
 	const struct wire_matcher m = { MATCH_EQ, STR("__name__"), STR("ledger") };
-	const struct series_request req = { .mint = 0, .maxt = INT64_MAX, .matchers = &m, .n_matchers = 1, .batch_size = 16 };
+	const struct series_request req = {
+		.mint = 0, .maxt = INT64_MAX, .matchers = &m, .n_matchers = 1, .batch_size = 16
+	};
 	struct grpc_channel *ch = grpc_channel_new(the.reactor, the.grpc_target, NULL, NULL);
 	struct grpc_stream *st;
 	struct strbuf msg = { 0 };
@@ -311,8 +314,8 @@ static void start_process(void)
 		dup2(fd, 1);
 		dup2(fd, 2);
 		execl(the.binary, "thanos", "receive", path, http, grpc, write, "--label=receive=\"0\"",
-		      "--tsdb.out-of-order.time-window=30d", "--tsdb.min-block-duration=10m", "--tsdb.max-block-duration=10m",
-		      "--log.level=warn", (char *)NULL);
+		      "--tsdb.out-of-order.time-window=30d", "--tsdb.min-block-duration=10m",
+		      "--tsdb.max-block-duration=10m", "--log.level=warn", (char *)NULL);
 		_exit(127);
 	}
 }
@@ -391,7 +394,8 @@ static void run(void *arg)
 
 int main(void)
 {
-	const char *builddir = getenv("builddir"), *n = getenv("THANOS_LEDGER_CYCLES"), *seed = getenv("THANOS_LEDGER_SEED");
+	const char *builddir = getenv("builddir"), *n = getenv("THANOS_LEDGER_CYCLES"),
+		   *seed = getenv("THANOS_LEDGER_SEED");
 	uint64_t cycles = n ? strtoull(n, NULL, 10) : 15;
 	signal(SIGPIPE, SIG_IGN);
 	the.seed = seed ? strtoull(seed, NULL, 10) : sys_random_u64() % 1000000;

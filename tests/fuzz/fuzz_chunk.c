@@ -50,8 +50,7 @@ static void fuzz_one(struct chunk c)
 	arena_init(&a, &b);
 	if (chunk_decode(c, &a, &cols, &err) == 0 && cols.n > 1) {
 		int64_t mid = cols.t[cols.n / 2];
-		if (chunk_decode_range(c, mid, INT64_MAX, &a, &cols, &err) < 0 &&
-		    err.code == ERR_DATA_LOSS)
+		if (chunk_decode_range(c, mid, INT64_MAX, &a, &cols, &err) < 0 && err.code == ERR_DATA_LOSS)
 			abort();
 	}
 	arena_fini(&a);

@@ -149,8 +149,10 @@ static void fuzz_server(struct input *in, struct conn *pair[2], struct strbuf *b
 static void fuzz_client(struct input *in, struct conn *pair[2], struct strbuf *b)
 {
 	static const struct h2_callbacks cbs = { .data = on_data, .gone = on_gone };
-	static const struct h2_field f[] = { { STR(":method"), STR("POST") }, { STR(":scheme"), STR("http") },
-					     { STR(":path"), STR("/t.T/Echo") }, { STR(":authority"), STR("t") } };
+	static const struct h2_field f[] = { { STR(":method"), STR("POST") },
+					     { STR(":scheme"), STR("http") },
+					     { STR(":path"), STR("/t.T/Echo") },
+					     { STR(":authority"), STR("t") } };
 	struct h2_opts o = h2_opts_default();
 	struct h2_session *s = NULL;
 	s = h2_session_new(pair[1], false, &o, &cbs, &s);

@@ -52,13 +52,12 @@ static void fuzz_expr(struct str text)
 	if (print(text, 0, &once) && !may_grow(&once)) {
 		bool ok = print(strbuf_str(&once), 0, &twice);
 		if (!ok || !str_eq(strbuf_str(&once), strbuf_str(&twice))) {
-			fprintf(stderr, "%.*s\n%.*s\n", STR_ARG(strbuf_str(&once)),
-				STR_ARG(strbuf_str(&twice)));
+			fprintf(stderr, "%.*s\n%.*s\n", STR_ARG(strbuf_str(&once)), STR_ARG(strbuf_str(&twice)));
 			abort();
 		}
 		print(text, 20, &pretty);
-		if (!may_grow(&pretty) && (!print(strbuf_str(&pretty), 0, &again) ||
-					   !str_eq(strbuf_str(&once), strbuf_str(&again))))
+		if (!may_grow(&pretty) &&
+		    (!print(strbuf_str(&pretty), 0, &again) || !str_eq(strbuf_str(&once), strbuf_str(&again))))
 			abort();
 	}
 	strbuf_fini(&once);

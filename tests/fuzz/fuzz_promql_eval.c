@@ -33,8 +33,7 @@ static const char *pick(struct input *in, const char *const *from, size_t n)
 	return from[take(in, (unsigned)n)];
 }
 #define PICK(in, ...) \
-	pick(in, (const char *const[]){ __VA_ARGS__ }, \
-	     sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
+	pick(in, (const char *const[]){ __VA_ARGS__ }, sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
 
 static void add_series(struct rig *r, struct input *in, const char *labels)
 {
@@ -49,8 +48,9 @@ static void add_series(struct rig *r, struct input *in, const char *labels)
 		else if (kind < 18)
 			strbuf_add_c(&b, PICK(in, "_", "stale", "NaN", "Inf", "-Inf", "-0", "1e308", "0.1", "-3"));
 		else
-			strbuf_printf(&b, "{{%sschema:%u count:%u sum:%u z_bucket:%u z_bucket_w:0.%u offset:%d "
-					  "buckets:[%u %u %u] n_buckets:[%u]}}",
+			strbuf_printf(&b,
+				      "{{%sschema:%u count:%u sum:%u z_bucket:%u z_bucket_w:0.%u offset:%d "
+				      "buckets:[%u %u %u] n_buckets:[%u]}}",
 				      PICK(in, "", "", "counter_reset_hint:gauge ", "counter_reset_hint:reset "),
 				      take(in, 3), take(in, 20), take(in, 20), take(in, 4), take(in, 3),
 				      (int)take(in, 5) - 2, take(in, 5), take(in, 5), take(in, 5), take(in, 3));
@@ -114,11 +114,11 @@ static void range_call(struct input *in, struct strbuf *b, int depth)
 		return;
 	}
 	strbuf_add_c(b, PICK(in, "rate(", "increase(", "delta(", "irate(", "idelta(", "changes(", "resets(",
-			     "sum_over_time(", "avg_over_time(", "count_over_time(", "min_over_time(",
-			     "max_over_time(", "last_over_time(", "first_over_time(", "stddev_over_time(",
-			     "stdvar_over_time(", "mad_over_time(", "present_over_time(", "deriv(",
-			     "ts_of_min_over_time(", "ts_of_last_over_time(", "absent_over_time(",
-			     "quantile_over_time(0.3, ", "quantile_over_time(scalar(a), "));
+			     "sum_over_time(", "avg_over_time(", "count_over_time(", "min_over_time(", "max_over_time(",
+			     "last_over_time(", "first_over_time(", "stddev_over_time(", "stdvar_over_time(",
+			     "mad_over_time(", "present_over_time(", "deriv(", "ts_of_min_over_time(",
+			     "ts_of_last_over_time(", "absent_over_time(", "quantile_over_time(0.3, ",
+			     "quantile_over_time(scalar(a), "));
 	range(in, b, depth);
 	strbuf_add_ch(b, ')');
 }
@@ -150,16 +150,18 @@ static void binary(struct input *in, struct strbuf *b, int depth)
 	else
 		vector(in, b, depth - 1);
 	if (side < 2) {
-		strbuf_add_c(b, PICK(in, " + ", " - ", " * ", " / ", " > ", " == ", " <= bool ", " ^ ", " </ ", " >/ "));
+		strbuf_add_c(b,
+			     PICK(in, " + ", " - ", " * ", " / ", " > ", " == ", " <= bool ", " ^ ", " </ ", " >/ "));
 		if (side == 0)
 			vector(in, b, depth - 1);
 		else
 			scalar(in, b, depth - 1);
 	} else {
-		strbuf_add_c(b, PICK(in, " + ", " - ", " * ", " == ", " != ", " > bool ", " and ", " or ", " unless ",
-				     " - on(k) ", " + on(k, le) ", " / on(k) group_left(le) ",
-				     " * ignoring(le) group_right() ", " and on(k) ", " or on() ", " unless ignoring(k) ",
-				     " + fill(1) ", " + on(k, le) fill_left(2) ", " - fill_right(3) "));
+		strbuf_add_c(b,
+			     PICK(in, " + ", " - ", " * ", " == ", " != ", " > bool ", " and ", " or ", " unless ",
+				  " - on(k) ", " + on(k, le) ", " / on(k) group_left(le) ",
+				  " * ignoring(le) group_right() ", " and on(k) ", " or on() ", " unless ignoring(k) ",
+				  " + fill(1) ", " + on(k, le) fill_left(2) ", " - fill_right(3) "));
 		vector(in, b, depth - 1);
 	}
 	strbuf_add_ch(b, ')');

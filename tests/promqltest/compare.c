@@ -60,13 +60,12 @@ static bool same_bounds(const struct histogram *a, const struct histogram *b)
 	return a->n_bounds == b->n_bounds;
 }
 
-static bool same_histogram(const struct promql_seq_value *want, const struct histogram *got,
-			   struct arena *a)
+static bool same_histogram(const struct promql_seq_value *want, const struct histogram *got, struct arena *a)
 {
 	struct histogram w = compacted(want->h, 0, a), g = compacted(got, 0, a);
-	return w.schema == g.schema && compare_almost(w.count_f, g.count_f) &&
-	       compare_almost(w.sum, g.sum) && (!hist_is_custom(&w) || same_bounds(&w, &g)) &&
-	       w.zero_threshold == g.zero_threshold && compare_almost(w.zero_count_f, g.zero_count_f) &&
+	return w.schema == g.schema && compare_almost(w.count_f, g.count_f) && compare_almost(w.sum, g.sum) &&
+	       (!hist_is_custom(&w) || same_bounds(&w, &g)) && w.zero_threshold == g.zero_threshold &&
+	       compare_almost(w.zero_count_f, g.zero_count_f) &&
 	       same_spans(w.neg_spans, w.n_neg_spans, g.neg_spans, g.n_neg_spans) &&
 	       same_counts(w.neg_counts, w.n_neg, g.neg_counts, g.n_neg) &&
 	       same_spans(w.pos_spans, w.n_pos_spans, g.pos_spans, g.n_pos_spans) &&
@@ -98,8 +97,8 @@ static void print_list(struct strbuf *b, const char *key, const double *v, uint3
 	strbuf_add_ch(b, ']');
 }
 
-static void print_side(struct strbuf *b, const char *offset_key, const char *key,
-		       const struct hist_span *spans, uint32_t n_spans, const double *v, uint32_t n)
+static void print_side(struct strbuf *b, const char *offset_key, const char *key, const struct hist_span *spans,
+		       uint32_t n_spans, const double *v, uint32_t n)
 {
 	if (n_spans && spans[0].offset != 0)
 		strbuf_printf(b, " %s:%d", offset_key, spans[0].offset);
@@ -227,8 +226,7 @@ static const char *points_text(const struct promql_rseries *s, struct arena *a)
 }
 
 /* A whole result, for messages about its type: points of a series parted by `sep`. */
-static const char *result_text(const struct promql_result *r, const char *arrow, const char *sep,
-			       struct arena *a)
+static const char *result_text(const struct promql_result *r, const char *arrow, const char *sep, struct arena *a)
 {
 	struct strbuf b = { 0 };
 	for (size_t i = 0; i < r->n_series; i++) {
@@ -276,8 +274,8 @@ struct cursor {
 };
 
 /* Checks the next expected float against a point. */
-static const char *compare_float(const struct promql_rseries *s, struct cursor *cur, int64_t t,
-				 double want, struct arena *a)
+static const char *compare_float(const struct promql_rseries *s, struct cursor *cur, int64_t t, double want,
+				 struct arena *a)
 {
 	const struct promql_point *p = &s->floats[cur->index];
 	size_t i = cur->index++;
@@ -285,14 +283,13 @@ static const char *compare_float(const struct promql_rseries *s, struct cursor *
 		return arena_printf(a,
 				    "expected float value at index %zu for %s to have timestamp %lld, but it had "
 				    "timestamp %lld (result has %s)",
-				    i, labels_text(s->labels, a), (long long)t, (long long)p->t,
-				    points_text(s, a));
+				    i, labels_text(s->labels, a), (long long)t, (long long)p->t, points_text(s, a));
 	if (!compare_almost(p->v, want))
 		return arena_printf(a,
 				    "expected float value at index %zu (t=%lld) for %s to be %s, but got %s "
 				    "(result has %s)",
-				    i, (long long)t, labels_text(s->labels, a), g_text(want, a),
-				    g_text(p->v, a), points_text(s, a));
+				    i, (long long)t, labels_text(s->labels, a), g_text(want, a), g_text(p->v, a),
+				    points_text(s, a));
 	return NULL;
 }
 
@@ -306,8 +303,7 @@ static const char *compare_hist(const struct promql_rseries *s, struct cursor *c
 		return arena_printf(a,
 				    "expected histogram value at index %zu for %s to have timestamp %lld, but it "
 				    "had timestamp %lld (result has %s)",
-				    i, labels_text(s->labels, a), (long long)t, (long long)p->t,
-				    points_text(s, a));
+				    i, labels_text(s->labels, a), (long long)t, (long long)p->t, points_text(s, a));
 	if (!same_histogram(want, p->h, a))
 		return arena_printf(a,
 				    "expected histogram value at index %zu (t=%lld) for %s to be %s, but got %s "
@@ -347,8 +343,7 @@ static const char *compare_series(const struct eval_cmd *ev, const struct script
 		n_floats += !want->values[i].h && !want->values[i].omitted;
 	}
 	if (n_floats != s->n_floats || n_hists != s->n_hists)
-		return arena_printf(a,
-				    "expected %zu float points and %zu histogram points for %s, but got %s",
+		return arena_printf(a, "expected %zu float points and %zu histogram points for %s, but got %s",
 				    n_floats, n_hists, labels_text(s->labels, a), points_text(s, a));
 	const char *msg = compare_points(ev, want, s, false, a);
 	return msg ? msg : compare_points(ev, want, s, true, a);
@@ -367,80 +362,71 @@ const char *compare_sorted(const struct promql_result *r, struct arena *a)
 	return NULL;
 }
 
-static const char *compare_matrix(const struct script_cmd *c, const struct promql_result *r,
-				  struct arena *a)
+static const char *compare_matrix(const struct script_cmd *c, const struct promql_result *r, struct arena *a)
 {
 	const struct eval_cmd *ev = &c->eval;
 	if (ev->ordered || eval_expects(ev, EXPECT_ORDERED))
 		return "expected ordered result, but query returned a matrix";
 	if (ev->expect_scalar)
-		return arena_printf(a, "expected scalar result, but got matrix %s",
-				    result_text(r, " =>\n", "\n", a));
+		return arena_printf(a, "expected scalar result, but got matrix %s", result_text(r, " =>\n", "\n", a));
 	const char *msg = compare_sorted(r, a);
 	for (size_t i = 0; i < r->n_series && !msg; i++) {
 		const struct promql_rseries *s = &r->series[i];
 		const struct script_series *want = find_expected(c, s->labels);
-		msg = want ? compare_series(ev, want, s, a) :
-			     arena_printf(a, "unexpected metric %s in result, has %s",
-					  labels_text(s->labels, a), points_text(s, a));
+		msg = want ? compare_series(ev, want, s, a)
+			   : arena_printf(a, "unexpected metric %s in result, has %s", labels_text(s->labels, a),
+					  points_text(s, a));
 	}
 	for (size_t i = 0; i < c->n_series && !msg; i++)
 		if (!has_series(r, c->series[i].labels))
-			msg = arena_printf(a, "expected metric %s not found",
-					   labels_text(c->series[i].labels, a));
+			msg = arena_printf(a, "expected metric %s not found", labels_text(c->series[i].labels, a));
 	return msg;
 }
 
 /* --- vectors and scalars ------------------------------------------------------------------ */
 
 /* A sample of a vector against the first expected value. */
-static const char *compare_sample(const struct promql_seq_value *want, const struct promql_rseries *s,
-				  struct arena *a)
+static const char *compare_sample(const struct promql_seq_value *want, const struct promql_rseries *s, struct arena *a)
 {
 	const char *name = labels_text(s->labels, a);
 	const struct histogram *h = s->n_hists ? s->hists[0].h : NULL;
 	double v = s->n_floats ? s->floats[0].v : 0;
 	if (!want->h && h)
-		return arena_printf(a, "expected float value %s for %s but got histogram %s",
-				    value_text(want, a), name, hist_text(h, a));
+		return arena_printf(a, "expected float value %s for %s but got histogram %s", value_text(want, a), name,
+				    hist_text(h, a));
 	if (want->h && !h)
-		return arena_printf(a, "expected histogram %s for %s but got float value %s",
-				    hist_text(want->h, a), name, g_text(v, a));
+		return arena_printf(a, "expected histogram %s for %s but got float value %s", hist_text(want->h, a),
+				    name, g_text(v, a));
 	if (want->h)
-		return same_histogram(want, h, a) ? NULL :
-						    arena_printf(a, "expected %s for %s but got %s",
-								 hist_text(want->h, a), name,
-								 hist_text(h, a));
-	return compare_almost(want->v, v) ? NULL :
-					    arena_printf(a, "expected %s for %s but got %s",
-							 g_text(want->v, a), name, g_text(v, a));
+		return same_histogram(want, h, a) ? NULL
+						  : arena_printf(a, "expected %s for %s but got %s",
+								 hist_text(want->h, a), name, hist_text(h, a));
+	return compare_almost(want->v, v)
+		       ? NULL
+		       : arena_printf(a, "expected %s for %s but got %s", g_text(want->v, a), name, g_text(v, a));
 }
 
 /* The series at `pos` of a vector. */
-static const char *compare_element(const struct script_cmd *c, const struct promql_rseries *s,
-				   size_t pos, struct arena *a)
+static const char *compare_element(const struct script_cmd *c, const struct promql_rseries *s, size_t pos,
+				   struct arena *a)
 {
 	const struct script_series *want = find_expected(c, s->labels);
 	bool ordered = c->eval.ordered || eval_expects(&c->eval, EXPECT_ORDERED);
 	if (!want)
-		return arena_printf(a, "unexpected metric %s in result, has value %s",
-				    labels_text(s->labels, a),
+		return arena_printf(a, "unexpected metric %s in result, has value %s", labels_text(s->labels, a),
 				    s->n_hists ? hist_text(s->hists[0].h, a) : g_text(s->floats[0].v, a));
 	if (ordered && want->pos != (int)pos + 1)
 		return arena_printf(a, "expected metric %s with %s at position %d but was at %zu",
-				    labels_text(s->labels, a), strchr(entry_text(want, a), '['), want->pos,
-				    pos + 1);
+				    labels_text(s->labels, a), strchr(entry_text(want, a), '['), want->pos, pos + 1);
 	if (want->n_values == 0)
 		return arena_printf(a, "no value is given for expected metric %s", labels_text(s->labels, a));
 	return compare_sample(&want->values[0], s, a);
 }
 
-static const char *compare_vector(const struct script_cmd *c, const struct promql_result *r,
-				  struct arena *a)
+static const char *compare_vector(const struct script_cmd *c, const struct promql_result *r, struct arena *a)
 {
 	if (c->eval.expect_scalar)
-		return arena_printf(a, "expected scalar result, but got vector %s",
-				    result_text(r, " => ", " ", a));
+		return arena_printf(a, "expected scalar result, but got vector %s", result_text(r, " => ", " ", a));
 	for (size_t i = 0; i < r->n_series; i++) {
 		const char *msg = compare_element(c, &r->series[i], i, a);
 		if (msg)
@@ -449,13 +435,11 @@ static const char *compare_vector(const struct script_cmd *c, const struct promq
 	for (size_t i = 0; i < c->n_series; i++)
 		if (!has_series(r, c->series[i].labels))
 			return arena_printf(a, "expected metric %s with %s not found",
-					    labels_text(c->series[i].labels, a),
-					    entry_text(&c->series[i], a));
+					    labels_text(c->series[i].labels, a), entry_text(&c->series[i], a));
 	return NULL;
 }
 
-static const char *compare_scalar(const struct eval_cmd *ev, const struct promql_result *r,
-				  struct arena *a)
+static const char *compare_scalar(const struct eval_cmd *ev, const struct promql_result *r, struct arena *a)
 {
 	struct strbuf b = { 0 };
 	if (!ev->expect_scalar) {
@@ -465,12 +449,10 @@ static const char *compare_scalar(const struct eval_cmd *ev, const struct promql
 	}
 	if (compare_almost(ev->scalar, r->scalar.v))
 		return NULL;
-	return arena_printf(a, "expected scalar %s but got %s", g_text(ev->scalar, a),
-			    g_text(r->scalar.v, a));
+	return arena_printf(a, "expected scalar %s but got %s", g_text(ev->scalar, a), g_text(r->scalar.v, a));
 }
 
-const char *compare_result(const struct script_cmd *c, const struct promql_result *r,
-			   struct arena *a)
+const char *compare_result(const struct script_cmd *c, const struct promql_result *r, struct arena *a)
 {
 	switch (r->type) {
 	case PROMQL_TYPE_MATRIX:
@@ -480,10 +462,9 @@ const char *compare_result(const struct script_cmd *c, const struct promql_resul
 	case PROMQL_TYPE_SCALAR:
 		return compare_scalar(&c->eval, r, a);
 	case PROMQL_TYPE_STRING:
-		return str_eq_c(r->string, c->eval.string) ?
-			       NULL :
-			       arena_printf(a, "expected string \"%s\" but got \"%.*s\"", c->eval.string,
-					    STR_ARG(r->string));
+		return str_eq_c(r->string, c->eval.string) ? NULL
+							   : arena_printf(a, "expected string \"%s\" but got \"%.*s\"",
+									  c->eval.string, STR_ARG(r->string));
 	default:
 		return "result without a type";
 	}

@@ -10,8 +10,7 @@
 #include "promqltest/script.h"
 
 /* Checks a result of an eval. NULL if it is as expected, else a message in the arena. */
-const char *compare_result(const struct script_cmd *c, const struct promql_result *r,
-			   struct arena *a);
+const char *compare_result(const struct script_cmd *c, const struct promql_result *r, struct arena *a);
 
 /* Checks that the series of a range query are sorted. NULL or a message. */
 const char *compare_sorted(const struct promql_result *r, struct arena *a);

@@ -22,16 +22,15 @@
 /* What a line that names options begins with. */
 #define MARK "# promqltest:"
 
-static const char usage[] =
-	"usage: promqltest [options] FILE...\n"
-	"  --no-rewrite               do not repeat instant queries with @ at other times\n"
-	"  --no-range-check           do not repeat instant queries as range queries\n"
-	"  --no-delayed-name-removal  drop metric names at once\n"
-	"  --no-start-timestamps      ignore start timestamps\n"
-	"  --x-functions              allow xrate, xincrease, xdelta\n"
-	"  --lookback=DURATION        how old a sample may be (5m)\n"
-	"  --eval-interval=DURATION   step of subqueries without one (1m)\n"
-	"  --max-samples=N            samples held at a time (10000)\n";
+static const char usage[] = "usage: promqltest [options] FILE...\n"
+			    "  --no-rewrite               do not repeat instant queries with @ at other times\n"
+			    "  --no-range-check           do not repeat instant queries as range queries\n"
+			    "  --no-delayed-name-removal  drop metric names at once\n"
+			    "  --no-start-timestamps      ignore start timestamps\n"
+			    "  --x-functions              allow xrate, xincrease, xdelta\n"
+			    "  --lookback=DURATION        how old a sample may be (5m)\n"
+			    "  --eval-interval=DURATION   step of subqueries without one (1m)\n"
+			    "  --max-samples=N            samples held at a time (10000)\n";
 
 /* The value of an option `--name=value`, or NULL. */
 static const char *value_of(const char *opt, const char *name)

@@ -19,7 +19,9 @@ struct part {
 
 /* Buckets of one step, ascending in le. */
 struct step {
-	struct { double le, count; } *buckets;
+	struct {
+		double le, count;
+	} * buckets;
 	size_t n;
 	double sum, count;
 	bool any, has_count;
@@ -79,10 +81,10 @@ static const char *collect(const struct part *p, size_t n, size_t i, struct aren
 		if (p->kind == PART_SUM) {
 			st->sum = v;
 		} else if (v < 0) {
-			return p->kind == PART_COUNT ?
-				       arena_printf(a, "count must be non-negative: count=%g", v) :
-				       arena_printf(a, "bucket count must be non-negative: le=%g, count=%g",
-						    p->le, v);
+			return p->kind == PART_COUNT
+				       ? arena_printf(a, "count must be non-negative: count=%g", v)
+				       : arena_printf(a, "bucket count must be non-negative: le=%g, count=%g", p->le,
+						      v);
 		} else if (p->kind == PART_COUNT) {
 			st->count = v;
 			st->has_count = true;
@@ -157,8 +159,7 @@ static const char *make_histogram(struct step *st, struct arena *a, const struct
 }
 
 /* The series of the histogram that parts [0, n) make up. NULL or a message. */
-static const char *convert_one(const struct part *p, size_t n, struct arena *a,
-			       struct script_series *ret)
+static const char *convert_one(const struct part *p, size_t n, struct arena *a, struct script_series *ret)
 {
 	size_t len = 0;
 	for (size_t i = 0; i < n; i++)
@@ -180,8 +181,7 @@ static const char *convert_one(const struct part *p, size_t n, struct arena *a,
 	return NULL;
 }
 
-const char *nhcb_convert(const struct script_cmd *c, struct arena *a, struct script_series **ret,
-			 size_t *ret_n)
+const char *nhcb_convert(const struct script_cmd *c, struct arena *a, struct script_series **ret, size_t *ret_n)
 {
 	VEC(struct part) parts = { 0 };
 	const char *msg = NULL;

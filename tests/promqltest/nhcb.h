@@ -11,7 +11,6 @@
  * X_sum, X_count give X without le), with as many values as the longest of
  * them. Source: util/convertnhcb upstream. NULL, or a message.
  */
-const char *nhcb_convert(const struct script_cmd *c, struct arena *a, struct script_series **ret,
-			 size_t *ret_n);
+const char *nhcb_convert(const struct script_cmd *c, struct arena *a, struct script_series **ret, size_t *ret_n);
 
 #endif

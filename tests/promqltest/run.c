@@ -49,10 +49,7 @@ static const char *quoted(const char *s, struct arena *a)
 static int query(struct run *r, const char *expr, int64_t start_ms, int64_t end_ms, int64_t step_ms,
 		 struct promql_result *ret, struct err *err)
 {
-	struct promql_query q = { .text = str_c(expr),
-				  .start_ms = start_ms,
-				  .end_ms = end_ms,
-				  .step_ms = step_ms };
+	struct promql_query q = { .text = str_c(expr), .start_ms = start_ms, .end_ms = end_ms, .step_ms = step_ms };
 	struct promql_source src = store_source(r->store);
 	int code = promql_parse(q.text, &r->opts->parse, r->a, &q.expr, NULL, err);
 	if (code < 0)
@@ -101,17 +98,14 @@ static const char *judge_error(struct run *r, const char *expr, const struct err
 	}
 	if (creating)
 		return arena_printf(r->a, "error creating %s query for %s (line %d): %s",
-				    ev->is_range ? "range" : "instant", quoted(ev->expr, r->a), ev->line,
-				    err->msg);
-	return arena_printf(r->a, "error evaluating query %s (line %d): %s", quoted(expr, r->a), ev->line,
-			    err->msg);
+				    ev->is_range ? "range" : "instant", quoted(ev->expr, r->a), ev->line, err->msg);
+	return arena_printf(r->a, "error evaluating query %s (line %d): %s", quoted(expr, r->a), ev->line, err->msg);
 }
 
 /* --- annotations ------------------------------------------------------------------- */
 
 /* The texts of the notes of one kind, or of all, in brackets. */
-static const char *notes_text(const struct promql_result *res, bool all, bool warnings,
-			      struct arena *a)
+static const char *notes_text(const struct promql_result *res, bool all, bool warnings, struct arena *a)
 {
 	struct strbuf b = { 0 };
 	strbuf_add_ch(&b, '[');
@@ -153,8 +147,7 @@ static bool is_expected(const struct eval_cmd *ev, enum expect_type type, const 
 }
 
 /* Expect lines of one kind against the notes of that kind. NULL or a message. */
-static const char *check_notes_of(struct run *r, const char *expr, const struct promql_result *res,
-				  bool warnings)
+static const char *check_notes_of(struct run *r, const char *expr, const struct promql_result *res, bool warnings)
 {
 	const struct eval_cmd *ev = &r->cmd->eval;
 	const char *word = warnings ? "warn" : "info";
@@ -162,8 +155,7 @@ static const char *check_notes_of(struct run *r, const char *expr, const struct 
 	if (!eval_expects(ev, type))
 		return NULL;
 	if (count_notes(res, warnings) == 0)
-		return arena_printf(r->a,
-				    "expected %s annotations but none were found for query %s (line %d)", word,
+		return arena_printf(r->a, "expected %s annotations but none were found for query %s (line %d)", word,
 				    quoted(expr, r->a), ev->line);
 	for (size_t i = 0; i < ev->n_expects; i++) {
 		const struct expect *e = &ev->expects[i];
@@ -177,8 +169,8 @@ static const char *check_notes_of(struct run *r, const char *expr, const struct 
 	for (size_t i = 0; i < res->n_notes; i++) {
 		const struct promql_note *note = &res->notes[i];
 		if (note->warning == warnings && !is_expected(ev, type, note->full))
-			return arena_printf(r->a, "unexpected %s annotation %s found for query %s (line %d)",
-					    word, quoted(note->full, r->a), expr, ev->line);
+			return arena_printf(r->a, "unexpected %s annotation %s found for query %s (line %d)", word,
+					    quoted(note->full, r->a), expr, ev->line);
 	}
 	return NULL;
 }
@@ -189,11 +181,9 @@ static const char *check_notes(struct run *r, const char *expr, const struct pro
 	size_t warnings = count_notes(res, true), infos = count_notes(res, false);
 	const char *q = quoted(expr, r->a);
 	if (ev->warn && warnings == 0)
-		return arena_printf(r->a, "expected warnings evaluating query %s (line %d) but got none", q,
-				    ev->line);
+		return arena_printf(r->a, "expected warnings evaluating query %s (line %d) but got none", q, ev->line);
 	if (ev->info && infos == 0)
-		return arena_printf(r->a,
-				    "expected info annotations evaluating query %s (line %d) but got none", q,
+		return arena_printf(r->a, "expected info annotations evaluating query %s (line %d) but got none", q,
 				    ev->line);
 	const char *msg = check_notes_of(r, expr, res, true);
 	if (!msg)
@@ -202,8 +192,8 @@ static const char *check_notes(struct run *r, const char *expr, const struct pro
 		msg = arena_printf(r->a, "unexpected warning annotations evaluating query %s (line %d): %s", q,
 				   ev->line, notes_text(res, true, true, r->a));
 	if (!msg && eval_expects(ev, EXPECT_NO_INFO) && infos)
-		msg = arena_printf(r->a, "unexpected info annotations evaluating query %s (line %d): %s", q,
-				   ev->line, notes_text(res, true, false, r->a));
+		msg = arena_printf(r->a, "unexpected info annotations evaluating query %s (line %d): %s", q, ev->line,
+				   notes_text(res, true, false, r->a));
 	return msg;
 }
 
@@ -236,14 +226,14 @@ static struct promql_result at_time(const struct promql_result *m, int64_t t, st
 		struct promql_rseries *s = &m->series[i];
 		for (size_t k = 0; k < s->n_floats; k++)
 			if (s->floats[k].t == t)
-				v.series[v.n_series++] = (struct promql_rseries){
-					.labels = s->labels, .n_floats = 1, .floats = &s->floats[k]
-				};
+				v.series[v.n_series++] = (struct promql_rseries){ .labels = s->labels,
+										  .n_floats = 1,
+										  .floats = &s->floats[k] };
 		for (size_t k = 0; k < s->n_hists; k++)
 			if (s->hists[k].t == t)
-				v.series[v.n_series++] = (struct promql_rseries){
-					.labels = s->labels, .n_hists = 1, .hists = &s->hists[k]
-				};
+				v.series[v.n_series++] = (struct promql_rseries){ .labels = s->labels,
+										  .n_hists = 1,
+										  .hists = &s->hists[k] };
 	}
 	return v;
 }
@@ -251,20 +241,18 @@ static struct promql_result at_time(const struct promql_result *m, int64_t t, st
 /* Whether the query asks for its own times: then it differs in a range query. */
 static bool depends_on_query_times(const char *expr)
 {
-	return strstr(expr, "start()") || strstr(expr, "end()") || strstr(expr, "range()") ||
-	       strstr(expr, "step()");
+	return strstr(expr, "start()") || strstr(expr, "end()") || strstr(expr, "range()") || strstr(expr, "step()");
 }
 
 /* Repeats an instant query as the middle step of a range query. NULL or a message. */
-static const char *check_as_range(struct run *r, const char *expr, int64_t t,
-				  enum promql_value_type type)
+static const char *check_as_range(struct run *r, const char *expr, int64_t t, enum promql_value_type type)
 {
 	const struct eval_cmd *ev = &r->cmd->eval;
 	struct promql_result res;
 	struct err err = ERR_NONE;
 	if (query(r, expr, t - 60000, t + 60000, 60000, &res, &err) < 0)
-		return arena_printf(r->a, "error evaluating query %s (line %d) in range mode: %s",
-				    quoted(expr, r->a), ev->line, err.msg);
+		return arena_printf(r->a, "error evaluating query %s (line %d) in range mode: %s", quoted(expr, r->a),
+				    ev->line, err.msg);
 	if (ev->ordered || eval_expects(ev, EXPECT_ORDERED))
 		return NULL;
 	const char *msg = compare_sorted(&res, r->a);
@@ -277,8 +265,7 @@ static const char *check_as_range(struct run *r, const char *expr, int64_t t,
 	}
 	if (!msg)
 		msg = compare_result(r->cmd, &v, r->a);
-	return msg ? arena_printf(r->a, "error in eval %s (line %d) range mode: %s", expr, ev->line, msg) :
-		     NULL;
+	return msg ? arena_printf(r->a, "error in eval %s (line %d) range mode: %s", expr, ev->line, msg) : NULL;
 }
 
 /* One instant query and, unless switched off, the same as a range query. */
@@ -289,8 +276,7 @@ static const char *run_instant(struct run *r, const char *expr, int64_t t)
 	struct err err = ERR_NONE;
 	int code = query(r, expr, t, t, 0, &res, &err);
 	const char *msg = check_query(r, expr, code, &err, &res);
-	if (msg || code < 0 || ev->no_range_check || r->opts->no_range_check ||
-	    depends_on_query_times(expr))
+	if (msg || code < 0 || ev->no_range_check || r->opts->no_range_check || depends_on_query_times(expr))
 		return msg;
 	return check_as_range(r, expr, t, res.type);
 }
@@ -298,9 +284,9 @@ static const char *run_instant(struct run *r, const char *expr, int64_t t)
 /* Gives every selector and subquery without an @ the time `t`; below a subquery nothing changes. */
 static void set_at(struct promql_expr *e, int64_t t, bool *ret_unsafe)
 {
-	struct promql_shift *s = e->kind == PROMQL_SELECTOR ? &e->selector.shift :
-				 e->kind == PROMQL_SUBQUERY ? &e->subquery.shift :
-							      NULL;
+	struct promql_shift *s = e->kind == PROMQL_SELECTOR   ? &e->selector.shift
+				 : e->kind == PROMQL_SUBQUERY ? &e->subquery.shift
+							      : NULL;
 	if (e->kind == PROMQL_CALL && e->call.func->at_modifier_unsafe)
 		*ret_unsafe = true;
 	if (s && !s->has_at) {

@@ -17,7 +17,12 @@ struct reader {
 };
 
 /* Memory is never short in a test program. */
-#define NEED(p) ({ __typeof__(p) need_ = (p); CHECK(need_); need_; })
+#define NEED(p) \
+	({ \
+		__typeof__(p) need_ = (p); \
+		CHECK(need_); \
+		need_; \
+	})
 
 static void *grow(struct arena *a, void *v, size_t n, size_t *cap, size_t size)
 {
@@ -90,8 +95,7 @@ static const char *quoted(struct arena *a, struct str s)
 
 /* An error in an eval. */
 #define EVAL_ERROR(r, ev, at, fmt, ...) \
-	NEED((const char *)arena_printf((r)->a, "error in eval %s (line %d): " fmt, (ev)->expr, (at), \
-					##__VA_ARGS__))
+	NEED((const char *)arena_printf((r)->a, "error in eval %s (line %d): " fmt, (ev)->expr, (at), ##__VA_ARGS__))
 
 /* --- times ----------------------------------------------------------------------- */
 
@@ -105,13 +109,11 @@ static const char *parse_ms(struct reader *r, struct str s, int64_t *ret_ms)
 }
 
 /* Start, end and step of a range. NULL or a message. */
-static const char *parse_range(struct reader *r, struct str from, struct str to, struct str step,
-			       struct eval_cmd *ev)
+static const char *parse_range(struct reader *r, struct str from, struct str to, struct str step, struct eval_cmd *ev)
 {
 	const char *msg = parse_ms(r, from, &ev->start_ms);
 	if (msg)
-		return arena_printf(r->a, "invalid start timestamp definition %s: %s", quoted(r->a, from),
-				    msg);
+		return arena_printf(r->a, "invalid start timestamp definition %s: %s", quoted(r->a, from), msg);
 	msg = parse_ms(r, to, &ev->end_ms);
 	if (msg)
 		return arena_printf(r->a, "invalid end timestamp definition %s: %s", quoted(r->a, to), msg);
@@ -129,14 +131,12 @@ static const char *parse_range(struct reader *r, struct str from, struct str to,
 /* --- series lines ----------------------------------------------------------------- */
 
 /* Reads a series description; an error gets the number of the line. */
-static const char *parse_series(struct reader *r, struct str line, size_t index,
-				struct script_series *ret)
+static const char *parse_series(struct reader *r, struct str line, size_t index, struct script_series *ret)
 {
 	struct promql_series_desc d;
 	struct err err = ERR_NONE;
 	if (promql_parse_series(line, r->a, &d, &err) == 0) {
-		*ret = (struct script_series){ .labels = d.labels, .values = d.values,
-					       .n_values = d.n_values };
+		*ret = (struct script_series){ .labels = d.labels, .values = d.values, .n_values = d.n_values };
 		return NULL;
 	}
 	const char *rest = strchr(err.msg, ':');
@@ -196,8 +196,8 @@ static bool parse_count(struct str s, uint64_t *ret)
 }
 
 /* One item: _ _xN D DxN D+DxN D-DxN. */
-static bool parse_st_item(struct str s, struct arena *a, bool *ret_omitted, int64_t *ret_base,
-			  int64_t *ret_delta, uint64_t *ret_times)
+static bool parse_st_item(struct str s, struct arena *a, bool *ret_omitted, int64_t *ret_base, int64_t *ret_delta,
+			  uint64_t *ret_times)
 {
 	*ret_delta = 0;
 	*ret_times = 1;
@@ -222,8 +222,7 @@ static bool parse_st_item(struct str s, struct arena *a, bool *ret_omitted, int6
 	return true;
 }
 
-const char *script_parse_st(struct str text, struct arena *a, struct promql_seq_value **ret,
-			    size_t *ret_n)
+const char *script_parse_st(struct str text, struct arena *a, struct promql_seq_value **ret, size_t *ret_n)
 {
 	size_t cap = 0;
 	*ret = NULL;
@@ -238,8 +237,8 @@ const char *script_parse_st(struct str text, struct arena *a, struct promql_seq_
 			return arena_printf(a, "invalid ST item %s", quoted(a, item));
 		for (uint64_t k = 0; k < times; k++, base += delta) {
 			*ret = grow(a, *ret, *ret_n, &cap, sizeof(**ret));
-			(*ret)[(*ret_n)++] = omitted ? (struct promql_seq_value){ .omitted = true } :
-						       (struct promql_seq_value){ .v = (double)base };
+			(*ret)[(*ret_n)++] = omitted ? (struct promql_seq_value){ .omitted = true }
+						     : (struct promql_seq_value){ .v = (double)base };
 		}
 	}
 	return NULL;
@@ -368,8 +367,7 @@ static const char *parse_instant(struct reader *r, struct str rest, struct eval_
 		return msg;
 	msg = parse_ms(r, at, &ev->eval_ms);
 	if (msg)
-		return EVAL_ERROR(r, ev, ev->line, "invalid timestamp definition %s: %s", quoted(r->a, at),
-				  msg);
+		return EVAL_ERROR(r, ev, ev->line, "invalid timestamp definition %s: %s", quoted(r->a, at), msg);
 	ev->start_ms = ev->end_ms = ev->eval_ms;
 	return NULL;
 }
@@ -425,8 +423,7 @@ static const char *compile_anywhere(struct reader *r, const char *pattern, const
 
 static bool find_expect_type(struct str word, enum expect_type *ret)
 {
-	static const char *const names[EXPECT_TYPES] = { "ordered", "fail",    "warn",
-							 "no_warn", "info", "no_info" };
+	static const char *const names[EXPECT_TYPES] = { "ordered", "fail", "warn", "no_warn", "info", "no_info" };
 	for (int i = 0; i < EXPECT_TYPES; i++) {
 		if (str_eq_c(word, names[i])) {
 			*ret = (enum expect_type)i;
@@ -543,8 +540,7 @@ static bool parse_scalar(struct reader *r, struct str line, double *ret)
 {
 	bool minus = line.n && line.p[0] == '-', sign = minus || (line.n && line.p[0] == '+');
 	struct str digits = str_mem(line.p + sign, line.n - sign);
-	if (digits.n == 0 || digits.p[0] == '+' || digits.p[0] == '-' ||
-	    promql_number_parse(digits, ret, r->a))
+	if (digits.n == 0 || digits.p[0] == '+' || digits.p[0] == '-' || promql_number_parse(digits, ret, r->a))
 		return false;
 	if (minus)
 		*ret = -*ret;
@@ -552,8 +548,7 @@ static bool parse_scalar(struct reader *r, struct str line, double *ret)
 }
 
 /* expected_fail_message and expected_fail_regexp, which end the block. False if it is neither. */
-static bool parse_expected_fail(struct reader *r, struct str line, struct eval_cmd *ev,
-				const char **ret_msg)
+static bool parse_expected_fail(struct reader *r, struct str line, struct eval_cmd *ev, const char **ret_msg)
 {
 	struct str rest = line;
 	struct str word = cut_word(&rest);
@@ -567,14 +562,14 @@ static bool parse_expected_fail(struct reader *r, struct str line, struct eval_c
 	ev->fail_pattern = text_of(r->a, rest);
 	const char *msg = compile_anywhere(r, ev->fail_pattern, &ev->fail_re);
 	if (msg)
-		*ret_msg = arena_printf(r->a, "invalid regexp '%s' for expected_fail_regexp: %s",
-					ev->fail_pattern, msg);
+		*ret_msg =
+			arena_printf(r->a, "invalid regexp '%s' for expected_fail_regexp: %s", ev->fail_pattern, msg);
 	return true;
 }
 
 /* A series line of an eval. */
-static const char *parse_expected_series(struct reader *r, struct str line, struct script_cmd *c,
-					 size_t *cap, int pos, bool range_vector)
+static const char *parse_expected_series(struct reader *r, struct str line, struct script_cmd *c, size_t *cap, int pos,
+					 bool range_vector)
 {
 	struct script_series s;
 	const char *msg = parse_series(r, line, r->i, &s);

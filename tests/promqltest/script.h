@@ -38,8 +38,8 @@ enum expect_type {
 /* One expect line; without text it matches anything. */
 struct expect {
 	enum expect_type type;
-	const char *text;         /* the message or the pattern */
-	const struct regex *re;   /* of the pattern, found anywhere; NULL for a message */
+	const char *text;       /* the message or the pattern */
+	const struct regex *re; /* of the pattern, found anywhere; NULL for a message */
 };
 
 /* A series that is loaded or expected. */
@@ -103,7 +103,6 @@ bool eval_expects(const struct eval_cmd *ev, enum expect_type type);
 bool expect_matches(const struct expect *e, const char *text);
 
 /* The values of an @st line. NULL, or a message. For its test. */
-const char *script_parse_st(struct str text, struct arena *a, struct promql_seq_value **ret,
-			    size_t *ret_n);
+const char *script_parse_st(struct str text, struct arena *a, struct promql_seq_value **ret, size_t *ret_n);
 
 #endif

@@ -27,9 +27,9 @@ struct one_series {
 	VEC(int64_t) st;
 	VEC(int64_t) ht;
 	VEC(int64_t) hst;
-	VEC(struct histogram) h; /* as decoded; point into the store's arena */
-	size_t n_closed;         /* of h, in finished chunks */
-	struct hist_app *app;    /* the open chunk, or NULL */
+	VEC(struct histogram) h;        /* as decoded; point into the store's arena */
+	size_t n_closed;                /* of h, in finished chunks */
+	struct hist_app *app;           /* the open chunk, or NULL */
 	int64_t chunk_start, chunk_end; /* of the open chunk; the end is a prediction */
 	bool predicted;
 };
@@ -121,8 +121,8 @@ static bool chunk_is_full(struct one_series *o, int64_t t)
 		return false;
 	if (!o->predicted && stat.size_bytes >= CHUNK_TARGET_BYTES / 4) {
 		double ratio = (double)CHUNK_TARGET_BYTES / (double)stat.size_bytes;
-		double n = (double)(o->chunk_end - o->chunk_start) /
-			   ((double)(stat.t_last - o->chunk_start + 1) * ratio);
+		double n =
+			(double)(o->chunk_end - o->chunk_start) / ((double)(stat.t_last - o->chunk_start + 1) * ratio);
 		if (n > 1)
 			o->chunk_end = (int64_t)((double)o->chunk_start +
 						 (double)(o->chunk_end - o->chunk_start) / (double)(int64_t)n);
@@ -206,8 +206,7 @@ static const char *append(struct store *s, struct one_series *o, int64_t t, int6
 	return NULL;
 }
 
-static const char *load_series(struct store *s, const struct script_series *in, int64_t step_ms,
-			       struct arena *a)
+static const char *load_series(struct store *s, const struct script_series *in, int64_t step_ms, struct arena *a)
 {
 	struct one_series *o = find_or_add(s, in->labels);
 	for (size_t i = 0; i < in->n_values; i++) {
@@ -322,7 +321,5 @@ static void source_close(void *arg, void *set)
 
 struct promql_source store_source(struct store *s)
 {
-	return (struct promql_source){
-		.arg = s, .select = source_select, .next = source_next, .close = source_close
-	};
+	return (struct promql_source){ .arg = s, .select = source_select, .next = source_next, .close = source_close };
 }

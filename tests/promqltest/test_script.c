@@ -10,7 +10,8 @@ static void test_start_times_of_upstream(void **state)
 	(void)state;
 	json_t *cases = load_cases("promqltest_runner_selftest.json"), *c, *want;
 	size_t i, k;
-	json_array_foreach(json_object_get(cases, "st"), i, c) {
+	json_array_foreach(json_object_get(cases, "st"), i, c)
+	{
 		struct arena a;
 		struct promql_seq_value *v;
 		size_t n;
@@ -19,7 +20,8 @@ static void test_start_times_of_upstream(void **state)
 		const char *msg = script_parse_st(text, &a, &v, &n);
 		const json_t *list = json_object_get(c, "expected");
 		assert_int_equal(msg != NULL, json_is_true(json_object_get(c, "wantErr")));
-		json_array_foreach(list, k, want) {
+		json_array_foreach(list, k, want)
+		{
 			assert_true(k < n);
 			assert_int_equal(v[k].omitted, json_is_string(want));
 			assert_true(v[k].omitted || v[k].v == json_number_value(want));

@@ -24,14 +24,15 @@ static void test_messages_of_upstream(void **state)
 	json_t *cases = load_cases("promqltest_runner_selftest.json"), *c;
 	struct run_opts o = run_opts_default();
 	size_t i, bad = 0;
-	json_array_foreach(json_object_get(cases, "run_test"), i, c) {
+	json_array_foreach(json_object_get(cases, "run_test"), i, c)
+	{
 		const char *want = json_string_value(json_object_get(c, "expected_error"));
 		struct str text = case_text(c, "input");
 		struct first got = { NULL };
 		run_script(text, &o, keep_first, &got);
 		if (strcmp(got.msg ? got.msg : "", want) != 0) {
-			print_message("%s\n  got  %s\n  want %s\n",
-				      json_string_value(json_object_get(c, "name")), got.msg, want);
+			print_message("%s\n  got  %s\n  want %s\n", json_string_value(json_object_get(c, "name")),
+				      got.msg, want);
 			bad++;
 		}
 		free(got.msg);
@@ -69,8 +70,7 @@ static void test_clear_drops_the_series(void **state)
 	(void)state;
 	struct run_opts o = run_opts_default();
 	int line = 0;
-	struct run_counts c = run_script(STR("load 1m\n a 1\n\nclear\n\neval instant at 0 a\n"), &o, ignore,
-					 &line);
+	struct run_counts c = run_script(STR("load 1m\n a 1\n\nclear\n\neval instant at 0 a\n"), &o, ignore, &line);
 	assert_int_equal(c.passed, 1);
 	assert_int_equal(c.failed, 0);
 }

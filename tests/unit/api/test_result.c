@@ -35,7 +35,9 @@ static void test_scalars_have_no_exponent_and_a_plain_time(void **state)
 
 static void test_strings_are_escaped_for_html(void **state)
 {
-	struct promql_result r = { .type = PROMQL_TYPE_STRING, .scalar = { 300000, 0 }, .string = STR("<a> & \"b\"\n") };
+	struct promql_result r = { .type = PROMQL_TYPE_STRING,
+				   .scalar = { 300000, 0 },
+				   .string = STR("<a> & \"b\"\n") };
 	expect(&r, 0, "[300,\"\\u003ca\\u003e \\u0026 \\\"b\\\"\\n\"]");
 }
 
@@ -46,9 +48,11 @@ static void test_vectors_keep_labels_raw_and_stop_at_the_limit(void **state)
 	struct promql_rseries s[] = { { .labels = { l, 2 }, .n_floats = 1, .floats = p },
 				      { .n_floats = 1, .floats = p + 1 } };
 	struct promql_result r = { .type = PROMQL_TYPE_VECTOR, .series = s, .n_series = 2 };
-	expect(&r, 0, "[{\"metric\":{\"__name__\":\"odd\",\"path\":\"<a&b>\\\"q\\\"\\\\n\"},\"value\":[61.500,\"1e-07\"]},"
-		      "{\"metric\":{},\"value\":[300,\"-0\"]}]");
-	expect(&r, 1, "[{\"metric\":{\"__name__\":\"odd\",\"path\":\"<a&b>\\\"q\\\"\\\\n\"},\"value\":[61.500,\"1e-07\"]}]");
+	expect(&r, 0,
+	       "[{\"metric\":{\"__name__\":\"odd\",\"path\":\"<a&b>\\\"q\\\"\\\\n\"},\"value\":[61.500,\"1e-07\"]},"
+	       "{\"metric\":{},\"value\":[300,\"-0\"]}]");
+	expect(&r, 1,
+	       "[{\"metric\":{\"__name__\":\"odd\",\"path\":\"<a&b>\\\"q\\\"\\\\n\"},\"value\":[61.500,\"1e-07\"]}]");
 	r.n_series = 0;
 	expect(&r, 0, "[]");
 }
@@ -57,33 +61,54 @@ static void test_matrices_have_values_before_histograms(void **state)
 {
 	const struct hist_span span = { 0, 2 };
 	const double counts[] = { 1, 3 };
-	struct histogram h = { .is_float = true, .count_f = 6, .sum = 5.5, .zero_threshold = 0.001, .zero_count_f = 2,
-			       .pos_spans = &span, .n_pos_spans = 1, .pos_counts = counts, .n_pos = 2 };
+	struct histogram h = { .is_float = true,
+			       .count_f = 6,
+			       .sum = 5.5,
+			       .zero_threshold = 0.001,
+			       .zero_count_f = 2,
+			       .pos_spans = &span,
+			       .n_pos_spans = 1,
+			       .pos_counts = counts,
+			       .n_pos = 2 };
 	struct histogram empty = { .is_float = true };
 	struct promql_point p[] = { { 0, 1 }, { 15000, NAN } };
 	struct promql_hpoint hp[] = { { 30000, &h }, { 45000, &empty } };
 	struct promql_rseries s = { .n_floats = 2, .floats = p, .n_hists = 2, .hists = hp };
 	struct promql_result r = { .type = PROMQL_TYPE_MATRIX, .series = &s, .n_series = 1 };
-	expect(&r, 0, "[{\"metric\":{},\"values\":[[0,\"1\"],[15,\"NaN\"]],\"histograms\":[[30,{\"count\":\"6\",\"sum\":\"5.5\","
-		      "\"buckets\":[[3,\"-0.001\",\"0.001\",\"2\"],[0,\"0.5\",\"1\",\"1\"],[0,\"1\",\"2\",\"3\"]]}],"
-		      "[45,{\"count\":\"0\",\"sum\":\"0\"}]]}]");
+	expect(&r, 0,
+	       "[{\"metric\":{},\"values\":[[0,\"1\"],[15,\"NaN\"]],\"histograms\":[[30,{\"count\":\"6\",\"sum\":\"5.5\","
+	       "\"buckets\":[[3,\"-0.001\",\"0.001\",\"2\"],[0,\"0.5\",\"1\",\"1\"],[0,\"1\",\"2\",\"3\"]]}],"
+	       "[45,{\"count\":\"0\",\"sum\":\"0\"}]]}]");
 }
 
 static void test_custom_and_negative_buckets_say_which_ends_belong(void **state)
 {
 	const struct hist_span span = { 0, 3 }, neg = { 0, 1 };
 	const double counts[] = { 1, 2, 3 }, bounds[] = { 1, 2.5 }, one = 4;
-	struct histogram custom = { .is_float = true, .schema = HIST_SCHEMA_CUSTOM, .count_f = 6, .sum = 5,
-				    .pos_spans = &span, .n_pos_spans = 1, .pos_counts = counts, .n_pos = 3,
-				    .bounds = bounds, .n_bounds = 2 };
-	struct histogram negative = { .is_float = true, .count_f = 4, .sum = -3, .neg_spans = &neg, .n_neg_spans = 1,
-				      .neg_counts = &one, .n_neg = 1 };
+	struct histogram custom = { .is_float = true,
+				    .schema = HIST_SCHEMA_CUSTOM,
+				    .count_f = 6,
+				    .sum = 5,
+				    .pos_spans = &span,
+				    .n_pos_spans = 1,
+				    .pos_counts = counts,
+				    .n_pos = 3,
+				    .bounds = bounds,
+				    .n_bounds = 2 };
+	struct histogram negative = { .is_float = true,
+				      .count_f = 4,
+				      .sum = -3,
+				      .neg_spans = &neg,
+				      .n_neg_spans = 1,
+				      .neg_counts = &one,
+				      .n_neg = 1 };
 	struct promql_hpoint hp[] = { { 0, &custom }, { 0, &negative } };
 	struct promql_rseries s[] = { { .n_hists = 1, .hists = hp }, { .n_hists = 1, .hists = hp + 1 } };
 	struct promql_result r = { .type = PROMQL_TYPE_VECTOR, .series = s, .n_series = 2 };
-	expect(&r, 0, "[{\"metric\":{},\"histogram\":[0,{\"count\":\"6\",\"sum\":\"5\",\"buckets\":[[3,\"-Inf\",\"1\",\"1\"],"
-		      "[0,\"1\",\"2.5\",\"2\"],[0,\"2.5\",\"+Inf\",\"3\"]]}]},"
-		      "{\"metric\":{},\"histogram\":[0,{\"count\":\"4\",\"sum\":\"-3\",\"buckets\":[[1,\"-1\",\"-0.5\",\"4\"]]}]}]");
+	expect(&r, 0,
+	       "[{\"metric\":{},\"histogram\":[0,{\"count\":\"6\",\"sum\":\"5\",\"buckets\":[[3,\"-Inf\",\"1\",\"1\"],"
+	       "[0,\"1\",\"2.5\",\"2\"],[0,\"2.5\",\"+Inf\",\"3\"]]}]},"
+	       "{\"metric\":{},\"histogram\":[0,{\"count\":\"4\",\"sum\":\"-3\",\"buckets\":[[1,\"-1\",\"-0.5\",\"4\"]]}]}]");
 }
 
 static void test_histograms_of_many_buckets_are_whole(void **state)
@@ -93,8 +118,13 @@ static void test_histograms_of_many_buckets_are_whole(void **state)
 	const struct hist_span span = { -500, N };
 	for (int i = 0; i < N; i++)
 		counts[i] = i + 1;
-	struct histogram h = { .is_float = true, .schema = 8, .count_f = 1, .pos_spans = &span, .n_pos_spans = 1,
-			       .pos_counts = counts, .n_pos = N };
+	struct histogram h = { .is_float = true,
+			       .schema = 8,
+			       .count_f = 1,
+			       .pos_spans = &span,
+			       .n_pos_spans = 1,
+			       .pos_counts = counts,
+			       .n_pos = N };
 	struct promql_hpoint hp = { 0, &h };
 	struct promql_rseries s = { .n_hists = 1, .hists = &hp };
 	struct promql_result r = { .type = PROMQL_TYPE_VECTOR, .series = &s, .n_series = 1 };

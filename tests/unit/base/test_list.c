@@ -16,7 +16,7 @@ static void test_order_and_removal_during_a_walk(void **state)
 		list_push_back(&head, &items[i].link);
 	}
 	int sum = 0;
-	list_for_each(it, &head) {
+	list_for_each (it, &head) {
 		struct item *x = list_entry(it, struct item, link);
 		sum += x->v;
 		if (x->v % 2)

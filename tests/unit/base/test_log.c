@@ -41,7 +41,8 @@ static void test_json_escapes(void **state)
 	struct logger lg = { .fd = fds[1], .format = LOG_JSON };
 	log_error(&lg, "m", log_s("k", "a\"\\\t\xff"), log_b("ok", true));
 	const char *s = written(fds[0]);
-	assert_non_null(strstr(s, "\"level\":\"error\",\"msg\":\"m\",\"k\":\"a\\\"\\\\\\u0009\\ufffd\",\"ok\":true}\n"));
+	assert_non_null(
+		strstr(s, "\"level\":\"error\",\"msg\":\"m\",\"k\":\"a\\\"\\\\\\u0009\\ufffd\",\"ok\":true}\n"));
 	assert_int_equal(s[0], '{');
 	close(fds[0]);
 	close(fds[1]);

@@ -9,8 +9,7 @@ static struct histogram hist_at(const struct vector *v, size_t i, bool is_float,
 	return h;
 }
 
-static size_t for_each_vector(int enc_a, int enc_b,
-			      void (*fn)(const struct vector *v, struct arena *a))
+static size_t for_each_vector(int enc_a, int enc_b, void (*fn)(const struct vector *v, struct arena *a))
 {
 	json_t *all = vectors_load();
 	size_t seen = 0;
@@ -160,11 +159,9 @@ static void test_counter_reset_begins_a_chunk_with_its_header(void **state)
 }
 
 /* An integer histogram of schema 0 with one positive span per given bucket. */
-static struct histogram simple(const struct hist_span *spans, uint32_t n_spans,
-			       const int64_t *deltas, uint32_t n)
+static struct histogram simple(const struct hist_span *spans, uint32_t n_spans, const int64_t *deltas, uint32_t n)
 {
-	struct histogram h = { .pos_spans = spans, .n_pos_spans = n_spans, .pos_deltas = deltas,
-			       .n_pos = n, .sum = 1 };
+	struct histogram h = { .pos_spans = spans, .n_pos_spans = n_spans, .pos_deltas = deltas, .n_pos = n, .sum = 1 };
 	uint64_t c = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		c += (uint64_t)deltas[i];
@@ -273,8 +270,9 @@ static void test_header_after_a_cut_depends_on_the_histogram_before(void **state
 	assert_int_equal(flag_after(l, hist_stale(false)), HIST_CHUNK_NOT_RESET);
 	assert_int_equal(flag_after(hist_stale(false), l), HIST_CHUNK_UNKNOWN);
 	const double f[] = { 1, 1 };
-	struct histogram fl = { .is_float = true, .pos_spans = middle, .n_pos_spans = 1,
-				.pos_counts = f, .n_pos = 2, .count_f = 2 };
+	struct histogram fl = {
+		.is_float = true, .pos_spans = middle, .n_pos_spans = 1, .pos_counts = f, .n_pos = 2, .count_f = 2
+	};
 	assert_int_equal(flag_after(hist_stale(true), fl), HIST_CHUNK_NOT_RESET);
 }
 

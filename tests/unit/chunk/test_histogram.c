@@ -9,9 +9,15 @@ static const int64_t deltas3[] = { 2, -1, 3 }; /* 2, 1, 4 */
 
 static struct histogram good(void)
 {
-	return (struct histogram){ .schema = 3, .count = 10, .zero_count = 3, .sum = 1.5,
-				   .zero_threshold = 0.01, .pos_spans = span3, .n_pos_spans = 1,
-				   .pos_deltas = deltas3, .n_pos = 3 };
+	return (struct histogram){ .schema = 3,
+				   .count = 10,
+				   .zero_count = 3,
+				   .sum = 1.5,
+				   .zero_threshold = 0.01,
+				   .pos_spans = span3,
+				   .n_pos_spans = 1,
+				   .pos_deltas = deltas3,
+				   .n_pos = 3 };
 }
 
 static void refused(struct histogram h, const char *text)
@@ -66,8 +72,9 @@ static void test_float_validation_does_not_add_up(void **state)
 {
 	struct err e;
 	const double counts[] = { 2.5, 1, -0.25 };
-	struct histogram h = { .is_float = true, .count_f = 100, .pos_spans = span3,
-			       .n_pos_spans = 1, .pos_counts = counts, .n_pos = 3 };
+	struct histogram h = {
+		.is_float = true, .count_f = 100, .pos_spans = span3, .n_pos_spans = 1, .pos_counts = counts, .n_pos = 3
+	};
 	refused(h, "positive side: bucket number 3 has observation count of -0.25: histogram has a "
 		   "bucket whose observation count is negative");
 	const double fine[] = { 2.5, 1, 0 };
@@ -85,9 +92,14 @@ static void test_custom_bounds_are_checked(void **state)
 {
 	struct err e;
 	double bounds[] = { 1, 2.5, 5, 10 };
-	struct histogram h = { .schema = HIST_SCHEMA_CUSTOM, .count = 7, .pos_spans = span3,
-			       .n_pos_spans = 1, .pos_deltas = deltas3, .n_pos = 3,
-			       .bounds = bounds, .n_bounds = 4 };
+	struct histogram h = { .schema = HIST_SCHEMA_CUSTOM,
+			       .count = 7,
+			       .pos_spans = span3,
+			       .n_pos_spans = 1,
+			       .pos_deltas = deltas3,
+			       .n_pos = 3,
+			       .bounds = bounds,
+			       .n_bounds = 4 };
 	assert_int_equal(hist_validate(&h, &e), 0);
 	h.n_bounds = 3;
 	refused(h, "custom buckets: only 3 custom bounds defined which is insufficient to cover "
@@ -141,15 +153,14 @@ static void test_over_budget_is_an_error(void **state)
 }
 
 /* Compacts the deltas with the spans and compares. */
-static void compacts(const struct hist_span *spans, uint32_t n_spans, const int64_t *deltas,
-		     uint32_t n, uint32_t max_empty, const struct hist_span *want_spans,
-		     uint32_t n_want_spans, const int64_t *want, uint32_t n_want)
+static void compacts(const struct hist_span *spans, uint32_t n_spans, const int64_t *deltas, uint32_t n,
+		     uint32_t max_empty, const struct hist_span *want_spans, uint32_t n_want_spans, const int64_t *want,
+		     uint32_t n_want)
 {
 	struct arena a;
 	arena_init(&a, NULL);
 	struct err e;
-	struct histogram h = { .neg_spans = spans, .n_neg_spans = n_spans, .neg_deltas = deltas,
-			       .n_neg = n }, c;
+	struct histogram h = { .neg_spans = spans, .n_neg_spans = n_spans, .neg_deltas = deltas, .n_neg = n }, c;
 	assert_int_equal(hist_compact(&c, &h, max_empty, &a, &e), 0);
 	assert_int_equal(c.n_neg, n_want);
 	assert_int_equal(c.n_neg_spans, n_want_spans);
@@ -186,8 +197,13 @@ static void test_lower_schema_adds_neighbours(void **state)
 	/* Schema 1, indexes 1 2 3 and 6: buckets 1, 2 -> 1; 3, 4 -> 2; 5, 6 -> 3. */
 	const struct hist_span spans[] = { { 1, 3 }, { 2, 1 } };
 	const int64_t deltas[] = { 1, 1, 1, 1 }; /* 1 2 3 4 */
-	struct histogram h = { .schema = 1, .pos_spans = spans, .n_pos_spans = 2,
-			       .pos_deltas = deltas, .n_pos = 4, .count = 10 }, low;
+	struct histogram h = { .schema = 1,
+			       .pos_spans = spans,
+			       .n_pos_spans = 2,
+			       .pos_deltas = deltas,
+			       .n_pos = 4,
+			       .count = 10 },
+			 low;
 	assert_int_equal(hist_reduce_schema(&low, &h, 0, &a, &e), 0);
 	const struct hist_span want_spans[] = { { 1, 3 } };
 	const int64_t want[] = { 3, 0, 1 };

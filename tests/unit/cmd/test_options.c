@@ -61,8 +61,8 @@ static void test_defaults_are_upstreams(void **state)
 static void test_kingpin_forms(void **state)
 {
 	assert_int_equal(PARSE(query_command, "--http-address=:1", "--grpc-address", ":2",
-			       "--no-query.partial-response", "--query.auto-downsampling",
-			       "--query.replica-label=a", "--query.replica-label", "b"),
+			       "--no-query.partial-response", "--query.auto-downsampling", "--query.replica-label=a",
+			       "--query.replica-label", "b"),
 			 0);
 	assert_string_equal(query()->http.http_address, ":1");
 	assert_string_equal(query()->grpc.grpc_address, ":2");
@@ -77,20 +77,16 @@ static void test_kingpin_forms(void **state)
 static void test_mistakes_say_what_is_right(void **state)
 {
 	assert_int_equal(PARSE(query_command, "--query.timeuot=1m"), -ERR_INVALID_ARGUMENT);
-	assert_string_equal(e.msg,
-			    "unknown long flag '--query.timeuot', did you mean '--query.timeout'?");
+	assert_string_equal(e.msg, "unknown long flag '--query.timeuot', did you mean '--query.timeout'?");
 	assert_int_equal(PARSE(query_command, "--query.timeout=3x"), -ERR_INVALID_ARGUMENT);
-	assert_string_equal(e.msg,
-			    "--query.timeout: want a duration such as 15d or 1h30m, got \"3x\"");
+	assert_string_equal(e.msg, "--query.timeout: want a duration such as 15d or 1h30m, got \"3x\"");
 	assert_int_equal(PARSE(query_command, "--log.level=loud"), -ERR_INVALID_ARGUMENT);
 	assert_string_equal(e.msg, "--log.level: want one of error|warn|info|debug, got \"loud\"");
 	assert_int_equal(PARSE(query_command, "--query.timeout"), -ERR_INVALID_ARGUMENT);
 	assert_string_equal(e.msg, "expected argument for flag '--query.timeout'");
-	assert_int_equal(PARSE(query_command, "--query.timeout=1m", "--query.timeout=2m"),
-			 -ERR_INVALID_ARGUMENT);
+	assert_int_equal(PARSE(query_command, "--query.timeout=1m", "--query.timeout=2m"), -ERR_INVALID_ARGUMENT);
 	assert_string_equal(e.msg, "flag 'query.timeout' cannot be repeated");
-	assert_int_equal(PARSE(query_command, "--query.partial-response=true"),
-			 -ERR_INVALID_ARGUMENT);
+	assert_int_equal(PARSE(query_command, "--query.partial-response=true"), -ERR_INVALID_ARGUMENT);
 	assert_int_equal(PARSE(query_command, "stray"), -ERR_INVALID_ARGUMENT);
 	assert_string_equal(e.msg, "unexpected stray");
 }
@@ -141,8 +137,7 @@ static void test_yaml_has_the_same_options(void **state)
 	assert_false(query()->query_partial_response);
 	assert_int_equal(query()->endpoint.n, 1);
 	assert_int_equal(options_read_args(&result, &query_command, 1,
-					   (char *const[]){ (char[]){ "--endpoint=two:2" } }, &arena,
-					   &e),
+					   (char *const[]){ (char[]){ "--endpoint=two:2" } }, &arena, &e),
 			 0);
 	assert_int_equal(query()->endpoint.n, 1);
 	assert_string_equal(query()->endpoint.p[0], "two:2");
@@ -213,9 +208,9 @@ static void test_reference_table_is_covered(void **state)
 		assert_non_null(flag);
 		*flag++ = '\0';
 		flag[strcspn(flag, "\t")] = '\0';
-		const struct option_command *cmd = strcmp(line, "query") == 0 ? &query_command :
-						   strcmp(line, "receive") == 0 ? &receive_command :
-										  NULL;
+		const struct option_command *cmd = strcmp(line, "query") == 0     ? &query_command
+						   : strcmp(line, "receive") == 0 ? &receive_command
+										  : NULL;
 		if (!cmd || strcmp(flag, "--help") == 0 || strcmp(flag, "--version") == 0)
 			continue;
 		bool found = false;

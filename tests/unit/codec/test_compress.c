@@ -82,8 +82,7 @@ static void test_bombs_stop_at_the_limit(void **state)
 		struct strbuf z = { 0 }, out = { 0 };
 		struct err err = ERR_NONE;
 		assert_int_equal(codecs[c].compress(str_mem(zeros, n), &z), 0);
-		assert_int_equal(codecs[c].uncompress(strbuf_str(&z), 1 << 20, &out, &err),
-				 -ERR_RESOURCE_EXHAUSTED);
+		assert_int_equal(codecs[c].uncompress(strbuf_str(&z), 1 << 20, &out, &err), -ERR_RESOURCE_EXHAUSTED);
 		assert_true(out.n <= 1 << 20);
 		assert_true(out.cap <= 2 << 20);
 		assert_non_null(strstr(err.msg, "1048576"));
@@ -186,8 +185,8 @@ static void test_gzip_writer_streams(void **state)
 	for (int round = 0; round < 2; round++) { /* the writer can be used again */
 		strbuf_reset(&z);
 		for (size_t i = 0; i < in.n; i += 7000)
-			assert_int_equal(gzip_writer_write(w, str_mem(in.p + i, MIN(in.n - i, (size_t)7000)), &z,
-							   NULL), 0);
+			assert_int_equal(gzip_writer_write(w, str_mem(in.p + i, MIN(in.n - i, (size_t)7000)), &z, NULL),
+					 0);
 		size_t before = z.n;
 		assert_int_equal(gzip_writer_flush(w, &z, NULL), 0);
 		assert_true(z.n > before);
@@ -212,8 +211,8 @@ static void test_zstd_writer_streams(void **state)
 	for (int round = 0; round < 2; round++) {
 		strbuf_reset(&z);
 		for (size_t i = 0; i < in.n; i += 7000)
-			assert_int_equal(zstd_writer_write(w, str_mem(in.p + i, MIN(in.n - i, (size_t)7000)), &z,
-							   NULL), 0);
+			assert_int_equal(zstd_writer_write(w, str_mem(in.p + i, MIN(in.n - i, (size_t)7000)), &z, NULL),
+					 0);
 		size_t before = z.n;
 		assert_int_equal(zstd_writer_flush(w, &z, NULL), 0);
 		assert_true(z.n > before);

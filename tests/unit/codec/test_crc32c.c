@@ -34,8 +34,7 @@ static void test_table_follows_from_polynomial(void **state)
 	for (int k = 0; k < 8; k++)
 		for (int b = 0; b < 256; b++) {
 			uint8_t bytes[8] = { (uint8_t)b };
-			assert_int_equal(crc32c_table[k][b],
-					 ~slow_crc(0xffffffff, bytes, (size_t)k + 1));
+			assert_int_equal(crc32c_table[k][b], ~slow_crc(0xffffffff, bytes, (size_t)k + 1));
 		}
 }
 

@@ -89,14 +89,28 @@ static void test_corrupt_blocks_are_refused(void **state)
 		const char *p;
 		size_t n;
 	} bad[] = {
-		{ "", 0 },                                       /* no length */
-		{ "\x80", 1 },                                   /* half a length */
-		{ "\x04\x0c" "ab", 4 },                          /* literal longer than the input */
-		{ "\x08\x04" "ab" "\x01\x00\x00", 7 },           /* copy with offset 0 */
-		{ "\x08\x04" "ab" "\x15\x09", 6 },               /* copy from before the beginning */
-		{ "\x02\x0c" "abcd", 6 },                        /* more than declared */
-		{ "\x05\x0c" "abcd", 6 },                        /* less than declared */
-		{ "\xff\xff\xff\xff\xff\x0f" "a", 7 },           /* length over 32 bits */
+		{ "", 0 },     /* no length */
+		{ "\x80", 1 }, /* half a length */
+		{ "\x04\x0c"
+		  "ab",
+		  4 }, /* literal longer than the input */
+		{ "\x08\x04"
+		  "ab"
+		  "\x01\x00\x00",
+		  7 }, /* copy with offset 0 */
+		{ "\x08\x04"
+		  "ab"
+		  "\x15\x09",
+		  6 }, /* copy from before the beginning */
+		{ "\x02\x0c"
+		  "abcd",
+		  6 }, /* more than declared */
+		{ "\x05\x0c"
+		  "abcd",
+		  6 }, /* less than declared */
+		{ "\xff\xff\xff\xff\xff\x0f"
+		  "a",
+		  7 }, /* length over 32 bits */
 	};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		struct strbuf out = { 0 };
@@ -152,7 +166,8 @@ static void test_frame_round_trip(void **state)
 static void test_frame_bytes_follow_the_format(void **state)
 {
 	/* "abcd" does not compress: one raw chunk with its masked checksum. */
-	static const char want[] = "\xff\x06\x00\x00sNaPpY\x01\x08\x00\x00\xa9\x28\x0a\x0b" "abcd";
+	static const char want[] = "\xff\x06\x00\x00sNaPpY\x01\x08\x00\x00\xa9\x28\x0a\x0b"
+				   "abcd";
 	struct strbuf z = { 0 };
 	assert_int_equal(codec_snappy_frame_compress(STR("abcd"), &z, NULL), 0);
 	assert_int_equal(z.n, sizeof(want) - 1);
@@ -189,8 +204,8 @@ static void test_frame_chunk_types(void **state)
 {
 	struct strbuf out = { 0 };
 	/* Padding and reserved skippable chunks carry nothing. */
-	assert_int_equal(codec_snappy_frame_uncompress(
-				 STR("\xff\x06\x00\x00sNaPpY\xfe\x02\x00\x00xx\x80\x01\x00\x00y"), 10, &out, NULL),
+	assert_int_equal(codec_snappy_frame_uncompress(STR("\xff\x06\x00\x00sNaPpY\xfe\x02\x00\x00xx\x80\x01\x00\x00y"),
+						       10, &out, NULL),
 			 0);
 	assert_int_equal(out.n, 0);
 	assert_int_equal(codec_snappy_frame_uncompress(STR("\xff\x06\x00\x00sNaPpY\x02\x01\x00\x00y"), 10, &out, NULL),

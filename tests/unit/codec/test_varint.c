@@ -3,9 +3,25 @@
 #include "codec/varint.h"
 
 static const uint64_t values[] = {
-	0, 1, 127, 128, 300, 16383, 16384, 2097151, 2097152, (1ull << 28) - 1, 1ull << 28,
-	(1ull << 35) - 1, 1ull << 35, (1ull << 42) - 1, 1ull << 49, 1ull << 56, (1ull << 63) - 1,
-	1ull << 63, UINT64_MAX,
+	0,
+	1,
+	127,
+	128,
+	300,
+	16383,
+	16384,
+	2097151,
+	2097152,
+	(1ull << 28) - 1,
+	1ull << 28,
+	(1ull << 35) - 1,
+	1ull << 35,
+	(1ull << 42) - 1,
+	1ull << 49,
+	1ull << 56,
+	(1ull << 63) - 1,
+	1ull << 63,
+	UINT64_MAX,
 };
 
 static void test_varint_round_trip(void **state)

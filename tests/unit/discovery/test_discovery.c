@@ -20,7 +20,9 @@
 static void test_global_settings_hold_where_an_entry_says_nothing(void **state)
 {
 	struct endpoint_client unset = ENDPOINT_CLIENT_UNSET;
-	struct endpoint_client global = { .tls = ENDPOINT_YES, .skip_verify = ENDPOINT_NO, .ca_file = "ca", .server_name = "s" };
+	struct endpoint_client global = {
+		.tls = ENDPOINT_YES, .skip_verify = ENDPOINT_NO, .ca_file = "ca", .server_name = "s"
+	};
 	struct endpoint_client c = endpoint_client_resolve(&unset, &global);
 	assert_int_equal(c.tls, ENDPOINT_YES);
 	assert_string_equal(c.ca_file, "ca");
@@ -31,7 +33,9 @@ static void test_global_settings_hold_where_an_entry_says_nothing(void **state)
 
 static void test_entry_turns_tls_on_or_off(void **state)
 {
-	struct endpoint_client global = { .tls = ENDPOINT_YES, .skip_verify = ENDPOINT_YES, .ca_file = "ca", .server_name = "s" };
+	struct endpoint_client global = {
+		.tls = ENDPOINT_YES, .skip_verify = ENDPOINT_YES, .ca_file = "ca", .server_name = "s"
+	};
 	struct endpoint_client own = ENDPOINT_CLIENT_UNSET;
 	own.tls = ENDPOINT_NO;
 	struct endpoint_client c = endpoint_client_resolve(&own, &global);
@@ -61,12 +65,13 @@ static void test_endpoint_yaml(void **state)
 {
 	struct endpoint_yaml *y;
 	struct err e;
-	int rc = endpoint_yaml_parse(STR("default_client_config:\n  tls_config: {enabled: true, ca_file: /ca}\n  server_name: all\n"
-					 "endpoints:\n"
-					 "- address: a:1\n  strict: true\n"
-					 "- address: dnssrv+b\n  group: true\n  service_config: '{}'\n  unknown: 1\n"
-					 "  client_config: {compression: snappy, tls_config: {insecure_skip_verify: true}}\n"),
-				     "e.yaml", &y, &e);
+	int rc = endpoint_yaml_parse(
+		STR("default_client_config:\n  tls_config: {enabled: true, ca_file: /ca}\n  server_name: all\n"
+		    "endpoints:\n"
+		    "- address: a:1\n  strict: true\n"
+		    "- address: dnssrv+b\n  group: true\n  service_config: '{}'\n  unknown: 1\n"
+		    "  client_config: {compression: snappy, tls_config: {insecure_skip_verify: true}}\n"),
+		"e.yaml", &y, &e);
 	if (rc != 0)
 		fail_msg("%s", e.msg);
 	assert_int_equal(y->n_specs, 2);
@@ -87,7 +92,8 @@ static void test_wrong_endpoint_yaml(void **state)
 		const char *text, *error;
 	} cases[] = {
 		{ "endpoints:\n- address: dns+a:1\n  strict: true\n", "is a dynamically specified endpoint" },
-		{ "endpoints:\n- address: a:1\n  service_config: x\n", "a:1 service_config is only valid for endpoint groups." },
+		{ "endpoints:\n- address: a:1\n  service_config: x\n",
+		  "a:1 service_config is only valid for endpoint groups." },
 		{ "endpoints:\n- strict: true\n", "e.yaml:2" },
 		{ "endpoints:\n- address: a:1\n  client_config: {compression: zip}\n", "invalid compression: zip" },
 		{ "endpoints: {a: b}\n", "e.yaml:1" },
@@ -123,7 +129,8 @@ static void expect_targets(const char *text, const char *file, const char *want)
 static void test_file_sd_documents(void **state)
 {
 	expect_targets("- targets: [a:1, 'b:2']\n  labels: {x: y}\n- targets: []\n- labels: {}\n", "f.yml", "a:1 b:2 ");
-	expect_targets("[{\"targets\":[\"a:1\"],\"labels\":{\"x\":\"y\"}},\t{\"targets\":[\"b:2\",\"c:3\"]}]", "f.json", "a:1 b:2 c:3 ");
+	expect_targets("[{\"targets\":[\"a:1\"],\"labels\":{\"x\":\"y\"}},\t{\"targets\":[\"b:2\",\"c:3\"]}]", "f.json",
+		       "a:1 b:2 c:3 ");
 	expect_targets("", "f.yaml", "");
 	static const char *const wrong[] = { "{}", "[1]", "[{\"targets\":1}]", "[{\"targets\":[1]}]", "[", "null" };
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
@@ -207,8 +214,10 @@ static void files_body(void)
 	struct err e;
 	char *pattern = xasprintf("%s/*.yml", t.dir);
 	const char *const patterns[] = { pattern }, *const flags[] = { "z:9", "a:1" }, *const strict[] = { "s:1" };
-	struct discovery_config cfg = { .endpoints = { flags, 2 }, .endpoints_strict = { strict, 1 },
-					.sd_files = { patterns, 1 }, .sd_files_interval_ms = 1000000,
+	struct discovery_config cfg = { .endpoints = { flags, 2 },
+					.endpoints_strict = { strict, 1 },
+					.sd_files = { patterns, 1 },
+					.sd_files_interval_ms = 1000000,
 					.client = ENDPOINT_CLIENT_UNSET };
 	struct discovery *d = discovery_new(t.r, NULL, &cfg, t.reg, &e);
 	assert_non_null(d);
@@ -243,7 +252,9 @@ static void yaml_body(void)
 {
 	struct err e;
 	char *file = xasprintf("%s/endpoints.yaml", t.dir);
-	struct discovery_config cfg = { .sd_config_file = file, .sd_config_reload_ms = 30, .client = ENDPOINT_CLIENT_UNSET };
+	struct discovery_config cfg = { .sd_config_file = file,
+					.sd_config_reload_ms = 30,
+					.client = ENDPOINT_CLIENT_UNSET };
 	assert_null(discovery_new(t.r, NULL, &cfg, NULL, &e));
 	assert_non_null(strstr(e.msg, "endpoint.sd-config-file"));
 	write_file("endpoints.yaml", "endpoints:\n- address: a:1\n- address: a:1\n  group: true\n");
@@ -254,8 +265,9 @@ static void yaml_body(void)
 	co_sleep_ms(40, NULL);
 	assert_int_equal(co_discovery_refresh(d, &e), -ERR_INVALID_ARGUMENT);
 	expect_names(d, "a:1 thanos:///a:1 ");
-	write_file("endpoints.yaml", "default_client_config: {tls_config: {enabled: true}}\n"
-				     "endpoints:\n- address: b:1\n- address: c:1\n  client_config: {tls_config: {enabled: false}}\n");
+	write_file("endpoints.yaml",
+		   "default_client_config: {tls_config: {enabled: true}}\n"
+		   "endpoints:\n- address: b:1\n- address: c:1\n  client_config: {tls_config: {enabled: false}}\n");
 	co_sleep_ms(40, NULL);
 	assert_int_equal(co_discovery_refresh(d, &e), 0);
 	expect_names(d, "b:1* c:1 ");
@@ -272,8 +284,12 @@ static void dns_body(void)
 {
 	struct err e;
 	struct dns_resolver *dns = dns_resolver_new(t.r, NULL, &e);
-	const char *const flags[] = { "dns+127.0.0.1:7", "dns+127.0.0.2:7", "127.0.0.1:7" }, *const groups[] = { "dns+g:1" };
-	struct discovery_config cfg = { .endpoints = { flags, 3 }, .endpoint_groups = { groups, 1 }, .dns_interval_ms = 1000,
+	const char *const flags[] = { "dns+127.0.0.1:7", "dns+127.0.0.2:7", "127.0.0.1:7" }, *const groups[] = {
+		"dns+g:1"
+	};
+	struct discovery_config cfg = { .endpoints = { flags, 3 },
+					.endpoint_groups = { groups, 1 },
+					.dns_interval_ms = 1000,
 					.client = ENDPOINT_CLIENT_UNSET };
 	struct discovery *d = discovery_new(t.r, dns, &cfg, t.reg, &e);
 	if (co_discovery_refresh(d, &e) != 0)

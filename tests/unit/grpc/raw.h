@@ -10,7 +10,18 @@
 #include <event2/buffer.h>
 #include <nghttp2/nghttp2.h>
 
-enum { RAW_DATA, RAW_HEADERS, RAW_PRIORITY, RAW_RST, RAW_SETTINGS, RAW_PUSH, RAW_PING, RAW_GOAWAY, RAW_UPDATE, RAW_CONTINUATION };
+enum {
+	RAW_DATA,
+	RAW_HEADERS,
+	RAW_PRIORITY,
+	RAW_RST,
+	RAW_SETTINGS,
+	RAW_PUSH,
+	RAW_PING,
+	RAW_GOAWAY,
+	RAW_UPDATE,
+	RAW_CONTINUATION
+};
 enum { RAW_END_STREAM = 1, RAW_ACK = 1, RAW_END_HEADERS = 4, RAW_PADDED = 8 };
 
 struct raw {
@@ -19,14 +30,14 @@ struct raw {
 	struct waitq q;
 	bool closed;
 	nghttp2_hd_inflater *inflater;
-	int64_t goaway;        /* error code, -1: none */
+	int64_t goaway; /* error code, -1: none */
 	uint32_t resets;
-	uint32_t last_reset;   /* error code */
-	uint32_t ended;        /* streams that the server ended */
-	char status[8];        /* the last :status */
-	int grpc_status;       /* the last grpc-status, -1: none yet */
+	uint32_t last_reset; /* error code */
+	uint32_t ended;      /* streams that the server ended */
+	char status[8];      /* the last :status */
+	int grpc_status;     /* the last grpc-status, -1: none yet */
 	char message[256];
-	struct strbuf data;    /* of all streams */
+	struct strbuf data; /* of all streams */
 	uint64_t bytes;
 	int32_t next_id;
 };
@@ -116,7 +127,7 @@ static inline void raw_write(struct raw *w, const void *p, size_t n)
 
 static inline void raw_frame(struct raw *w, uint8_t type, uint8_t flags, int32_t id, const void *p, size_t n)
 {
-	uint8_t head[9] = { (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n, type, flags,
+	uint8_t head[9] = { (uint8_t)(n >> 16),  (uint8_t)(n >> 8),   (uint8_t)n,         type,       flags,
 			    (uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id };
 	raw_write(w, head, 9);
 	raw_write(w, p, n);
@@ -172,8 +183,9 @@ struct raw_change {
 /* Appends the block of a call's headers, with up to three changes. */
 static inline void raw_block(struct strbuf *b, const char *path, const struct raw_change *changes)
 {
-	const struct raw_change usual[] = { { ":method", "POST" }, { ":scheme", "http" }, { ":path", path }, { ":authority", "t" },
-					    { "te", "trailers" }, { "content-type", "application/grpc" } };
+	const struct raw_change usual[] = { { ":method", "POST" }, { ":scheme", "http" },
+					    { ":path", path },     { ":authority", "t" },
+					    { "te", "trailers" },  { "content-type", "application/grpc" } };
 	for (size_t i = 0; i < ARRAY_LEN(usual); i++) {
 		const char *value = usual[i].value;
 		for (const struct raw_change *ch = changes; ch && ch->name; ch++)

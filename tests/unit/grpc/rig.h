@@ -22,10 +22,10 @@ struct rig {
 	struct grpc_channel_opts copts;
 	char target[64];
 	struct budget budget;
-	int cancelled;     /* handlers that saw CANCELLED */
-	int deadlines;     /* handlers that saw DEADLINE_EXCEEDED */
-	uint64_t sent;     /* messages that co_stream sent */
-	int released;      /* referenced parts given back */
+	int cancelled; /* handlers that saw CANCELLED */
+	int deadlines; /* handlers that saw DEADLINE_EXCEEDED */
+	uint64_t sent; /* messages that co_stream sent */
+	int released;  /* referenced parts given back */
 	void (*body)(struct rig *rig);
 };
 
@@ -50,9 +50,10 @@ static inline int co_meta(struct grpc_call *c, void *arg, struct err *err)
 /* Request: "<code>". */
 static inline int co_code(struct grpc_call *c, void *arg, struct err *err)
 {
-	int code = atoi(grpc_call_request(c).n ? (char[]){ grpc_call_request(c).p[0],
-							   grpc_call_request(c).n > 1 ? grpc_call_request(c).p[1] : '\0', '\0' }
-						: "0");
+	int code = atoi(grpc_call_request(c).n
+				? (char[]){ grpc_call_request(c).p[0],
+					    grpc_call_request(c).n > 1 ? grpc_call_request(c).p[1] : '\0', '\0' }
+				: "0");
 	if (code == 0)
 		return co_grpc_send_str(c, STR("fine"), err);
 	grpc_call_set_details(c, STR("\x08\x01\x00"), err);
@@ -119,9 +120,12 @@ static inline int co_silent(struct grpc_call *c, void *arg, struct err *err)
 }
 
 static const struct grpc_method rig_methods[] = {
-	{ "/test.T/Echo", GRPC_UNARY, co_echo },     { "/test.T/Meta", GRPC_UNARY, co_meta },
-	{ "/test.T/Code", GRPC_UNARY, co_code },     { "/test.T/Hang", GRPC_UNARY, co_hang },
-	{ "/test.T/Stream", GRPC_SERVER_STREAM, co_stream }, { "/test.T/Bidi", GRPC_BIDI, co_bidi },
+	{ "/test.T/Echo", GRPC_UNARY, co_echo },
+	{ "/test.T/Meta", GRPC_UNARY, co_meta },
+	{ "/test.T/Code", GRPC_UNARY, co_code },
+	{ "/test.T/Hang", GRPC_UNARY, co_hang },
+	{ "/test.T/Stream", GRPC_SERVER_STREAM, co_stream },
+	{ "/test.T/Bidi", GRPC_BIDI, co_bidi },
 	{ "/test.T/Silent", GRPC_UNARY, co_silent },
 };
 
@@ -145,7 +149,8 @@ static inline void rig_main(void *arg)
 	assert_int_equal(addr_parse(STR("127.0.0.1:0"), -1, &at, &e), 0);
 	if (grpc_server_listen(rig->srv, &at, &e) != 0)
 		fail_msg("%s", e.msg);
-	snprintf(rig->target, sizeof(rig->target), "%s", sockaddr_text(listener_addr(grpc_server_listener(rig->srv, 0)), text));
+	snprintf(rig->target, sizeof(rig->target), "%s",
+		 sockaddr_text(listener_addr(grpc_server_listener(rig->srv, 0)), text));
 	rig->ch = grpc_channel_new(rig->r, rig->target, &rig->copts, &e);
 	assert_non_null(rig->ch);
 	rig->body(rig);

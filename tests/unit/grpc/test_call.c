@@ -58,7 +58,8 @@ static void test_all_codes_reach_the_client(void **state)
 
 static void metadata_body(struct rig *rig)
 {
-	const struct grpc_metadata md[] = { { STR("x-ascii"), STR("some value") }, { STR("x-bytes-bin"), STR("\x00\xff\x10z") } };
+	const struct grpc_metadata md[] = { { STR("x-ascii"), STR("some value") },
+					    { STR("x-bytes-bin"), STR("\x00\xff\x10z") } };
 	struct grpc_call_opts o = { .metadata = md, .n_metadata = 2 };
 	struct grpc_part part = grpc_part_copy(STR("m"));
 	struct grpc_stream *s;

@@ -32,7 +32,8 @@ static void other_start(struct rig *rig, struct other *o, const char *at)
 	assert_int_equal(addr_parse(str_c(at), -1, &a, &e), 0);
 	if (grpc_server_listen(o->srv, &a, &e) != 0)
 		fail_msg("%s", e.msg);
-	snprintf(o->target, sizeof(o->target), "%s", sockaddr_text(listener_addr(grpc_server_listener(o->srv, 0)), text));
+	snprintf(o->target, sizeof(o->target), "%s",
+		 sockaddr_text(listener_addr(grpc_server_listener(o->srv, 0)), text));
 }
 
 static void other_end(struct other *o)

@@ -16,6 +16,7 @@ struct framing {
 
 #define BODY(s) s, sizeof(s) - 1
 
+/* clang-format off */
 static const struct framing cases[] = {
 	{ "plain", { { NULL } }, "/test.T/Echo", BODY("\0\0\0\0\2hi"), "200", 0 },
 	{ "claims 4 GiB", { { NULL } }, "/test.T/Echo", BODY("\0\xff\xff\xff\xff"), "200", ERR_RESOURCE_EXHAUSTED },
@@ -45,6 +46,7 @@ static const struct framing cases[] = {
 	{ "gzip rubbish", { { "grpc-encoding", "gzip" } }, "/test.T/Echo", BODY("\1\0\0\0\4\x1f\x8b\x08\x00"), "200", ERR_INTERNAL },
 	{ "binary metadata that is no base64", { { "x-bin", "***" } }, "/test.T/Echo", BODY("\0\0\0\0\2hi"), "200", 0 },
 };
+/* clang-format on */
 
 static void one_case(struct rig *rig, const struct framing *f, size_t piece)
 {
@@ -56,7 +58,8 @@ static void one_case(struct rig *rig, const struct framing *f, size_t piece)
 	raw_frame(&w, RAW_DATA, RAW_END_STREAM, id, NULL, 0);
 	co_raw_until(&w, &w.ended, 1);
 	if (w.grpc_status != f->code || strcmp(w.status, f->http) != 0)
-		fail_msg("%s: status %s code %d \"%s\", not %s %d", f->name, w.status, w.grpc_status, w.message, f->http, f->code);
+		fail_msg("%s: status %s code %d \"%s\", not %s %d", f->name, w.status, w.grpc_status, w.message,
+			 f->http, f->code);
 	assert_int_equal(w.goaway, -1);
 	raw_close(&w);
 }
@@ -80,9 +83,9 @@ static void test_malformed_framing_gets_its_code(void **state)
 static void forbidden_body(struct rig *rig)
 {
 	static const struct raw_change bad[][4] = {
-		{ { ":path", NULL } },         { { ":authority", NULL } },    { { ":path", "test.T/Echo" } },
-		{ { ":scheme", NULL } },       { { "Upper", "x" } },          { { "connection", "close" } },
-		{ { "te", "gzip" } },          { { ":method", NULL } },       { { "content-length", "100" } },
+		{ { ":path", NULL } },          { { ":authority", NULL } }, { { ":path", "test.T/Echo" } },
+		{ { ":scheme", NULL } },        { { "Upper", "x" } },       { { "connection", "close" } },
+		{ { "te", "gzip" } },           { { ":method", NULL } },    { { "content-length", "100" } },
 		{ { "content-length", "-1" } }, { { ":status", "200" } },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -137,10 +140,12 @@ static void bomb_body(struct rig *rig)
 	assert_int_equal(codec_snappy_frame_compress(str_mem(zeros, sizeof(zeros)), &coded, NULL), 0);
 	raw_open(&w, rig);
 	int32_t id = raw_call(&w, "/test.T/Echo", (struct raw_change[]){ { "grpc-encoding", "snappy" }, { NULL } }, 0);
-	uint8_t prefix[5] = { 1, (uint8_t)(coded.n >> 24), (uint8_t)(coded.n >> 16), (uint8_t)(coded.n >> 8), (uint8_t)coded.n };
+	uint8_t prefix[5] = { 1, (uint8_t)(coded.n >> 24), (uint8_t)(coded.n >> 16), (uint8_t)(coded.n >> 8),
+			      (uint8_t)coded.n };
 	raw_frame(&w, RAW_DATA, 0, id, prefix, 5);
 	for (size_t at = 0; at < coded.n; at += 16000)
-		raw_frame(&w, RAW_DATA, at + 16000 >= coded.n ? RAW_END_STREAM : 0, id, coded.p + at, MIN((size_t)16000, coded.n - at));
+		raw_frame(&w, RAW_DATA, at + 16000 >= coded.n ? RAW_END_STREAM : 0, id, coded.p + at,
+			  MIN((size_t)16000, coded.n - at));
 	co_raw_until(&w, &w.ended, 1);
 	assert_int_equal(w.grpc_status, ERR_RESOURCE_EXHAUSTED);
 	assert_true(rig->budget.peak < (2 << 20));
@@ -164,7 +169,10 @@ static void stalled_body(struct rig *rig)
 	raw_open(&w, rig);
 	raw_frame(&w, RAW_SETTINGS, 0, 0, window_0, 6);
 	int32_t id = raw_call(&w, "/test.T/Stream", NULL, 0);
-	raw_frame(&w, RAW_DATA, RAW_END_STREAM, id, "\0\0\0\0\x0b" "10000 50000", 16);
+	raw_frame(&w, RAW_DATA, RAW_END_STREAM, id,
+		  "\0\0\0\0\x0b"
+		  "10000 50000",
+		  16);
 	co_raw_until(&w, &w.resets, 1);
 	assert_int_equal(w.resets, 1);
 	assert_int_equal(w.last_reset, 8);
@@ -174,7 +182,10 @@ static void stalled_body(struct rig *rig)
 	assert_int_equal(rig->cancelled, 1);
 	/* As slow: one byte of window every 10 ms. */
 	id = raw_call(&w, "/test.T/Stream", NULL, 0);
-	raw_frame(&w, RAW_DATA, RAW_END_STREAM, id, "\0\0\0\0\x0b" "10000 50000", 16);
+	raw_frame(&w, RAW_DATA, RAW_END_STREAM, id,
+		  "\0\0\0\0\x0b"
+		  "10000 50000",
+		  16);
 	for (int i = 0; i < 200 && w.resets == 1; i++) {
 		raw_frame(&w, RAW_UPDATE, 0, id, "\0\0\0\1", 4);
 		co_sleep_ms(10, NULL);

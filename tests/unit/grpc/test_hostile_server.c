@@ -131,7 +131,8 @@ static void two_messages(struct hostile *h, struct raw *w, int32_t id)
 
 static void no_message(struct hostile *h, struct raw *w, int32_t id)
 {
-	respond(w, id, RAW_END_STREAM, FIELDS(":status", "200", "content-type", "application/grpc", "grpc-status", "0"));
+	respond(w, id, RAW_END_STREAM,
+		FIELDS(":status", "200", "content-type", "application/grpc", "grpc-status", "0"));
 }
 
 static void huge_claim(struct hostile *h, struct raw *w, int32_t id)
@@ -160,12 +161,14 @@ static void unknown_encoding(struct hostile *h, struct raw *w, int32_t id)
 
 static void strange_status(struct hostile *h, struct raw *w, int32_t id)
 {
-	respond(w, id, RAW_END_STREAM, FIELDS(":status", "200", "content-type", "application/grpc", "grpc-status", "99"));
+	respond(w, id, RAW_END_STREAM,
+		FIELDS(":status", "200", "content-type", "application/grpc", "grpc-status", "99"));
 }
 
 static void status_that_is_no_number(struct hostile *h, struct raw *w, int32_t id)
 {
-	respond(w, id, RAW_END_STREAM, FIELDS(":status", "200", "content-type", "application/grpc", "grpc-status", "x"));
+	respond(w, id, RAW_END_STREAM,
+		FIELDS(":status", "200", "content-type", "application/grpc", "grpc-status", "x"));
 }
 
 static void reset_cancel(struct hostile *h, struct raw *w, int32_t id)

@@ -114,7 +114,8 @@ static void serve_body(struct rig *rig)
 	for (int i = 0; i < 2; i++) {
 		grpc_reflection_add(both[i]);
 		grpc_health_set(h[i], true);
-		snprintf(port[i], sizeof(port[i]), "%u", sockaddr_port(listener_addr(grpc_server_listener(both[i], 0))));
+		snprintf(port[i], sizeof(port[i]), "%u",
+			 sockaddr_port(listener_addr(grpc_server_listener(both[i], 0))));
 	}
 	assert_true(python_start(&py, (const char *[]){ "client", port[0], port[1], cert, NULL }));
 	python_read(&py, out, sizeof(out), false);
@@ -230,8 +231,16 @@ static void load_body(struct rig *rig)
 	FILE *f = fopen(data, "w");
 	fwrite("\0\0\0\0\2hi", 1, 7, f);
 	fclose(f);
-	char *argv[] = { (char *)"/usr/bin/h2load", (char *)"-n5000", (char *)"-c10", (char *)"-m40", (char *)"-d", data,
-			 (char *)"-Hcontent-type: application/grpc", (char *)"-Hte: trailers", url, NULL };
+	char *argv[] = { (char *)"/usr/bin/h2load",
+			 (char *)"-n5000",
+			 (char *)"-c10",
+			 (char *)"-m40",
+			 (char *)"-d",
+			 data,
+			 (char *)"-Hcontent-type: application/grpc",
+			 (char *)"-Hte: trailers",
+			 url,
+			 NULL };
 	assert_true(child_start(&child, argv));
 	python_read(&child, out, sizeof(out), false);
 	assert_int_equal(python_end(&child), 0);

@@ -6,7 +6,8 @@
 
 static void test_messages_survive_percent_encoding(void **state)
 {
-	static const char *const texts[] = { "", "plain", "100%", "line\nbreak", "\xc3\xa9\xe2\x82\xac", "%41%", "~ \x7f\x01" };
+	static const char *const texts[] = { "",     "plain",     "100%", "line\nbreak", "\xc3\xa9\xe2\x82\xac",
+					     "%41%", "~ \x7f\x01" };
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		struct strbuf b = { 0 };
 		char back[64];
@@ -35,8 +36,9 @@ static void test_timeouts_parse_and_format(void **state)
 	static const struct {
 		const char *text;
 		int64_t ms;
-	} good[] = { { "100m", 100 }, { "1S", 1000 }, { "2M", 120000 }, { "1H", 3600000 }, { "1u", 1 },
-		     { "1500u", 2 },  { "1n", 1 },    { "0m", 0 },      { "99999999H", 99999999LL * 3600000 } };
+	} good[] = { { "100m", 100 },   { "1S", 1000 }, { "2M", 120000 },
+		     { "1H", 3600000 }, { "1u", 1 },    { "1500u", 2 },
+		     { "1n", 1 },       { "0m", 0 },    { "99999999H", 99999999LL * 3600000 } };
 	int64_t ms;
 	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
 		assert_true(grpc_timeout_parse(str_c(good[i].text), &ms));

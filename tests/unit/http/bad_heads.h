@@ -11,7 +11,10 @@
 
 #define SMUGGLED "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 #define POST "POST /echo HTTP/1.1\r\nHost: a\r\n"
-#define V(text) { text, sizeof(text) - 1 }
+#define V(text) \
+	{ \
+		text, sizeof(text) - 1 \
+	}
 
 /* Complete heads that are refused. */
 static const struct str bad_heads[] = {
@@ -39,7 +42,8 @@ static const struct str bad_heads[] = {
 	V(POST "Transfer-Encoding: identity\r\n\r\n" SMUGGLED),
 	V(POST "Transfer-Encoding: \"chunked\"\r\n\r\n0\r\n\r\n" SMUGGLED),
 	V(POST "Transfer-Encoding: chunked;q=1\r\n\r\n0\r\n\r\n" SMUGGLED),
-	V(POST "Transfer-Encoding:\x0b" "chunked\r\n\r\n0\r\n\r\n" SMUGGLED),
+	V(POST "Transfer-Encoding:\x0b"
+	       "chunked\r\n\r\n0\r\n\r\n" SMUGGLED),
 	V(POST "Transfer-Encoding:\r\n\r\n0\r\n\r\n" SMUGGLED),
 	V("POST /echo HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
 	V(POST "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n" SMUGGLED),

@@ -34,7 +34,8 @@ static int show(struct http_req *req, void *arg, struct err *err)
 	if (rc)
 		return rc;
 	struct strbuf b = { 0 };
-	static const char *const names[] = { "authorization", "user-agent", "content-type", "content-length", "x-own", "accept-encoding", "expect" };
+	static const char *const names[] = { "authorization", "user-agent",      "content-type", "content-length",
+					     "x-own",         "accept-encoding", "expect" };
 	strbuf_printf(&b, "%.*s %.*s?%.*s\n", STR_ARG(req->method_text), STR_ARG(req->path), STR_ARG(req->query));
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (http_req_header(req, names[i]).p)
@@ -178,7 +179,11 @@ static void co_plain(struct fixture *f)
 	HAS("[]");
 	assert_true(str_eq_c(http_headers_get(&f->resp.headers, "x-answer"), "forty two"));
 	struct http_header own[] = { { STR("X-Own"), STR("mine") } };
-	assert_int_equal(co_ask(f, (struct http_client_req){ .url = at(f, "/show"), .body = STR("a=b"), .headers = own, .n_headers = 1 }, &err), 0);
+	assert_int_equal(co_ask(f,
+				(struct http_client_req){
+					.url = at(f, "/show"), .body = STR("a=b"), .headers = own, .n_headers = 1 },
+				&err),
+			 0);
 	HAS("POST /show?\n");
 	HAS("x-own: mine\n");
 	HAS("content-length: 3\n");
@@ -186,8 +191,14 @@ static void co_plain(struct fixture *f)
 	HAS_NOT("content-type");
 	HAS_NOT("expect");
 	int left = 3;
-	assert_int_equal(co_ask(f, (struct http_client_req){ .method = "PUT", .url = at(f, "/show"), .source = some_source,
-							     .source_arg = &left, .source_len = -1 }, &err), 0);
+	assert_int_equal(co_ask(f,
+				(struct http_client_req){ .method = "PUT",
+							  .url = at(f, "/show"),
+							  .source = some_source,
+							  .source_arg = &left,
+							  .source_len = -1 },
+				&err),
+			 0);
 	HAS("PUT /show?\n");
 	HAS("[dddcccbbb]");
 	assert_int_equal(co_ask(f, (struct http_client_req){ .method = "HEAD", .url = at(f, "/show") }, &err), 0);
@@ -212,13 +223,19 @@ static void co_results(struct fixture *f)
 	assert_int_equal(co_ask(f, (struct http_client_req){ .url = at(f, "/moved") }, &err), 0);
 	assert_int_equal(f->resp.status, 302);
 	assert_int_equal(co_ask(f, (struct http_client_req){ .url = at(f, "/breaks") }, &err), -ERR_UNAVAILABLE);
-	assert_int_equal(co_ask(f, (struct http_client_req){ .url = "http://u:secret@127.0.0.1:1/p?token=secret" }, &err), -ERR_UNAVAILABLE);
+	assert_int_equal(
+		co_ask(f, (struct http_client_req){ .url = "http://u:secret@127.0.0.1:1/p?token=secret" }, &err),
+		-ERR_UNAVAILABLE);
 	assert_non_null(strstr(err.msg, "GET http://127.0.0.1:1/p: "));
 	assert_null(strstr(err.msg, "secret"));
-	assert_int_equal(co_ask(f, (struct http_client_req){ .url = "file:///etc/passwd" }, &err), -ERR_INVALID_ARGUMENT);
-	assert_int_equal(co_ask(f, (struct http_client_req){ .url = at(f, "/big"), .max_body = 1000 }, &err), -ERR_RESOURCE_EXHAUSTED);
+	assert_int_equal(co_ask(f, (struct http_client_req){ .url = "file:///etc/passwd" }, &err),
+			 -ERR_INVALID_ARGUMENT);
+	assert_int_equal(co_ask(f, (struct http_client_req){ .url = at(f, "/big"), .max_body = 1000 }, &err),
+			 -ERR_RESOURCE_EXHAUSTED);
 	struct http_header evil[] = { { STR("X"), STR("a\r\nY: b") } };
-	assert_int_equal(co_ask(f, (struct http_client_req){ .url = at(f, "/show"), .headers = evil, .n_headers = 1 }, &err), -ERR_INVALID_ARGUMENT);
+	assert_int_equal(
+		co_ask(f, (struct http_client_req){ .url = at(f, "/show"), .headers = evil, .n_headers = 1 }, &err),
+		-ERR_INVALID_ARGUMENT);
 	assert_int_equal(http_client_stats(f->c)->in_flight, 0);
 }
 
@@ -231,7 +248,8 @@ static void co_deadlines(struct fixture *f)
 {
 	struct err err;
 	int64_t begin = reactor_now_ms(f->r);
-	assert_int_equal(co_ask(f, (struct http_client_req){ .url = at(f, "/slow"), .timeout_ms = 50 }, &err), -ERR_DEADLINE_EXCEEDED);
+	assert_int_equal(co_ask(f, (struct http_client_req){ .url = at(f, "/slow"), .timeout_ms = 50 }, &err),
+			 -ERR_DEADLINE_EXCEEDED);
 	int64_t old = fiber_set_deadline(reactor_now_ms(f->r) + 50);
 	assert_int_equal(co_ask(f, (struct http_client_req){ .url = at(f, "/slow") }, &err), -ERR_DEADLINE_EXCEEDED);
 	fiber_restore_deadline(old);
@@ -312,7 +330,8 @@ static void co_token(struct fixture *f)
 
 static void test_credentials_are_sent(void **state)
 {
-	run_with(co_credentials, (struct http_client_config){ .basic_user = "u", .basic_password = "p", .max_redirects = 3 }, NULL);
+	run_with(co_credentials,
+		 (struct http_client_config){ .basic_user = "u", .basic_password = "p", .max_redirects = 3 }, NULL);
 	char path[64];
 	snprintf(path, sizeof(path), "/tmp/test_client.%d.token", (int)getpid());
 	FILE *file = fopen(path, "w");
@@ -326,8 +345,10 @@ static void test_contradicting_settings_are_refused(void **state)
 {
 	struct err err;
 	struct reactor *r = reactor_new(NULL, &err);
-	assert_null(http_client_new(&(struct http_client_config){ .reactor = r, .bearer_token = "a", .bearer_token_file = "b" }, &err));
-	assert_null(http_client_new(&(struct http_client_config){ .reactor = r, .bearer_token = "a", .basic_user = "b" }, &err));
+	assert_null(http_client_new(
+		&(struct http_client_config){ .reactor = r, .bearer_token = "a", .bearer_token_file = "b" }, &err));
+	assert_null(http_client_new(
+		&(struct http_client_config){ .reactor = r, .bearer_token = "a", .basic_user = "b" }, &err));
 	assert_int_equal(err.code, ERR_INVALID_ARGUMENT);
 	reactor_free(r);
 }

@@ -85,7 +85,8 @@ static void co_metrics(struct fixture *f)
 	assert_non_null(strstr(s, "\nhttp_requests_total{code=\"200\",handler=\"id\",method=\"get\"} 2\n"));
 	assert_non_null(strstr(s, "\nhttp_requests_total{code=\"503\",handler=\"fails\",method=\"get\"} 1\n"));
 	assert_non_null(strstr(s, "\nhttp_inflight_requests{handler=\"id\",method=\"get\"} 0\n"));
-	assert_non_null(strstr(s, "\nhttp_request_duration_seconds_count{code=\"200\",handler=\"id\",method=\"get\"} 2\n"));
+	assert_non_null(
+		strstr(s, "\nhttp_request_duration_seconds_count{code=\"200\",handler=\"id\",method=\"get\"} 2\n"));
 	assert_non_null(strstr(s, "\nhttp_response_size_bytes_sum{code=\"200\",handler=\"id\",method=\"get\"} 52\n"));
 	s = co_get(f, "/metrics", "Accept: application/openmetrics-text; version=1.0.0\r\n");
 	assert_non_null(strstr(s, "Content-Type: application/openmetrics-text"));

@@ -41,8 +41,8 @@ static int co_echo(struct http_req *req, void *arg, struct err *err)
 static int co_about(struct http_req *req, void *arg, struct err *err)
 {
 	struct strbuf b = { 0 };
-	strbuf_printf(&b, "%.*s %.*s %.*s %d %.*s", STR_ARG(req->method_text), STR_ARG(req->path), STR_ARG(req->host), req->version,
-		      STR_ARG(http_req_header(req, "x-test")));
+	strbuf_printf(&b, "%.*s %.*s %.*s %d %.*s", STR_ARG(req->method_text), STR_ARG(req->path), STR_ARG(req->host),
+		      req->version, STR_ARG(http_req_header(req, "x-test")));
 	return co_http_reply_buf(req, 200, "text/plain", &b, err);
 }
 
@@ -103,12 +103,17 @@ static void got_gone(struct h2_session *s, const struct err *why, void *arg)
 	waitq_wake_all(&f->q);
 }
 
-static const struct h2_callbacks client_cbs = { .headers = got_headers, .data = got_data, .closed = got_close, .gone = got_gone };
+static const struct h2_callbacks client_cbs = {
+	.headers = got_headers, .data = got_data, .closed = got_close, .gone = got_gone
+};
 
 static void ask(struct fixture *f, struct reply *re, const char *method, const char *path, const void *body, size_t n)
 {
-	const struct h2_field h[] = { { STR(":method"), str_c(method) }, { STR(":scheme"), STR("http") }, { STR(":path"), str_c(path) },
-				      { STR(":authority"), STR("host.test") }, { STR("x-test"), STR("value") } };
+	const struct h2_field h[] = { { STR(":method"), str_c(method) },
+				      { STR(":scheme"), STR("http") },
+				      { STR(":path"), str_c(path) },
+				      { STR(":authority"), STR("host.test") },
+				      { STR("x-test"), STR("value") } };
 	*re = (struct reply){ .f = f };
 	re->st = h2_session_request(f->client, h, 5, n == 0, re);
 	assert_non_null(re->st);
@@ -124,8 +129,8 @@ static void co_answer(struct reply *re)
 		assert_int_equal(co_waitq_wait(&re->f->q, "answer", NULL), 0);
 }
 
-static void co_expect(struct fixture *f, const char *method, const char *path, const void *body, size_t n, const char *status,
-		      const char *want)
+static void co_expect(struct fixture *f, const char *method, const char *path, const void *body, size_t n,
+		      const char *status, const char *want)
 {
 	struct reply re;
 	ask(f, &re, method, path, body, n);

@@ -8,7 +8,9 @@ static void test_parameters_are_decoded_as_go_does(void **state)
 	struct err err;
 	struct http_params ps = { 0 };
 	arena_init(&a, NULL);
-	assert_int_equal(http_params_parse(&ps, &a, STR("query=a%2Bb+c&match[]=x&&match%5B%5D=y&empty=&flag&=v&a=b=c"), &err), 0);
+	assert_int_equal(
+		http_params_parse(&ps, &a, STR("query=a%2Bb+c&match[]=x&&match%5B%5D=y&empty=&flag&=v&a=b=c"), &err),
+		0);
 	assert_true(str_eq_c(http_params_get(&ps, "query"), "a+b c"));
 	size_t pos = 0;
 	struct str v;
@@ -24,8 +26,10 @@ static void test_parameters_are_decoded_as_go_does(void **state)
 
 static void test_bad_escapes_are_refused_in_gos_words(void **state)
 {
-	static const char *const bad[][2] = { { "a=%", "invalid URL escape \"%\"" }, { "a=%zz1", "invalid URL escape \"%zz\"" },
-					      { "%4=b", "invalid URL escape \"%4\"" }, { "a;b=c", "invalid semicolon separator in query" } };
+	static const char *const bad[][2] = { { "a=%", "invalid URL escape \"%\"" },
+					      { "a=%zz1", "invalid URL escape \"%zz\"" },
+					      { "%4=b", "invalid URL escape \"%4\"" },
+					      { "a;b=c", "invalid semicolon separator in query" } };
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		struct arena a;
 		struct err err;

@@ -68,11 +68,15 @@ static void test_connection_and_expect_are_understood(void **state)
 	assert_true(h.keep_alive);
 	assert_int_equal(read_head(STR("GET / HTTP/1.1\r\nHost:\r\nConnection: x, Close\r\n\r\n"), 0, &h, &len), 0);
 	assert_false(h.keep_alive);
-	assert_int_equal(read_head(STR("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 007\r\n\r\n"), 0, &h, &len), 0);
+	assert_int_equal(
+		read_head(STR("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 007\r\n\r\n"), 0,
+			  &h, &len),
+		0);
 	assert_true(h.expect_continue);
 	assert_int_equal(h.content_length, 7);
 	assert_int_equal(read_head(STR("POST / HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n"), 0, &h, &len), 417);
-	assert_int_equal(read_head(STR("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n"), 0, &h, &len), 0);
+	assert_int_equal(
+		read_head(STR("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n"), 0, &h, &len), 0);
 	assert_true(h.chunked);
 }
 

@@ -12,7 +12,10 @@ static const struct http_route routes[] = {
 	{ HTTP_DELETE, "/api/v1/query", nothing, .name = "delete" },
 	{ HTTP_GET, "/api/v1/label/:name/values", nothing, .name = "values" },
 	{ HTTP_GET, "/api/v1/label/fixed/values", nothing, .name = "fixed" },
-	{ HTTP_GET, "/static/" "*filepath", nothing, .name = "static" },
+	{ HTTP_GET,
+	  "/static/"
+	  "*filepath",
+	  nothing, .name = "static" },
 	{ HTTP_GET, "/dir/", nothing, .name = "dir" },
 	{ HTTP_GET, "/", nothing, .name = "root" },
 };
@@ -104,7 +107,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_literals_and_patterns_are_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_parameters_are_cut_from_the_path, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_allowed_methods_are_those_of_all_routes_of_the_path, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_allowed_methods_are_those_of_all_routes_of_the_path, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_prefix_is_normalised_and_stripped, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

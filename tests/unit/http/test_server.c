@@ -290,7 +290,8 @@ static void versions_flow(struct fixture *f)
 	s = co_talk(f, STR("GET /pieces HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n"));
 	assert_null(strstr(s, "chunked"));
 	ENDS(s, "Connection: close\r\n\r\npiece piece piece ");
-	s = co_talk(f, STR("GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" "GET /b HTTP/1.0\r\n\r\n"));
+	s = co_talk(f, STR("GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
+			   "GET /b HTTP/1.0\r\n\r\n"));
 	assert_non_null(strstr(s, "Connection: keep-alive\r\n\r\n/aHTTP/1.1 200 OK"));
 }
 
@@ -313,7 +314,9 @@ static void test_streamed_responses_are_chunked(void **state)
 
 static void head_flow(struct fixture *f)
 {
-	const char *s = co_talk(f, STR("HEAD /text HTTP/1.1\r\nHost: a\r\n\r\nHEAD /pieces HTTP/1.1\r\nHost: a\r\n\r\n" GET_CLOSE("/a")));
+	const char *s = co_talk(
+		f,
+		STR("HEAD /text HTTP/1.1\r\nHost: a\r\n\r\nHEAD /pieces HTTP/1.1\r\nHost: a\r\n\r\n" GET_CLOSE("/a")));
 	STARTS(s, "HTTP/1.1 200 OK\r\n");
 	assert_non_null(strstr(s, "Content-Length: 8890\r\n"));
 	assert_null(strstr(s, "line 1"));
@@ -392,7 +395,9 @@ static void params_flow(struct fixture *f)
 				       "Content-Type: application/x-www-form-urlencoded; charset=utf-8\r\n"
 				       "Content-Length: 6\r\n\r\na=form"));
 	ENDS(s, "[a=form][a=url]");
-	s = co_talk(f, STR("POST /params?a=url HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 6\r\n\r\na=form"));
+	s = co_talk(
+		f,
+		STR("POST /params?a=url HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 6\r\n\r\na=form"));
 	ENDS(s, "\r\n\r\n[a=url]");
 	s = co_talk(f, STR(GET_CLOSE("/params?a=%g0")));
 	STARTS(s, "HTTP/1.1 400 ");
@@ -432,7 +437,9 @@ static void test_bodies_are_read_by_length_chunks_and_on_request(void **state)
 
 static void limit_flow(struct fixture *f)
 {
-	const char *s = co_talk(f, STR("POST /small HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\nConnection: close\r\n\r\nhello hello"));
+	const char *s = co_talk(
+		f,
+		STR("POST /small HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\nConnection: close\r\n\r\nhello hello"));
 	STARTS(s, "HTTP/1.1 413 ");
 	s = co_talk(f, STR("POST /small HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
 			   "b\r\nhello hello\r\n0\r\n\r\n"));
@@ -456,7 +463,8 @@ static void encode_flow(struct fixture *f)
 {
 	struct err err;
 	struct strbuf plain = { 0 };
-	co_talk(f, STR("GET /text HTTP/1.1\r\nHost: a\r\nAccept-Encoding: br, gzip;q=0.5\r\nConnection: close\r\n\r\n"));
+	co_talk(f,
+		STR("GET /text HTTP/1.1\r\nHost: a\r\nAccept-Encoding: br, gzip;q=0.5\r\nConnection: close\r\n\r\n"));
 	assert_non_null(strstr(f->p.got.p, "Content-Encoding: gzip\r\n"));
 	assert_non_null(strstr(f->p.got.p, "Vary: Accept-Encoding\r\n"));
 	char *at = strstr(f->p.got.p, "\r\n\r\n") + 4;
@@ -468,7 +476,8 @@ static void encode_flow(struct fixture *f)
 	co_talk(f, STR("GET /pieces HTTP/1.0\r\nAccept-Encoding: zstd, gzip\r\n\r\n"));
 	assert_non_null(strstr(f->p.got.p, "Content-Encoding: zstd\r\n"));
 	at = strstr(f->p.got.p, "\r\n\r\n") + 4;
-	assert_int_equal(codec_zstd_uncompress(str_mem(at, f->p.got.n - (size_t)(at - f->p.got.p)), 100, &plain, &err), 0);
+	assert_int_equal(codec_zstd_uncompress(str_mem(at, f->p.got.n - (size_t)(at - f->p.got.p)), 100, &plain, &err),
+			 0);
 	assert_string_equal(plain.p, "piece piece piece ");
 	strbuf_fini(&plain);
 	co_talk(f, STR("GET /text HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip;q=0\r\nConnection: close\r\n\r\n"));
@@ -538,7 +547,8 @@ static void test_long_targets_and_headers_are_limited(void **state)
 static void slow_head_flow(struct fixture *f)
 {
 	struct err err;
-	for (const char *t = "GET /a HTTP/1.1\r\nHost: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"; *t && !f->p.closed; t++) {
+	for (const char *t = "GET /a HTTP/1.1\r\nHost: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"; *t && !f->p.closed;
+	     t++) {
 		peer_say(&f->p, str_mem(t, 1));
 		assert_int_equal(co_sleep_ms(5, &err), 0);
 	}
@@ -592,7 +602,8 @@ static void test_idle_keepalive_is_closed(void **state)
 static void gone_flow(struct fixture *f)
 {
 	struct err err;
-	static const char *const starts[] = { GET("/slow"), "POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab" };
+	static const char *const starts[] = { GET("/slow"),
+					      "POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab" };
 	for (int i = 0; i < 2; i++) {
 		reconnect(f);
 		say(f, starts[i]);

@@ -97,8 +97,11 @@ static void co_main(void *arg)
 	f->w = web_config_open(f->path, &err);
 	if (!f->w)
 		fail_msg("%s", err.msg);
-	f->s = http_server_new(&(struct http_server_config){ .reactor = f->r, .router = f->router, .before = co_web_config_before,
-							      .hook_arg = f->w, .tls = web_config_tls(f->w) });
+	f->s = http_server_new(&(struct http_server_config){ .reactor = f->r,
+							     .router = f->router,
+							     .before = co_web_config_before,
+							     .hook_arg = f->w,
+							     .tls = web_config_tls(f->w) });
 	peer_init(&f->p, f->r, NULL);
 	b->fn(f);
 	peer_fini(&f->p);
@@ -170,7 +173,8 @@ static void co_flood(struct fixture *f)
 		http_server_serve(f->s, c[1]);
 		snprintf(plain, sizeof(plain), "alice:wrong%d", i);
 		EVP_EncodeBlock((unsigned char *)encoded, (const unsigned char *)plain, (int)strlen(plain));
-		snprintf(line, sizeof(line), "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: Basic %s\r\n\r\n", encoded);
+		snprintf(line, sizeof(line),
+			 "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: Basic %s\r\n\r\n", encoded);
 		peer_say(&p[i], str_c(line));
 	}
 	for (int i = 0; i < CLIENTS; i++) {
@@ -248,14 +252,18 @@ static void test_bad_files_are_refused(void **state)
 	static const char *const bad[][2] = {
 		{ "nonsense: 1\n", "nonsense" },
 		{ "basic_auth_users:\n  a: plain\n", "not a bcrypt hash" },
-		{ "basic_auth_users:\n  a: $2y$99$abcdefghijklmnopqrstuuqXCkYJtSrFjq1LrRTuLJjVSMVz6Y8Mu\n", "not a bcrypt hash" },
+		{ "basic_auth_users:\n  a: $2y$99$abcdefghijklmnopqrstuuqXCkYJtSrFjq1LrRTuLJjVSMVz6Y8Mu\n",
+		  "not a bcrypt hash" },
 		{ "http_server_config:\n  headers:\n    X-Evil: a\n", "HTTP header \"X-Evil\" can not be configured" },
-		{ "http_server_config:\n  headers:\n    X-Frame-Options: maybe\n", "invalid value for X-Frame-Options" },
+		{ "http_server_config:\n  headers:\n    X-Frame-Options: maybe\n",
+		  "invalid value for X-Frame-Options" },
 		{ "tls_server_config:\n  cert_file: a\n", "missing one of key or key_file" },
 		{ "tls_server_config:\n  key_file: a\n", "missing one of cert or cert_file" },
-		{ "tls_server_config:\n  cert_file: a\n  key_file: b\n  client_ca_file: c\n", "without a Client Auth Policy" },
+		{ "tls_server_config:\n  cert_file: a\n  key_file: b\n  client_ca_file: c\n",
+		  "without a Client Auth Policy" },
 		{ "tls_server_config:\n  client_auth_type: Maybe\n", "invalid ClientAuth: Maybe" },
-		{ "tls_server_config:\n  cert_file: a\n  key_file: b\n  client_allowed_sans: [x]\n", "client_allowed_sans requires" },
+		{ "tls_server_config:\n  cert_file: a\n  key_file: b\n  client_allowed_sans: [x]\n",
+		  "client_allowed_sans requires" },
 		{ "tls_server_config:\n  cert_file: none.pem\n  key_file: none.key\n", "none.pem" },
 		{ "tls_server_config:\n  cert_file: a\n  key_file: b\n  cipher_suites: [NOPE]\n", "NOPE" },
 		{ "basic_auth_users: [a]\n", "basic_auth_users" },
@@ -284,9 +292,11 @@ static int co_fetch(struct fixture *f, const char *cert, const char *key, struct
 	snprintf(cert_file, sizeof(cert_file), "%s/%s", f->dir, cert);
 	snprintf(key_file, sizeof(key_file), "%s/%s", f->dir, key);
 	snprintf(url, sizeof(url), "https://127.0.0.1:%u/", sockaddr_port(http_server_addr(f->s, 0)));
-	struct http_client *c = http_client_new(&(struct http_client_config){ .reactor = f->r, .ca_file = ca,
-									       .cert_file = *cert ? cert_file : NULL,
-									       .key_file = *key ? key_file : NULL }, err);
+	struct http_client *c = http_client_new(&(struct http_client_config){ .reactor = f->r,
+									      .ca_file = ca,
+									      .cert_file = *cert ? cert_file : NULL,
+									      .key_file = *key ? key_file : NULL },
+						err);
 	assert_non_null(c);
 	int rc = co_http_request(c, &(struct http_client_req){ .url = url }, &resp, err);
 	assert_true(rc || resp.status == 200);
@@ -325,10 +335,12 @@ static void test_tls_section_is_used_with_client_certificates(void **state)
 		snprintf(path, sizeof(path), "%s/cert.pem", f.dir);
 		snprintf(key, sizeof(key), "%s/key.pem", f.dir);
 		test_cert_write(&leaf, path, key);
-		snprintf(text, sizeof(text), "tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\n  client_ca_file: ca.pem\n"
-					     "  client_auth_type: RequireAndVerifyClientCert\n  min_version: TLS12\n"
-					     "  client_allowed_sans: [%s]\n  cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]\n"
-					     "  curve_preferences: [CurveP256, X25519]\n", allowed[i]);
+		snprintf(text, sizeof(text),
+			 "tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\n  client_ca_file: ca.pem\n"
+			 "  client_auth_type: RequireAndVerifyClientCert\n  min_version: TLS12\n"
+			 "  client_allowed_sans: [%s]\n  cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]\n"
+			 "  curve_preferences: [CurveP256, X25519]\n",
+			 allowed[i]);
 		run(text, i == 0 ? co_tls : co_tls_other_san);
 	}
 	static const char *const files[] = { "ca.pem", "cert.pem", "key.pem" };

@@ -34,7 +34,10 @@ static void test_get_finds_by_name(void **state)
 
 static void test_hash_is_xx64_of_separated_pairs(void **state)
 {
-	static const char flat[] = "a\xff" "1\xff" "b\xff" "2\xff";
+	static const char flat[] = "a\xff"
+				   "1\xff"
+				   "b\xff"
+				   "2\xff";
 	struct labels a = SET(L("a", "1"), L("b", "2"));
 	assert_true(labels_hash(a) == hash_xx64(flat, sizeof(flat) - 1));
 	assert_true(labels_hash(none) == hash_xx64("", 0));
@@ -46,7 +49,11 @@ static void test_hash_of_long_sets_equals_that_of_the_flat_bytes(void **state)
 		char *v = xmalloc(len), *flat = xmalloc(len + 16);
 		memset(v, 'x', len);
 		struct labels a = { (struct label[]){ { STR("a"), str_mem(v, len) }, L("b", "2") }, 2 };
-		size_t n = (size_t)sprintf(flat, "a\xff%.*s\xff" "b\xff" "2\xff", (int)len, v);
+		size_t n = (size_t)sprintf(flat,
+					   "a\xff%.*s\xff"
+					   "b\xff"
+					   "2\xff",
+					   (int)len, v);
 		assert_true(labels_hash(a) == hash_xx64(flat, n));
 		struct hash128 h = labels_hash128(a), want = hash_bytes128(flat, n);
 		assert_true(h.lo == want.lo && h.hi == want.hi);
@@ -145,8 +152,9 @@ static void test_merge_prefers_the_second_set(void **state)
 	struct arena a;
 	struct labels r;
 	arena_init(&a, NULL);
-	assert_int_equal(labels_merge(SET(L("a", "1"), L("c", "1")), SET(L("b", "2"), L("c", "2"), L("d", "2")),
-				      &a, &r, NULL), 0);
+	assert_int_equal(
+		labels_merge(SET(L("a", "1"), L("c", "1")), SET(L("b", "2"), L("c", "2"), L("d", "2")), &a, &r, NULL),
+		0);
 	assert_true(labels_eq(r, SET(L("a", "1"), L("b", "2"), L("c", "2"), L("d", "2"))));
 	assert_int_equal(labels_merge(none, none, &a, &r, NULL), 0);
 	assert_int_equal(r.n, 0);

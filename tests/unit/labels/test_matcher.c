@@ -20,7 +20,7 @@ static void expect(const char *re, const char *text, bool want)
 		fail_msg("=~%s on \"%s\" should be %d", re, text, want);
 	assert_int_equal(matcher_matches(not, str_c(text)), !want);
 	matcher_free(m);
-	matcher_free(not);
+	matcher_free(not );
 }
 
 static void test_equality(void **state)
@@ -82,9 +82,15 @@ static void test_dot_takes_newlines_and_whole_characters(void **state)
 	expect(".*", "a\nb", true);
 	expect("a.+", "a\n", true);
 	expect(".+", "", false);
-	expect("a.b", "a\xC3\xA9" "b", true);
+	expect("a.b",
+	       "a\xC3\xA9"
+	       "b",
+	       true);
 	expect("é.*", "és", true);
-	expect(".+b", "\xC3\xA9" "b", true);
+	expect(".+b",
+	       "\xC3\xA9"
+	       "b",
+	       true);
 }
 
 static void test_fold_case(void **state)
@@ -163,8 +169,8 @@ static void test_matches_all(void **state)
 	static const struct {
 		const char *re;
 		bool all;
-	} rows[] = { { ".*", true }, { "(.*)", true }, { "a|.*", true }, { ".+", false }, { "", false },
-		     { ".*.*", true }, { "a.*", false }, { "[^x]*", false } };
+	} rows[] = { { ".*", true }, { "(.*)", true }, { "a|.*", true }, { ".+", false },
+		     { "", false },  { ".*.*", true }, { "a.*", false }, { "[^x]*", false } };
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct matcher *m = make(MATCH_RE, rows[i].re);
 		assert_int_equal(matcher_matches_all(m), rows[i].all);
@@ -256,8 +262,8 @@ static uint32_t rnd(uint32_t n)
 
 static void random_expr(struct strbuf *b, int depth)
 {
-	static const char *const atoms[] = { "a", "b", "ab", ".*", ".+", ".", "[ab]", "[^a]", "\\.", "a?",
-					     "é", "b*", "\\w", "^", "$", "aab", "a{2}", ".*?", "[a-c]+" };
+	static const char *const atoms[] = { "a", "b",  "ab",  ".*", ".+", ".",   "[ab]", "[^a]", "\\.",   "a?",
+					     "é", "b*", "\\w", "^",  "$",  "aab", "a{2}", ".*?",  "[a-c]+" };
 	int parts = 1 + (int)rnd(4);
 	for (int i = 0; i < parts; i++) {
 		if (depth > 0 && rnd(4) == 0) {

@@ -35,8 +35,8 @@ static void expect(const char *yaml, const char *in, const char *want)
 
 static void test_replace(void **state)
 {
-	expect("[{source_labels: [a], regex: 'f(.*)', target_label: d, replacement: 'ch${1}-ch${1}'}]",
-	       "a=foo b=bar", "a=foo b=bar d=choo-choo");
+	expect("[{source_labels: [a], regex: 'f(.*)', target_label: d, replacement: 'ch${1}-ch${1}'}]", "a=foo b=bar",
+	       "a=foo b=bar d=choo-choo");
 	expect("[{source_labels: [a, b], regex: 'f(.*);(.*)r', target_label: a, replacement: 'b${1}${2}m'},"
 	       " {source_labels: [c, a], regex: '(b).*b(.*)ba(.*)', target_label: d, replacement: '$1$2$2$3'}]",
 	       "a=foo b=bar c=baz", "a=boobam b=bar c=baz d=boooom");
@@ -89,8 +89,11 @@ static void test_case(void **state)
 	expect("[{action: lowercase, source_labels: [a], target_label: l}, {action: uppercase, source_labels: [a], "
 	       "target_label: u}]",
 	       "a=bAr123Foo", "a=bAr123Foo l=bar123foo u=BAR123FOO");
-	expect("[{action: uppercase, source_labels: [a], target_label: a}]", "a=stra\xC3\x9F" "e\xC3\xA9",
-	       "a=STRA\xC3\x9F" "E\xC3\x89");
+	expect("[{action: uppercase, source_labels: [a], target_label: a}]",
+	       "a=stra\xC3\x9F"
+	       "e\xC3\xA9",
+	       "a=STRA\xC3\x9F"
+	       "E\xC3\x89");
 }
 
 static void expect_error(const char *yaml, enum label_names names, const char *want)
@@ -116,7 +119,8 @@ static void test_wrong_rules_are_refused(void **state)
 		     "'replacement' can not be set for lowercase action");
 	expect_error("[{action: labelmap, replacement: '9$1'}]", LABEL_NAMES_LEGACY,
 		     "\"9$1\" is invalid 'replacement' for labelmap action");
-	expect_error("[{action: dropequal, target_label: a, regex: x}]", LABEL_NAMES_UTF8, "requires only 'source_labels'");
+	expect_error("[{action: dropequal, target_label: a, regex: x}]", LABEL_NAMES_UTF8,
+		     "requires only 'source_labels'");
 	expect_error("[{action: labeldrop, source_labels: [a], regex: x}]", LABEL_NAMES_UTF8, "requires only 'regex'");
 	expect_error("[{action: keep, regex: '('}]", LABEL_NAMES_UTF8, "missing closing )");
 	expect_error("[{action: keep, rgex: a}]", LABEL_NAMES_UTF8, "rgex");
@@ -140,8 +144,9 @@ static void test_actions_can_be_restricted(void **state)
 	struct relabel_rules *r = NULL;
 	struct err e = ERR_NONE;
 	uint32_t allowed = 1u << RELABEL_KEEP | 1u << RELABEL_DROP | 1u << RELABEL_HASHMOD;
-	assert_int_equal(relabel_rules_parse(STR("[{action: labeldrop, regex: a}]"), "r", LABEL_NAMES_UTF8, allowed, &r,
-					     &e), -ERR_INVALID_ARGUMENT);
+	assert_int_equal(
+		relabel_rules_parse(STR("[{action: labeldrop, regex: a}]"), "r", LABEL_NAMES_UTF8, allowed, &r, &e),
+		-ERR_INVALID_ARGUMENT);
 	assert_int_equal(relabel_rules_parse(STR("[{action: keep, regex: a}]"), "r", LABEL_NAMES_UTF8, allowed, &r, &e),
 			 0);
 	assert_int_equal(r->n, 1);

@@ -109,10 +109,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_order_and_bound_are_kept, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_select_drains_several_channels, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(test_error_comes_after_what_was_queued, set_up,
-						tear_down),
+		cmocka_unit_test_setup_teardown(test_select_drains_several_channels, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_error_comes_after_what_was_queued, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

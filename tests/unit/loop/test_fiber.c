@@ -216,12 +216,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_fibers_take_turns, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_many_deep_fibers, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_cancel_fails_this_wait_and_all_later_ones,
-						set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_deadline_ends_a_wait_and_can_be_restored,
-						set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_cancelling_a_parent_unwinds_its_group, set_up,
-						tear_down),
+		cmocka_unit_test_setup_teardown(test_cancel_fails_this_wait_and_all_later_ones, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_deadline_ends_a_wait_and_can_be_restored, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_cancelling_a_parent_unwinds_its_group, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_checkpoint_lets_others_run, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_dump_shows_wait_reasons, set_up, tear_down),
 	};

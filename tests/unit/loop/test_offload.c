@@ -102,10 +102,8 @@ static void test_children_report_fail_crash_and_are_killed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_results_and_errors_come_back, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(test_children_report_fail_crash_and_are_killed,
-						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_results_and_errors_come_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_children_report_fail_crash_and_are_killed, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,8 +10,7 @@
 static struct metrics_registry *sample_registry(void)
 {
 	struct metrics_registry *r = metrics_registry_new();
-	struct metrics_vec *v = metrics_counter_vec(r, "b_requests_total", "Requests.",
-						    METRICS_LABELS("code", "path"));
+	struct metrics_vec *v = metrics_counter_vec(r, "b_requests_total", "Requests.", METRICS_LABELS("code", "path"));
 	counter_add(metrics_counter_with(v, METRICS_LABELS("500", "a\\b\"c\nd")), 1234567);
 	counter_add(metrics_counter_with(v, METRICS_LABELS("200", "")), 2);
 	gauge_set(metrics_gauge(r, "c_temp", "Back\\slash, \"quote\" and\nnewline."), -1.5);
@@ -103,12 +102,14 @@ static void test_negotiation(void **state)
 		{ "text/plain", METRICS_TEXT },
 		{ "application/openmetrics-text", METRICS_OPENMETRICS },
 		{ "application/openmetrics-text; version=2.0.0", METRICS_TEXT },
-		{ "text/plain;version=0.0.4;q=0.5,application/openmetrics-text;version=1.0.0;q=0.75", METRICS_OPENMETRICS },
+		{ "text/plain;version=0.0.4;q=0.5,application/openmetrics-text;version=1.0.0;q=0.75",
+		  METRICS_OPENMETRICS },
 		{ "text/plain;version=0.0.4;q=0.9,application/openmetrics-text;version=1.0.0;q=0.75", METRICS_TEXT },
 		/* What Prometheus sends. */
 		{ "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,application/openmetrics-text;"
 		  "version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,"
-		  "/;q=0.1", METRICS_OPENMETRICS },
+		  "/;q=0.1",
+		  METRICS_OPENMETRICS },
 		{ "application/openmetrics-text;q=0", METRICS_TEXT },
 		{ "application/openmetrics-text;q=high", METRICS_TEXT },
 		{ "application/openmetrics-text; version=\"1.0.0\"", METRICS_OPENMETRICS },

@@ -28,8 +28,7 @@ static void test_process_metrics_are_plausible(void **state)
 	double now = (double)sys_now_ms() / 1000, start = value_of(b.p, "process_start_time_seconds");
 	assert_true(start > now - 600 && start < now + 5);
 	assert_true(value_of(b.p, "process_resident_memory_bytes") > 100000);
-	assert_true(value_of(b.p, "process_virtual_memory_bytes") >=
-		    value_of(b.p, "process_resident_memory_bytes"));
+	assert_true(value_of(b.p, "process_virtual_memory_bytes") >= value_of(b.p, "process_resident_memory_bytes"));
 	assert_true(value_of(b.p, "process_virtual_memory_max_bytes") > 0);
 	assert_true(value_of(b.p, "process_cpu_seconds_total") >= 0);
 	assert_true(value_of(b.p, "process_max_fds") >= 64);
@@ -56,7 +55,8 @@ static void test_build_info_and_status(void **state)
 	gauge_set(s.ready, 1);
 	metrics_expose(r, METRICS_TEXT, &b);
 	assert_non_null(strstr(b.p, "thanos_build_info{branch=\"main\",goarch=\""));
-	assert_non_null(strstr(b.p, "goos=\"linux\",goversion=\"c\",revision=\"abcdef\",tags=\"\",version=\"0.1.0\"} 1\n"));
+	assert_non_null(
+		strstr(b.p, "goos=\"linux\",goversion=\"c\",revision=\"abcdef\",tags=\"\",version=\"0.1.0\"} 1\n"));
 	assert_non_null(strstr(b.p, "thanos_status{check=\"healthy\",component=\"receive\"} 0\n"));
 	assert_non_null(strstr(b.p, "thanos_status{check=\"ready\",component=\"receive\"} 1\n"));
 	strbuf_fini(&b);

@@ -54,8 +54,7 @@ static void test_children_past_the_limit_are_counted_not_exposed(void **state)
 static void test_remove_and_clear(void **state)
 {
 	struct metrics_registry *r = metrics_registry_new();
-	struct metrics_vec *v = metrics_histogram_vec(r, "h", "H.", METRICS_LABELS("t"),
-						      (double[]){ 1, 2 }, 2);
+	struct metrics_vec *v = metrics_histogram_vec(r, "h", "H.", METRICS_LABELS("t"), (double[]){ 1, 2 }, 2);
 	histogram_observe(metrics_histogram_with(v, METRICS_LABELS("a")), 1);
 	histogram_observe(metrics_histogram_with(v, METRICS_LABELS("b")), 1);
 	assert_true(metrics_vec_remove(v, METRICS_LABELS("a")));

@@ -28,7 +28,8 @@ static inline struct test_cert test_cert_new(const char *cn, const struct test_c
 	X509_set_issuer_name(t.cert, ca ? X509_get_subject_name(ca->cert) : name);
 	X509V3_CTX ctx;
 	X509V3_set_ctx(&ctx, ca ? ca->cert : t.cert, t.cert, NULL, NULL, 0);
-	X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, &ctx, NID_basic_constraints, ca ? "CA:FALSE" : "critical,CA:TRUE");
+	X509_EXTENSION *ext =
+		X509V3_EXT_conf_nid(NULL, &ctx, NID_basic_constraints, ca ? "CA:FALSE" : "critical,CA:TRUE");
 	X509_add_ext(t.cert, ext, -1);
 	X509_EXTENSION_free(ext);
 	ext = X509V3_EXT_conf_nid(NULL, &ctx, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");

@@ -24,7 +24,8 @@ static void test_hosts_and_ports_are_split(void **state)
 
 static void test_bad_addresses_are_named_in_the_error(void **state)
 {
-	static const char *const bad[] = { "host", "host:", "host:x", "host:65536", "a:b:c", "::1:80", "[::1:80", "unix:", "host:-1" };
+	static const char *const bad[] = { "host",   "host:",   "host:x", "host:65536", "a:b:c",
+					   "::1:80", "[::1:80", "unix:",  "host:-1" };
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		struct addr a;
 		struct err err;

@@ -460,10 +460,13 @@ static void tls_flow(void *arg)
 	struct fixture *f = arg;
 	struct tls_files t;
 	make_files(&t);
-	struct tls_ctx *s = server_ctx(&(struct tls_config){ .cert_file = t.cert, .key_file = t.key, .ca_file = t.ca,
-							      .min_version = "1.3", .alpn = { h2_first, 2 } });
-	struct tls_ctx *c = client_ctx(&(struct tls_config){ .cert_file = t.ccert, .key_file = t.ckey, .ca_file = t.ca,
-							      .alpn = { h2_first, 2 } });
+	struct tls_ctx *s = server_ctx(&(struct tls_config){ .cert_file = t.cert,
+							     .key_file = t.key,
+							     .ca_file = t.ca,
+							     .min_version = "1.3",
+							     .alpn = { h2_first, 2 } });
+	struct tls_ctx *c = client_ctx(&(struct tls_config){
+		.cert_file = t.ccert, .key_file = t.ckey, .ca_file = t.ca, .alpn = { h2_first, 2 } });
 	f->server_opt.tls = s;
 	connect_both(f, "127.0.0.1:0", &(struct conn_options){ .tls = c, .server_name = "localhost" });
 	AWAIT(f->a, f->a.opens == 1 || f->a.closes);
@@ -513,8 +516,11 @@ static void refuse_flow(void *arg)
 	struct fixture *f = arg;
 	struct tls_files t;
 	make_files(&t);
-	f->server_opt.tls = server_ctx(&(struct tls_config){ .cert_file = t.cert, .key_file = t.key, .ca_file = t.ca,
-							      .min_version = "1.3", .alpn = { h2_first, 2 } });
+	f->server_opt.tls = server_ctx(&(struct tls_config){ .cert_file = t.cert,
+							     .key_file = t.key,
+							     .ca_file = t.ca,
+							     .min_version = "1.3",
+							     .alpn = { h2_first, 2 } });
 	connect_both(f, "127.0.0.1:0", NULL);
 	AWAIT(f->b, f->b.c);
 	struct tls_config good = { .cert_file = t.ccert, .key_file = t.ckey, .ca_file = t.ca, .alpn = { h1_only, 1 } };
@@ -598,13 +604,17 @@ static void test_incomplete_tls_settings_are_refused_with_upstreams_words(void *
 	assert_int_equal(tls_ctx_new_client(&(struct tls_config){ .cert_file = "k" }, &t, &err), -ERR_INVALID_ARGUMENT);
 	assert_string_equal(err.msg, "both client key and certificate must be provided");
 	static const char *const bad[] = { "TLS_NONSENSE" };
-	assert_int_equal(tls_ctx_new_client(&(struct tls_config){ .ciphers = { bad, 1 } }, &t, &err), -ERR_INVALID_ARGUMENT);
+	assert_int_equal(tls_ctx_new_client(&(struct tls_config){ .ciphers = { bad, 1 } }, &t, &err),
+			 -ERR_INVALID_ARGUMENT);
 	assert_non_null(strstr(err.msg, "TLS_NONSENSE"));
 	static const char *const good[] = { "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256" };
 	static const char *const curves[] = { "X25519", "CurveP384" };
-	assert_int_equal(tls_ctx_new_client(&(struct tls_config){ .ciphers = { good, 2 }, .curves = { curves, 2 } }, &t, &err), 0);
+	assert_int_equal(
+		tls_ctx_new_client(&(struct tls_config){ .ciphers = { good, 2 }, .curves = { curves, 2 } }, &t, &err),
+		0);
 	tls_ctx_unref(t);
-	assert_int_equal(tls_ctx_new_client(&(struct tls_config){ .min_version = "1.4" }, &t, &err), -ERR_INVALID_ARGUMENT);
+	assert_int_equal(tls_ctx_new_client(&(struct tls_config){ .min_version = "1.4" }, &t, &err),
+			 -ERR_INVALID_ARGUMENT);
 }
 
 int main(void)
@@ -619,8 +629,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused_connect_is_reported_with_the_address, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_references_are_released_once_on_every_path, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_listener_survives_running_out_of_descriptors, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_tls_carries_bytes_with_alpn_and_client_certificate, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_tls_refuses_wrong_name_ca_version_and_missing_certificate, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tls_carries_bytes_with_alpn_and_client_certificate, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_tls_refuses_wrong_name_ca_version_and_missing_certificate, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_changed_certificate_is_used_once_it_is_complete, setup, teardown),
 		cmocka_unit_test(test_incomplete_tls_settings_are_refused_with_upstreams_words),
 	};

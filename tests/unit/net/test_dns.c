@@ -239,16 +239,19 @@ static void co_provider(struct fixture *f)
 {
 	struct dns_provider *p = dns_provider_new(f->d);
 	struct err err;
-	const char *names[] = { "dns+two.test:10901", "static:1", "dnssrv+_svc._tcp.test", "dnssrvnoa+_svc._tcp.test", "dnssrv+_svc._tcp.test:9",
-				"dns+http://one.test:5" };
+	const char *names[] = { "dns+two.test:10901",      "static:1",
+				"dnssrv+_svc._tcp.test",   "dnssrvnoa+_svc._tcp.test",
+				"dnssrv+_svc._tcp.test:9", "dns+http://one.test:5" };
 	assert_int_equal(co_dns_provider_resolve(p, names, 6, &err), 0);
-	check_addresses(p, (const char *const[]){ "127.0.0.1:10901", "127.0.0.1:80", "127.0.0.1:9", "127.0.0.1:90", "127.0.0.2:10901",
-						    "127.0.0.2:9", "127.0.0.2:90", "[::1]:10901", "[::1]:9", "[::1]:90",
-						    "http://127.0.0.1:5", "one.test:80", "static:1", "two.test:90", NULL });
+	check_addresses(p, (const char *const[]){ "127.0.0.1:10901", "127.0.0.1:80", "127.0.0.1:9", "127.0.0.1:90",
+						  "127.0.0.2:10901", "127.0.0.2:9", "127.0.0.2:90", "[::1]:10901",
+						  "[::1]:9", "[::1]:90", "http://127.0.0.1:5", "one.test:80",
+						  "static:1", "two.test:90", NULL });
 	assert_int_equal(dns_provider_count(p, names[0]), 3);
 	f->s.mute = true;
 	assert_int_equal(co_dns_provider_resolve(p, names, 2, &err), -ERR_UNAVAILABLE);
-	check_addresses(p, (const char *const[]){ "127.0.0.1:10901", "127.0.0.2:10901", "[::1]:10901", "static:1", NULL });
+	check_addresses(p,
+			(const char *const[]){ "127.0.0.1:10901", "127.0.0.2:10901", "[::1]:10901", "static:1", NULL });
 	f->s.mute = false;
 	f->s.empty = true;
 	assert_int_equal(co_dns_provider_resolve(p, names, 2, &err), 0);
@@ -286,10 +289,12 @@ static void co_connects(struct fixture *f)
 	conn_close(c);
 	assert_int_equal(co_conn_connect(&to, NULL, NULL, NULL, &c, &err), -ERR_FAILED_PRECONDITION);
 	strcpy(to.host, "none.test");
-	assert_int_equal(co_conn_connect(&to, &(struct conn_options){ .dns = f->d }, NULL, NULL, &c, &err), -ERR_UNAVAILABLE);
+	assert_int_equal(co_conn_connect(&to, &(struct conn_options){ .dns = f->d }, NULL, NULL, &c, &err),
+			 -ERR_UNAVAILABLE);
 	listener_free(l);
 	strcpy(to.host, "two.test");
-	assert_int_equal(co_conn_connect(&to, &(struct conn_options){ .dns = f->d }, NULL, NULL, &c, &err), -ERR_UNAVAILABLE);
+	assert_int_equal(co_conn_connect(&to, &(struct conn_options){ .dns = f->d }, NULL, NULL, &c, &err),
+			 -ERR_UNAVAILABLE);
 }
 
 static void test_connect_tries_all_addresses_of_a_name(void **state)

@@ -47,8 +47,8 @@ static inline void *rig_copy(struct rig_set *s, const void *p, size_t n)
 	return n ? arena_memdup(&s->cur, p, n) : NULL;
 }
 
-static inline int rig_select(void *arg, struct matcher *const *m, size_t n,
-			     const struct promql_hints *h, void **ret, struct err *err)
+static inline int rig_select(void *arg, struct matcher *const *m, size_t n, const struct promql_hints *h, void **ret,
+			     struct err *err)
 {
 	struct rig *r = arg;
 	struct rig_set *s = xcalloc(1, sizeof(*s));
@@ -82,7 +82,9 @@ static inline int rig_next(void *arg, void *set, struct promql_series *ret, stru
 			continue;
 		arena_fini(&s->cur);
 		struct histogram *h = rig_copy(s, x->h + hlo, (hhi - hlo) * sizeof(*h));
-		*ret = (struct promql_series){ .n_floats = hi - lo, .n_hists = hhi - hlo, .h = h,
+		*ret = (struct promql_series){ .n_floats = hi - lo,
+					       .n_hists = hhi - hlo,
+					       .h = h,
 					       .t = rig_copy(s, x->t + lo, (hi - lo) * sizeof(int64_t)),
 					       .v = rig_copy(s, x->v + lo, (hi - lo) * sizeof(double)),
 					       .ht = rig_copy(s, x->ht + hlo, (hhi - hlo) * sizeof(int64_t)) };
@@ -187,8 +189,8 @@ static inline void rig_print(const struct promql_result *res, struct strbuf *b)
 }
 
 /* Runs a query; the text is the result or "error: ...". Times in ms. Free it. */
-static inline char *rig_run(struct rig *r, const char *text, const struct promql_opts *opts,
-			    int64_t start, int64_t end, int64_t step)
+static inline char *rig_run(struct rig *r, const char *text, const struct promql_opts *opts, int64_t start, int64_t end,
+			    int64_t step)
 {
 	struct err err = ERR_NONE;
 	struct arena a;
@@ -218,7 +220,8 @@ static inline void rig_add_at(const struct promql_rseries *s, int64_t t, struct 
 {
 	for (size_t i = 0; i < s->n_floats; i++)
 		if (s->floats[i].t == t)
-			strbuf_printf(b, "%016llx", isnan(s->floats[i].v) ? 1ULL : (unsigned long long)double_bits(s->floats[i].v));
+			strbuf_printf(b, "%016llx",
+				      isnan(s->floats[i].v) ? 1ULL : (unsigned long long)double_bits(s->floats[i].v));
 	for (size_t i = 0; i < s->n_hists; i++)
 		if (s->hists[i].t == t)
 			fhist_print(s->hists[i].h, b);
@@ -256,9 +259,8 @@ static inline char *rig_slice(const struct promql_result *res, int64_t t)
 }
 
 /* Parses with everything on, and evaluates. Everything lies in `a`. */
-static inline int rig_exec_opts(struct rig *r, const char *text, const struct promql_opts *opts,
-				struct arena *a, int64_t start, int64_t end, int64_t step,
-				struct promql_result *res, struct err *err)
+static inline int rig_exec_opts(struct rig *r, const char *text, const struct promql_opts *opts, struct arena *a,
+				int64_t start, int64_t end, int64_t step, struct promql_result *res, struct err *err)
 {
 	struct promql_parse_opts all = PROMQL_PARSE_ALL;
 	struct promql_source src = rig_source(r);
@@ -269,8 +271,8 @@ static inline int rig_exec_opts(struct rig *r, const char *text, const struct pr
 }
 
 /* As rig_exec_opts with the default options. */
-static inline int rig_exec(struct rig *r, const char *text, struct arena *a, int64_t start, int64_t end,
-			   int64_t step, struct promql_result *res, struct err *err)
+static inline int rig_exec(struct rig *r, const char *text, struct arena *a, int64_t start, int64_t end, int64_t step,
+			   struct promql_result *res, struct err *err)
 {
 	return rig_exec_opts(r, text, NULL, a, start, end, step, res, err);
 }

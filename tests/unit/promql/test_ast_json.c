@@ -26,10 +26,10 @@ static void test_answers_of_prometheus(void **state)
 	(void)state;
 	json_t *cases = load_cases("api_prometheus.json"), *c;
 	size_t i, n = 0;
-	json_array_foreach(cases, i, c) {
+	json_array_foreach(cases, i, c)
+	{
 		const char *id = json_string_value(json_object_get(c, "id"));
-		if (!id || strcmp(id, "/parse_query") != 0 ||
-		    json_integer_value(json_object_get(c, "status")) != 200)
+		if (!id || strcmp(id, "/parse_query") != 0 || json_integer_value(json_object_get(c, "status")) != 200)
 			continue;
 		const json_t *q = json_object_get(json_object_get(c, "params"), "query");
 		char *got = json_of(json_string_value(json_array_get(q, 0)));

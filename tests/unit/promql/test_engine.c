@@ -20,7 +20,8 @@ static void load(struct rig *r)
 	rig_load(r, 10000, "lat_bucket{le=\"2\"} 0+3x60");
 	rig_load(r, 10000, "lat_bucket{le=\"+Inf\"} 0+4x60");
 	rig_load(r, 10000, "gauge 5 -1 3 NaN 7 2 2 9");
-	rig_load(r, 10000, "nh {{schema:0 sum:1 count:4 buckets:[1 2 1]}}+{{schema:0 sum:1 count:4 buckets:[1 2 1]}}x60");
+	rig_load(r, 10000,
+		 "nh {{schema:0 sum:1 count:4 buckets:[1 2 1]}}+{{schema:0 sum:1 count:4 buckets:[1 2 1]}}x60");
 }
 
 static void run(const struct query_case *cases, size_t n, int64_t start, int64_t end, int64_t step)
@@ -64,8 +65,7 @@ static void test_instant_queries(void **state)
 		{ "stddev(http_total{job=\"a\"})", "{} 150" },
 		{ "stdvar(http_total{job=\"a\"})", "{} 22500" },
 		{ "quantile(0.5, http_total)", "{} 750" },
-		{ "topk(2, http_total)",
-		  "http_total{i=\"1\", job=\"b\"} 1200; http_total{i=\"0\", job=\"b\"} 900" },
+		{ "topk(2, http_total)", "http_total{i=\"1\", job=\"b\"} 1200; http_total{i=\"0\", job=\"b\"} 900" },
 		{ "bottomk(1, http_total)", "http_total{i=\"0\", job=\"a\"} 300" },
 		{ "limitk(1, http_total)", "http_total{i=\"0\", job=\"a\"} 300" },
 		{ "count_values(\"v\", up offset 1m)", "{v=\"1\"} 2" },
@@ -177,13 +177,27 @@ static void test_any_memory_limit_is_an_error_not_a_crash(void **state)
 {
 	static const char *const exprs[] = {
 		"sum by (job) (rate(http_total[1m])) / on(job) group_left count by (job) (http_total)",
-		"topk(2, http_total) or up", "count_values(\"v\", http_total)", "sum(nh) + sum(nh)",
-		"rate(nh[1m])", "avg_over_time(nh[1m])", "histogram_quantile(0.5, rate(lat_bucket[1m]))",
-		"histogram_quantile(0.5, nh)", "label_replace(up, \"x\", \"$1\", \"job\", \"(.*)\")",
-		"quantile_over_time(0.5, http_total[1m])", "max_over_time(rate(http_total[1m])[2m:30s])",
-		"increase(nh[1m] smoothed)", "up unless on(job) http_total", "sort(http_total)",
-		"http_total + fill(1) up", "info(up)", "quantile by (i) (0.5, http_total)",
-		"changes(nh[1m])", "mad_over_time(http_total[1m])", "nh </ 2", "nh * 2", "-nh",
+		"topk(2, http_total) or up",
+		"count_values(\"v\", http_total)",
+		"sum(nh) + sum(nh)",
+		"rate(nh[1m])",
+		"avg_over_time(nh[1m])",
+		"histogram_quantile(0.5, rate(lat_bucket[1m]))",
+		"histogram_quantile(0.5, nh)",
+		"label_replace(up, \"x\", \"$1\", \"job\", \"(.*)\")",
+		"quantile_over_time(0.5, http_total[1m])",
+		"max_over_time(rate(http_total[1m])[2m:30s])",
+		"increase(nh[1m] smoothed)",
+		"up unless on(job) http_total",
+		"sort(http_total)",
+		"http_total + fill(1) up",
+		"info(up)",
+		"quantile by (i) (0.5, http_total)",
+		"changes(nh[1m])",
+		"mad_over_time(http_total[1m])",
+		"nh </ 2",
+		"nh * 2",
+		"-nh",
 	};
 	struct rig r;
 	(void)state;

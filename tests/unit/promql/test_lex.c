@@ -31,8 +31,7 @@ static bool lexes_to(struct str text, bool series_desc, const json_t *items)
 		if (!items)
 			continue;
 		const json_t *item = json_array_get(items, i);
-		same = same && item &&
-		       strcmp(json_string_value(json_array_get(item, 0)), name_of(t.type)) == 0 &&
+		same = same && item && strcmp(json_string_value(json_array_get(item, 0)), name_of(t.type)) == 0 &&
 		       json_integer_value(json_array_get(item, 1)) == (json_int_t)t.pos &&
 		       str_eq_c(t.val, json_string_value(json_array_get(item, 2)));
 		if (!same)
@@ -47,7 +46,8 @@ static void test_tokens_of_upstream(void **state)
 	(void)state;
 	json_t *cases = load_cases("lex_cases.json"), *c;
 	size_t i, bad = 0;
-	json_array_foreach(cases, i, c) {
+	json_array_foreach(cases, i, c)
+	{
 		struct str text = case_text(c, "input");
 		bool fail = json_is_true(json_object_get(c, "fail"));
 		if (!lexes_to(text, json_is_true(json_object_get(c, "series_desc")),
@@ -115,12 +115,10 @@ static void test_messages_show_runes_as_go_does(void **state)
 	arena_init(&a, NULL);
 	assert_string_equal(error_of("a ! b", &a), "unexpected character after '!': ' '");
 	assert_string_equal(error_of("a !", &a), "unexpected character after '!': '\xEF\xBF\xBD'");
-	assert_string_equal(error_of("x[\"1\"]", &a),
-			    "unexpected character in duration expression: '\"'");
+	assert_string_equal(error_of("x[\"1\"]", &a), "unexpected character in duration expression: '\"'");
 	assert_string_equal(error_of("\xC3\xBC", &a), "unexpected character: '\xC3\xBC'");
 	assert_string_equal(error_of("\"\\", &a), "escape sequence not terminated");
-	assert_string_equal(error_of("\"\\ud800\"", &a),
-			    "escape sequence is an invalid Unicode code point");
+	assert_string_equal(error_of("\"\\ud800\"", &a), "escape sequence is an invalid Unicode code point");
 	arena_fini(&a);
 }
 

@@ -74,9 +74,7 @@ static bool same_string(const struct promql_expr *e, const json_t *want)
 
 static bool same_shift(const struct promql_shift *s, const json_t *want)
 {
-	const char *at = s->at_preproc == PROMQL_AT_START ? "start" :
-			 s->at_preproc == PROMQL_AT_END	  ? "end" :
-							    "";
+	const char *at = s->at_preproc == PROMQL_AT_START ? "start" : s->at_preproc == PROMQL_AT_END ? "end" : "";
 	if (s->offset_ns != int_of(want, "OriginalOffset"))
 		return differs("OriginalOffset");
 	if (s->has_at != (json_object_get(want, "Timestamp") != NULL) ||
@@ -96,7 +94,8 @@ static bool same_selector(const struct promql_expr *e, const json_t *want)
 		return differs("Name");
 	if (list && json_array_size(list) != s->n_matchers)
 		return differs("number of LabelMatchers");
-	json_array_foreach(list, i, m) {
+	json_array_foreach(list, i, m)
+	{
 		if (!str_eq_c(s->matchers[i].name, text_of(m, "name")) ||
 		    !str_eq_c(s->matchers[i].value, text_of(m, "value")) ||
 		    strcmp(promql_match_name(s->matchers[i].type), text_of(m, "type")) != 0)
@@ -121,8 +120,7 @@ static bool same_subquery(const struct promql_expr *e, const json_t *want)
 	if (s->range_ns != int_of(want, "Range") || s->step_ns != int_of(want, "Step"))
 		return differs("Range or Step");
 	return same(s->expr, json_object_get(want, "Expr")) && same_shift(&s->shift, want) &&
-	       same_optional(s->range_expr, want, "RangeExpr") &&
-	       same_optional(s->step_expr, want, "StepExpr");
+	       same_optional(s->range_expr, want, "RangeExpr") && same_optional(s->step_expr, want, "StepExpr");
 }
 
 static bool same_labels(const struct promql_labels *l, const json_t *want, const char *key)
@@ -131,9 +129,7 @@ static bool same_labels(const struct promql_labels *l, const json_t *want, const
 	size_t i;
 	if (json_array_size(list) != l->n)
 		return differs(key);
-	json_array_foreach(list, i, name)
-		if (!str_eq_c(l->v[i], json_string_value(name)))
-			return differs(key);
+	json_array_foreach(list, i, name) if (!str_eq_c(l->v[i], json_string_value(name))) return differs(key);
 	return true;
 }
 
@@ -145,9 +141,7 @@ static bool same_call(const struct promql_expr *e, const json_t *want)
 		return differs("Func");
 	if (json_array_size(args) != e->call.n_args)
 		return differs("number of Args");
-	json_array_foreach(args, i, arg)
-		if (!same(e->call.args[i], arg))
-			return false;
+	json_array_foreach(args, i, arg) if (!same(e->call.args[i], arg)) return false;
 	return true;
 }
 
@@ -157,8 +151,7 @@ static bool same_aggregate(const struct promql_expr *e, const json_t *want)
 		return differs("Op");
 	if (e->agg.without != true_of(want, "Without"))
 		return differs("Without");
-	return same_labels(&e->agg.grouping, want, "Grouping") &&
-	       same_optional(e->agg.param, want, "Param") &&
+	return same_labels(&e->agg.grouping, want, "Grouping") && same_optional(e->agg.param, want, "Param") &&
 	       same(e->agg.expr, json_object_get(want, "Expr"));
 }
 
@@ -184,14 +177,12 @@ static bool same_binary(const struct promql_expr *e, const json_t *want)
 	if (e->binary.return_bool != true_of(want, "ReturnBool"))
 		return differs("ReturnBool");
 	return same_matching(&e->binary, json_object_get(want, "VectorMatching")) &&
-	       same(e->binary.lhs, json_object_get(want, "LHS")) &&
-	       same(e->binary.rhs, json_object_get(want, "RHS"));
+	       same(e->binary.lhs, json_object_get(want, "LHS")) && same(e->binary.rhs, json_object_get(want, "RHS"));
 }
 
 static bool same_unary(const struct promql_expr *e, const json_t *want)
 {
-	if (strcmp(promql_op_name(e->unary.op), text_of(want, "Op")) != 0 ||
-	    int_of(want, "StartPos") != e->pos.start)
+	if (strcmp(promql_op_name(e->unary.op), text_of(want, "Op")) != 0 || int_of(want, "StartPos") != e->pos.start)
 		return differs("Op or StartPos");
 	return same(e->unary.expr, json_object_get(want, "Expr"));
 }
@@ -231,27 +222,26 @@ static bool same(const struct promql_expr *e, const json_t *want)
 	};
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (kinds[i].kind == e->kind)
-			return strcmp(kinds[i].name, text_of(want, "_t")) != 0 ? differs("kind") :
-				       same_pos(e, want) && kinds[i].same(e, want);
+			return strcmp(kinds[i].name, text_of(want, "_t")) != 0
+				       ? differs("kind")
+				       : same_pos(e, want) && kinds[i].same(e, want);
 	return false;
 }
 
 /* --- upstream's cases ---------------------------------------------------------- */
 
-static bool same_errors(struct str text, const struct promql_parse_errs *got, const json_t *c,
-			struct arena *a)
+static bool same_errors(struct str text, const struct promql_parse_errs *got, const json_t *c, struct arena *a)
 {
 	const json_t *list = json_object_get(c, "errors"), *want;
 	size_t i;
 	if (got->n != json_array_size(list))
 		return differs("number of errors");
-	json_array_foreach(list, i, want)
-		if (strcmp(got->v[i].msg, text_of(want, "err")) != 0 ||
-		    got->v[i].pos.start != int_of(want, "start") || got->v[i].pos.end != int_of(want, "end"))
-			return differs(text_of(want, "err"));
-	return strcmp(promql_parse_err_text(text, &got->v[0], a), text_of(c, "err_full")) == 0 ?
-		       true :
-		       differs("err_full");
+	json_array_foreach(list, i,
+			   want) if (strcmp(got->v[i].msg, text_of(want, "err")) != 0 ||
+				     got->v[i].pos.start != int_of(want, "start") ||
+				     got->v[i].pos.end != int_of(want, "end")) return differs(text_of(want, "err"));
+	return strcmp(promql_parse_err_text(text, &got->v[0], a), text_of(c, "err_full")) == 0 ? true
+											       : differs("err_full");
 }
 
 /* Whether our limits, not the language, decide: one case has thousands of operators. */
@@ -287,7 +277,8 @@ static void test_trees_and_errors_of_upstream(void **state)
 	(void)state;
 	json_t *cases = load_cases("parse_cases.json"), *c;
 	size_t i, bad = 0;
-	json_array_foreach(cases, i, c) {
+	json_array_foreach(cases, i, c)
+	{
 		struct arena a;
 		arena_init(&a, NULL);
 		struct str text = case_text(c, "input");
@@ -329,19 +320,16 @@ static void test_syntax_errors_name_the_innermost_construct(void **state)
 	assert_error("sum by (a) b", "1:12: parse error: unexpected identifier \"b\" in aggregation");
 	assert_error("rate(foo bar)", "1:10: parse error: unexpected identifier \"bar\"");
 	assert_error("foo @ start", "1:12: parse error: unexpected end of input in @, expected timestamp");
-	assert_error("foo offset (1s",
-		     "1:15: parse error: unclosed left parenthesis");
+	assert_error("foo offset (1s", "1:15: parse error: unclosed left parenthesis");
 	assert_error("foo[1m:2m:]", "1:10: parse error: unexpected colon ':'");
-	assert_error("foo[(1m]",
-		     "1:8: parse error: unexpected \"]\" in subquery or range selector, expected number, "
-		     "duration, step(), or range()");
+	assert_error("foo[(1m]", "1:8: parse error: unexpected \"]\" in subquery or range selector, expected number, "
+				 "duration, step(), or range()");
 	assert_error("{\"foo\" bar}",
 		     "1:8: parse error: unexpected identifier \"bar\" in label matching, expected \",\" or "
 		     "\"}\"");
 	assert_error("sum by (a b) (c)",
 		     "1:11: parse error: unexpected identifier \"b\" in grouping opts, expected \",\" or \")\"");
-	assert_error("f(a,*b)",
-		     "1:4: parse error: trailing commas not allowed in function call args");
+	assert_error("f(a,*b)", "1:4: parse error: trailing commas not allowed in function call args");
 	assert_error("foo\n  + *", "2:5: parse error: unexpected <op:*>");
 }
 
@@ -367,14 +355,12 @@ static void test_options_switch_parts_of_the_language(void **state)
 			  "1:1: parse error: limitk() is experimental and must be enabled with "
 			  "--enable-feature=promql-experimental-functions");
 	assert_error_with("xrate(a[5m])", &none, "1:1: parse error: unknown function with name \"xrate\"");
-	assert_error_with("a anchored", &none,
-			  "1:1: parse error: anchored modifier is experimental and not enabled");
+	assert_error_with("a anchored", &none, "1:1: parse error: anchored modifier is experimental and not enabled");
 	assert_error_with("a[5m] smoothed", &none,
 			  "1:1: parse error: smoothed modifier is experimental and not enabled");
 	assert_error_with("a + fill(1) b", &none,
 			  "1:1: parse error: binop fill modifiers are experimental and not enabled");
-	assert_error_with("a[1m + 2m]", &none,
-			  "1:3: parse error: experimental duration expression is not enabled");
+	assert_error_with("a[1m + 2m]", &none, "1:3: parse error: experimental duration expression is not enabled");
 }
 
 /* Parses with everything on; fails the test on an error. */
@@ -528,8 +514,8 @@ static void test_small_budget_is_an_error(void **state)
 	for (uint64_t limit = 0; limit < 6000; limit += 64) {
 		budget_init(&b, NULL, "test", limit);
 		arena_init(&a, &b);
-		int ret = promql_parse(STR("sum by (a) (rate(x{y=\"z\"}[5m:1m] offset (1m + 2)))"), NULL, &a, &e,
-				       NULL, &err);
+		int ret = promql_parse(STR("sum by (a) (rate(x{y=\"z\"}[5m:1m] offset (1m + 2)))"), NULL, &a, &e, NULL,
+				       &err);
 		assert_true(ret == 0 || ret == -ERR_RESOURCE_EXHAUSTED);
 		arena_fini(&a);
 		budget_fini(&b);

@@ -28,7 +28,8 @@ static size_t mismatches(const json_t *list, bool pretty)
 {
 	size_t i, bad = 0;
 	json_t *c;
-	json_array_foreach(list, i, c) {
+	json_array_foreach(list, i, c)
+	{
 		const char *out = json_string_value(json_object_get(c, "out"));
 		json_int_t max = pretty ? json_integer_value(json_object_get(c, "max_chars")) : 0;
 		struct str in = case_text(c, "in");
@@ -61,7 +62,8 @@ static struct promql_expr selector_of(const json_t *ast, struct promql_matcher *
 	struct promql_expr e = { .kind = PROMQL_SELECTOR };
 	e.selector.name = str_c(json_string_value(json_object_get(ast, "Name")));
 	e.selector.matchers = m;
-	json_array_foreach(list, i, c) {
+	json_array_foreach(list, i, c)
+	{
 		m[i] = (struct promql_matcher){
 			.type = PROMQL_MATCH_EQ,
 			.name = str_c(json_string_value(json_object_get(c, "name"))),
@@ -77,7 +79,8 @@ static void test_selectors_of_upstream(void **state)
 	(void)state;
 	json_t *cases = load_cases("printer_cases.json"), *c;
 	size_t i;
-	json_array_foreach(json_object_get(cases, "vector_selector_string"), i, c) {
+	json_array_foreach(json_object_get(cases, "vector_selector_string"), i, c)
+	{
 		struct promql_matcher m[8];
 		struct promql_expr e = selector_of(json_object_get(c, "ast"), m);
 		struct strbuf b = { 0 };
@@ -104,7 +107,8 @@ static void test_printing_is_a_fixpoint(void **state)
 	(void)state;
 	json_t *cases = load_cases("parse_cases.json"), *c;
 	size_t i, bad = 0;
-	json_array_foreach(cases, i, c) {
+	json_array_foreach(cases, i, c)
+	{
 		if (json_is_true(json_object_get(c, "fail")))
 			continue;
 		struct str in = case_text(c, "input");

@@ -23,9 +23,7 @@ static bool same_counts(const json_t *want, const double *v, uint32_t n)
 {
 	size_t i;
 	json_t *w;
-	json_array_foreach(want, i, w)
-		if (i >= n || !same_float(w, v[i]))
-			return false;
+	json_array_foreach(want, i, w) if (i >= n || !same_float(w, v[i])) return false;
 	return json_array_size(want) == n;
 }
 
@@ -33,10 +31,8 @@ static bool same_spans(const json_t *want, const struct hist_span *v, uint32_t n
 {
 	size_t i;
 	json_t *w;
-	json_array_foreach(want, i, w)
-		if (i >= n || json_integer_value(json_array_get(w, 0)) != v[i].offset ||
-		    json_integer_value(json_array_get(w, 1)) != v[i].length)
-			return false;
+	json_array_foreach(want, i, w) if (i >= n || json_integer_value(json_array_get(w, 0)) != v[i].offset ||
+					   json_integer_value(json_array_get(w, 1)) != v[i].length) return false;
 	return json_array_size(want) == n;
 }
 
@@ -56,8 +52,7 @@ static bool same_histogram(const json_t *want, const struct promql_seq_value *v)
 	       same_counts(json_object_get(want, "PositiveBuckets"), h->pos_counts, h->n_pos) &&
 	       same_spans(json_object_get(want, "PositiveSpans"), h->pos_spans, h->n_pos_spans) &&
 	       same_counts(json_object_get(want, "NegativeBuckets"), h->neg_counts, h->n_neg) &&
-	       same_spans(json_object_get(want, "NegativeSpans"), h->neg_spans, h->n_neg_spans) &&
-	       same_hint(want, v);
+	       same_spans(json_object_get(want, "NegativeSpans"), h->neg_spans, h->n_neg_spans) && same_hint(want, v);
 }
 
 static bool same_values(const json_t *c, const struct promql_series_desc *d)
@@ -67,14 +62,13 @@ static bool same_values(const json_t *c, const struct promql_series_desc *d)
 	size_t i;
 	if (d->n_values != json_array_size(floats ? floats : hists))
 		return false;
-	json_array_foreach(floats, i, w) {
+	json_array_foreach(floats, i, w)
+	{
 		bool omitted = json_is_string(w) && strcmp(json_string_value(w), "_") == 0;
 		if (d->values[i].omitted != omitted || (!omitted && !same_float(w, d->values[i].v)))
 			return false;
 	}
-	json_array_foreach(hists, i, w)
-		if (!same_histogram(w, &d->values[i]))
-			return false;
+	json_array_foreach(hists, i, w) if (!same_histogram(w, &d->values[i])) return false;
 	return true;
 }
 
@@ -85,9 +79,8 @@ static bool same_labels(const json_t *c, struct labels l)
 	json_t *value;
 	if (want && json_object_size(want) != l.n)
 		return false;
-	json_object_foreach(want, name, value)
-		if (!str_eq_c(labels_get(l, str_c(name)), json_string_value(value)))
-			return false;
+	json_object_foreach(want, name,
+			    value) if (!str_eq_c(labels_get(l, str_c(name)), json_string_value(value))) return false;
 	return true;
 }
 
@@ -114,7 +107,8 @@ static void test_descriptions_of_upstream(void **state)
 	(void)state;
 	json_t *cases = load_cases("series_desc_cases.json"), *c;
 	size_t i, bad = 0;
-	json_array_foreach(cases, i, c) {
+	json_array_foreach(cases, i, c)
+	{
 		struct arena a;
 		arena_init(&a, NULL);
 		struct str text = case_text(c, "input");

@@ -34,10 +34,10 @@ static void test_kahan(void **state)
 	json_t *root, *cases = section("kahan", &root), *c, *x;
 	size_t i, k;
 	(void)state;
-	json_array_foreach(cases, i, c) {
+	json_array_foreach(cases, i, c)
+	{
 		struct kahan s = { 0, 0 };
-		json_array_foreach(json_object_get(c, "in"), k, x)
-			kahan_add(&s, of_hex(x));
+		json_array_foreach(json_object_get(c, "in"), k, x) kahan_add(&s, of_hex(x));
 		assert_int_equal(double_bits(s.s), double_bits(of_hex(json_object_get(c, "sum"))));
 		assert_int_equal(double_bits(s.c), double_bits(of_hex(json_object_get(c, "c"))));
 	}
@@ -78,7 +78,8 @@ static void test_natural_order(void **state)
 	json_t *root, *cases = section("natural_less", &root), *c;
 	size_t i;
 	(void)state;
-	json_array_foreach(cases, i, c) {
+	json_array_foreach(cases, i, c)
+	{
 		const char *a = json_string_value(json_object_get(c, "a"));
 		const char *b = json_string_value(json_object_get(c, "b"));
 		bool less = json_is_true(json_object_get(c, "less"));
@@ -96,7 +97,8 @@ static void test_label_replace(void **state)
 	json_t *root, *cases = section("label_replace_expand", &root), *c;
 	size_t i;
 	(void)state;
-	json_array_foreach(cases, i, c) {
+	json_array_foreach(cases, i, c)
+	{
 		struct strbuf q = { 0 }, line = { 0 };
 		struct rig r;
 		strbuf_add_c(&line, "x{src=");
@@ -116,8 +118,9 @@ static void test_label_replace(void **state)
 		if (rig_exec(&r, q.p, &a, 0, 0, 0, &res, &err))
 			fail_msg("%s: %s", q.p, err.msg);
 		struct str got = labels_get(res.series[0].labels, STR("dst"));
-		const char *want = json_is_true(json_object_get(c, "match")) ?
-					   json_string_value(json_object_get(c, "result")) : "old";
+		const char *want = json_is_true(json_object_get(c, "match"))
+					   ? json_string_value(json_object_get(c, "result"))
+					   : "old";
 		if (!str_eq_c(got, want))
 			fail_msg("%s of %s gives \"%.*s\", not \"%s\"", q.p, line.p, STR_ARG(got), want);
 		arena_fini(&a);

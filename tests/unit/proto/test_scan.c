@@ -16,11 +16,18 @@ static int scan(const ProtobufCMessageDescriptor *d, const char *bytes, size_t n
 static void test_broken_messages_are_refused(void **state)
 {
 	struct err e;
-	assert_int_equal(SCAN(thanos__label__descriptor, "\x0a\x01" "a\x12\x01" "b"), 0);
-	assert_int_equal(SCAN(thanos__label__descriptor, "\x0a\x05" "a"), -ERR_INVALID_ARGUMENT);
+	assert_int_equal(SCAN(thanos__label__descriptor, "\x0a\x01"
+							 "a\x12\x01"
+							 "b"),
+			 0);
+	assert_int_equal(SCAN(thanos__label__descriptor, "\x0a\x05"
+							 "a"),
+			 -ERR_INVALID_ARGUMENT);
 	assert_int_equal(SCAN(thanos__label__descriptor, "\x0a\x01\xff"), -ERR_INVALID_ARGUMENT);
 	assert_string_equal(e.msg, "proto: thanos.Label.name: invalid UTF-8");
-	assert_int_equal(SCAN(thanos__label__descriptor, "\x0a\x03" "a\0b"), -ERR_INVALID_ARGUMENT);
+	assert_int_equal(SCAN(thanos__label__descriptor, "\x0a\x03"
+							 "a\0b"),
+			 -ERR_INVALID_ARGUMENT);
 	assert_int_equal(SCAN(thanos__label__descriptor, "\x08\x01"), -ERR_INVALID_ARGUMENT);
 	assert_string_equal(e.msg, "proto: thanos.Label.name: wrong wireType");
 	assert_int_equal(SCAN(thanos__label__descriptor, "\x98\x06\x01"), 0); /* unknown field 99 */
@@ -57,8 +64,8 @@ static void test_unpacked_messages_live_in_the_arena(void **state)
 	store.min_time = -7;
 	proto_pack(&in, &b);
 	arena_init(&a, NULL);
-	assert_int_equal(proto_unpack(strbuf_str(&b), &thanos__info__info_response__descriptor, NULL, &a,
-				      (void **)&out, &e), 0);
+	assert_int_equal(
+		proto_unpack(strbuf_str(&b), &thanos__info__info_response__descriptor, NULL, &a, (void **)&out, &e), 0);
 	assert_string_equal(out->componenttype, "receive");
 	assert_int_equal(out->store->min_time, -7);
 	assert_null(out->rules);
@@ -100,8 +107,8 @@ static void test_maps_survive(void **state)
 	wire_close(&b, value);
 	wire_close(&b, entry);
 	arena_init(&a, NULL);
-	assert_int_equal(proto_unpack(strbuf_str(&b), &thanos__metric_metadata__descriptor, NULL, &a,
-				      (void **)&out, &e), 0);
+	assert_int_equal(
+		proto_unpack(strbuf_str(&b), &thanos__metric_metadata__descriptor, NULL, &a, (void **)&out, &e), 0);
 	assert_int_equal(out->n_metadata, 1);
 	assert_string_equal(out->metadata[0]->key, "up");
 	assert_string_equal(out->metadata[0]->value->metas[0]->type, "gauge");

@@ -20,15 +20,22 @@ static void test_malformed_bytes_are_named(void **state)
 	assert_string_equal(FAULT("\x08"), "unexpected EOF");
 	assert_string_equal(FAULT("\x08\x80"), "unexpected EOF");
 	assert_string_equal(FAULT("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), "integer overflow");
-	assert_string_equal(FAULT("\x0a\x05" "abc"), "unexpected EOF");
+	assert_string_equal(FAULT("\x0a\x05"
+				  "abc"),
+			    "unexpected EOF");
 	assert_string_equal(FAULT("\x0a\xff\xff\xff\xff\xff\xff\xff\xff\x7f"), "unexpected EOF");
 	assert_string_equal(FAULT("\x00\x01"), "illegal tag");
 	assert_string_equal(FAULT("\x80\x80\x80\x80\x80\x01\x01"), "illegal tag");
 	assert_string_equal(FAULT("\x0b\x0c"), "illegal wireType");
 	assert_string_equal(FAULT("\x0e"), "illegal wireType");
-	assert_string_equal(FAULT("\x09" "1234567"), "unexpected EOF");
-	assert_string_equal(FAULT("\x0d" "123"), "unexpected EOF");
-	assert_null(FAULT("\x0d" "1234"));
+	assert_string_equal(FAULT("\x09"
+				  "1234567"),
+			    "unexpected EOF");
+	assert_string_equal(FAULT("\x0d"
+				  "123"),
+			    "unexpected EOF");
+	assert_null(FAULT("\x0d"
+			  "1234"));
 }
 
 static void test_what_is_written_protobuf_c_reads(void **state)

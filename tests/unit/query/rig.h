@@ -30,16 +30,16 @@
 /* What a fake store does with a Series call. */
 enum fake_mode {
 	FAKE_OK,
-	FAKE_ERROR,       /* fails at once */
-	FAKE_ERROR_LATE,  /* after its first series */
-	FAKE_HANG,        /* sends nothing */
-	FAKE_HANG_LATE,   /* stops after its first series */
-	FAKE_UNSORTED,    /* series in reverse order */
-	FAKE_GARBAGE,     /* a frame that is no message */
-	FAKE_BAD_LABELS,  /* labels of a series out of order */
-	FAKE_BAD_TIMES,   /* a chunk that ends before it begins */
-	FAKE_BAD_CHUNK,   /* a chunk cut short */
-	FAKE_WARNING,     /* a warning, then all series */
+	FAKE_ERROR,      /* fails at once */
+	FAKE_ERROR_LATE, /* after its first series */
+	FAKE_HANG,       /* sends nothing */
+	FAKE_HANG_LATE,  /* stops after its first series */
+	FAKE_UNSORTED,   /* series in reverse order */
+	FAKE_GARBAGE,    /* a frame that is no message */
+	FAKE_BAD_LABELS, /* labels of a series out of order */
+	FAKE_BAD_TIMES,  /* a chunk that ends before it begins */
+	FAKE_BAD_CHUNK,  /* a chunk cut short */
+	FAKE_WARNING,    /* a warning, then all series */
 };
 
 struct fake_series {
@@ -66,9 +66,9 @@ struct fake_store {
 	struct str last_tenant;
 	unsigned calls, label_calls;
 	struct tls_ctx *tls; /* NULL: plain */
-	unsigned busy; /* so many calls fail with UNAVAILABLE */
+	unsigned busy;       /* so many calls fail with UNAVAILABLE */
 	struct label_request last_labels;
-	int cancelled; /* calls that hung until cancelled or out of time */
+	int cancelled;                  /* calls that hung until cancelled or out of time */
 	const struct grpc_method *more; /* methods of other APIs, handlers get the store */
 	size_t n_more;
 	void (*announce)(Thanos__Info__InfoResponse *r); /* adds those APIs to an Info */
@@ -144,7 +144,8 @@ static inline int fake_cmp(const void *a, const void *b)
 }
 
 /* The series that the request is for, as the store sends them. */
-static inline size_t fake_pick(struct fake_store *s, const struct series_request *req, struct arena *a, struct series *out)
+static inline size_t fake_pick(struct fake_store *s, const struct series_request *req, struct arena *a,
+			       struct series *out)
 {
 	struct matcher **m;
 	size_t n = 0;
@@ -276,7 +277,8 @@ static inline int co_fake_labels(struct grpc_call *c, struct fake_store *s, bool
 	s->label_calls++;
 	copy.p = arena_memdup(&s->arena, copy.n ? copy.p : "", copy.n);
 	assert_int_equal(values ? label_values_request_read(copy, &s->arena, req, NULL)
-				: label_names_request_read(copy, &s->arena, req, NULL), 0);
+				: label_names_request_read(copy, &s->arena, req, NULL),
+			 0);
 	if (s->busy && s->busy--)
 		return err_set(err, ERR_UNAVAILABLE, "busy");
 	if (s->mode == FAKE_ERROR)
@@ -462,7 +464,8 @@ static inline void rig_take_warnings(struct query_source *s, struct rig_result *
 }
 
 /* Selects a metric, with rig->extra too; `{a="b"} t:v t:v\n` per series. */
-static inline struct rig_result co_rig_select(struct rig *rig, const char *metric, int64_t mint, int64_t maxt, const char *func)
+static inline struct rig_result co_rig_select(struct rig *rig, const char *metric, int64_t mint, int64_t maxt,
+					      const char *func)
 {
 	struct rig_result ret = { 0 };
 	struct arena a;

@@ -63,8 +63,12 @@ static void health_body(struct rig *rig)
 	assert_null(st.last_error);
 	assert_true(st.last_check_ms > 0);
 	assert_string_equal(status_of(rig, 1).info->component, "unknown-store-api");
-	expect_metric(rig, "thanos_store_nodes_grpc_connections{external_labels=\"{region=\\\"eu\\\"}\",store_type=\"sidecar\"} 1\n");
-	expect_metric(rig, "thanos_store_nodes_grpc_connections{external_labels=\"no_external_labels\",store_type=\"unknown-store-api\"} 1\n");
+	expect_metric(
+		rig,
+		"thanos_store_nodes_grpc_connections{external_labels=\"{region=\\\"eu\\\"}\",store_type=\"sidecar\"} 1\n");
+	expect_metric(
+		rig,
+		"thanos_store_nodes_grpc_connections{external_labels=\"no_external_labels\",store_type=\"unknown-store-api\"} 1\n");
 	/* A failed Info: out of the fan-out at once, still listed. */
 	rig->store[0].info_fails = true;
 	update(rig);
@@ -169,7 +173,8 @@ static void strict_body(struct rig *rig)
 	/* Asked, and so its failure shows. */
 	struct rig_result r = co_rig_select(rig, "m", 0, 1000, "");
 	assert_int_equal(r.rc, 0);
-	assert_non_null(strstr(r.warnings.p, "fetch series for Store Gateway Addr: 127.0.0.1:1 MinTime: -9223372036854775808"));
+	assert_non_null(
+		strstr(r.warnings.p, "fetch series for Store Gateway Addr: 127.0.0.1:1 MinTime: -9223372036854775808"));
 	rig_result_fini(&r);
 	rig->opts.partial_response = false;
 	r = co_rig_select(rig, "m", 0, 1000, "");
@@ -195,9 +200,10 @@ static void names_body(struct rig *rig)
 	char yaml[512];
 	struct strbuf port = { 0 };
 	strbuf_add_c(&port, strrchr(rig->store[0].addr, ':') + 1);
-	snprintf(yaml, sizeof(yaml),
-		 "endpoints:\n- address: localhost:%s\n- address: dns+localhost:%s\n- address: dns+localhost:%s\n  group: true\n",
-		 port.p, strrchr(rig->store[1].addr, ':') + 1, port.p);
+	snprintf(
+		yaml, sizeof(yaml),
+		"endpoints:\n- address: localhost:%s\n- address: dns+localhost:%s\n- address: dns+localhost:%s\n  group: true\n",
+		port.p, strrchr(rig->store[1].addr, ':') + 1, port.p);
 	strbuf_fini(&port);
 	cfg.discovery = query_config_default().discovery;
 	cfg.discovery.sd_config = yaml;
@@ -324,7 +330,9 @@ static void test_wrong_configuration_is_refused(void **state)
 	struct query_config cfg = rig->cfg;
 	cfg.discovery.endpoints_strict = (struct discovery_names){ dynamic, 1 };
 	assert_null(query_new(rig->r, &cfg, NULL, NULL, NULL, &rig->err));
-	assert_string_equal(rig->err.msg, "dns+a:1 is a dynamically specified endpoint i.e. it uses SD and that is not permitted under strict mode.");
+	assert_string_equal(
+		rig->err.msg,
+		"dns+a:1 is a dynamically specified endpoint i.e. it uses SD and that is not permitted under strict mode.");
 	cfg = rig->cfg;
 	cfg.discovery.sd_config = "endpoints: {}";
 	assert_null(query_new(rig->r, &cfg, NULL, NULL, NULL, &rig->err));

@@ -21,7 +21,8 @@ static void test_series_of_several_stores_come_merged_and_sorted(void **state)
 	fake_add(&rig->store[0], L("__name__", "m", "i", "1"), 1000, 1000, 2, 1, 1);
 	fake_add(&rig->store[0], L("__name__", "m", "i", "3"), 1000, 1000, 1, 7, 0);
 	fake_add(&rig->store[1], L("__name__", "m", "i", "1"), 3000, 1000, 1, 3, 0);
-	fake_add(&rig->store[1], L("__name__", "m", "i", "1"), 1000, 1000, 2, 1, 1); /* identical chunk of the first store */
+	fake_add(&rig->store[1], L("__name__", "m", "i", "1"), 1000, 1000, 2, 1,
+		 1); /* identical chunk of the first store */
 	fake_add(&rig->store[2], L("__name__", "m", "i", "2"), 1000, 1000, 2, 5, 0);
 	fake_add(&rig->store[2], L("__name__", "other"), 1000, 1000, 2, 5, 0);
 	rig->store[1].batch = true;
@@ -439,7 +440,8 @@ static void labels_body(struct rig *rig)
 	expect_strs(r.values, "__name__ i");
 	assert_int_equal(co_query_label_values(q, o, STR("replica"), NULL, 0, 0, 9000, 0, a, &r, &rig->err), 0);
 	expect_strs(r.values, "");
-	assert_int_equal(co_query_label_values(q, o, STR(""), NULL, 0, 0, 9000, 0, a, &r, &rig->err), -ERR_INVALID_ARGUMENT);
+	assert_int_equal(co_query_label_values(q, o, STR(""), NULL, 0, 0, 9000, 0, a, &r, &rig->err),
+			 -ERR_INVALID_ARGUMENT);
 
 	rig->store[1].mode = FAKE_ERROR;
 	assert_int_equal(co_query_label_values(q, o, STR("i"), NULL, 0, 0, 9000, 0, a, &r, &rig->err), 0);

@@ -69,7 +69,9 @@ static void store_body(struct rig *rig)
 		rig_result_fini(&r);
 	}
 	struct label_response resp;
-	assert_int_equal(co_query_label_values(t.q, &rig->opts, STR("i"), NULL, 0, 0, 1000, 3, &rig->arena, &resp, &rig->err), 0);
+	assert_int_equal(
+		co_query_label_values(t.q, &rig->opts, STR("i"), NULL, 0, 0, 1000, 3, &rig->arena, &resp, &rig->err),
+		0);
 	assert_int_equal(resp.values.n, 3);
 	assert_true(str_eq_c(resp.values.p[2], "002"));
 	assert_int_equal(co_query_label_names(t.q, &rig->opts, NULL, 0, 0, 1000, 0, &rig->arena, &resp, &rig->err), 0);
@@ -167,8 +169,10 @@ static void test_series_without_batches(void **state)
 /* Appends what one answer says. */
 static void tell(struct strbuf *out, const Thanos__QueryResponse *r)
 {
-	size_t n = r->result_case == THANOS__QUERY_RESPONSE__RESULT_TIMESERIES_BATCH ? r->timeseries_batch->n_series : 0;
-	PrometheusCopy__TimeSeries **list = n ? r->timeseries_batch->series : (PrometheusCopy__TimeSeries **)&r->timeseries;
+	size_t n =
+		r->result_case == THANOS__QUERY_RESPONSE__RESULT_TIMESERIES_BATCH ? r->timeseries_batch->n_series : 0;
+	PrometheusCopy__TimeSeries **list =
+		n ? r->timeseries_batch->series : (PrometheusCopy__TimeSeries **)&r->timeseries;
 	if (r->result_case == THANOS__QUERY_RESPONSE__RESULT_WARNINGS)
 		strbuf_printf(out, "warnings %s\n", r->warnings);
 	if (r->result_case == THANOS__QUERY_RESPONSE__RESULT_STATS)
@@ -176,11 +180,14 @@ static void tell(struct strbuf *out, const Thanos__QueryResponse *r)
 	if (r->result_case == THANOS__QUERY_RESPONSE__RESULT_TIMESERIES)
 		n = 1;
 	for (size_t i = 0; i < n; i++) {
-		strbuf_add_c(out, r->result_case == THANOS__QUERY_RESPONSE__RESULT_TIMESERIES ? "one" : i ? "more" : "batch");
+		strbuf_add_c(out, r->result_case == THANOS__QUERY_RESPONSE__RESULT_TIMESERIES ? "one"
+				  : i                                                         ? "more"
+											      : "batch");
 		for (size_t k = 0; k < list[i]->n_labels; k++)
 			strbuf_printf(out, " %s=%s", list[i]->labels[k]->name, list[i]->labels[k]->value);
 		for (size_t k = 0; k < list[i]->n_samples; k++)
-			strbuf_printf(out, " %lld:%g", (long long)list[i]->samples[k]->timestamp, list[i]->samples[k]->value);
+			strbuf_printf(out, " %lld:%g", (long long)list[i]->samples[k]->timestamp,
+				      list[i]->samples[k]->value);
 		strbuf_add_ch(out, '\n');
 	}
 }
@@ -216,10 +223,11 @@ static void query_body(struct rig *rig)
 	struct grpc_channel *ch = grpc_channel_new(rig->r, t.addr, NULL, &e);
 	q.query = (char *)"m";
 	q.time_seconds = 2;
-	co_expect_query(ch, "/thanos.Query/Query", &q,
-			"one __name__=m i=1 2000:2\none __name__=m i=2 2000:10\nstats\n", 0);
+	co_expect_query(ch, "/thanos.Query/Query", &q, "one __name__=m i=1 2000:2\none __name__=m i=2 2000:10\nstats\n",
+			0);
 	q.response_batch_size = 10;
-	co_expect_query(ch, "/thanos.Query/Query", &q, "batch __name__=m i=1 2000:2\nmore __name__=m i=2 2000:10\nstats\n", 0);
+	co_expect_query(ch, "/thanos.Query/Query", &q,
+			"batch __name__=m i=1 2000:2\nmore __name__=m i=2 2000:10\nstats\n", 0);
 	q.query = (char *)"1 + 1";
 	co_expect_query(ch, "/thanos.Query/Query", &q, "one 2000:2\nempty stats\n", 0);
 	r.query = (char *)"sum(m)";
@@ -236,8 +244,10 @@ static void query_body(struct rig *rig)
 	r.interval_seconds = 1;
 	co_expect_query(ch, "/thanos.Query/QueryRange", &r, "", -ERR_ABORTED);
 	r.enablepartialresponse = 1;
-	co_expect_query(ch, "/thanos.Query/QueryRange", &r,
-			"warnings half of it is lost\none __name__=m i=1 1000:1 2000:2\none __name__=m i=2 1000:9 2000:10\nstats\n", 0);
+	co_expect_query(
+		ch, "/thanos.Query/QueryRange", &r,
+		"warnings half of it is lost\none __name__=m i=1 1000:1 2000:2\none __name__=m i=2 1000:9 2000:10\nstats\n",
+		0);
 	grpc_channel_unref(ch);
 	co_tower_down(&t);
 }

@@ -16,7 +16,7 @@ static struct rig the_rig;
 /* --- fakes of the other APIs --------------------------------------------------------------- */
 
 static struct {
-	int fail; /* index of the store whose calls fail; -1: none */
+	int fail;             /* index of the store whose calls fail; -1: none */
 	char queries[4][256]; /* of exemplars */
 	char limit[4][16];
 } fake;
@@ -345,21 +345,26 @@ static void run(void (*body)(struct rig *rig), const struct query_http_config *c
 
 static void query_body(struct rig *rig)
 {
-	co_expect("/api/v1/query?query=m&time=2", 200,
-		  "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{\"__name__\":\"m\",\"i\":\"1\"},"
-		  "\"value\":[2,\"2\"]}],\"analysis\":{}}}");
-	co_expect("/api/v1/series?match[]=m&match[]=n", 200,
-		  "{\"status\":\"success\",\"data\":[{\"__name__\":\"m\",\"i\":\"1\"},{\"__name__\":\"n\",\"i\":\"2\"}]}");
-	co_expect("/api/v1/series?match[]=m&dedup=false", 200,
-		  "{\"status\":\"success\",\"data\":[{\"__name__\":\"m\",\"i\":\"1\",\"replica\":\"a\"},{\"__name__\":\"m\",\"i\":\"1\","
-		  "\"replica\":\"b\"}]}");
+	co_expect(
+		"/api/v1/query?query=m&time=2", 200,
+		"{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{\"__name__\":\"m\",\"i\":\"1\"},"
+		"\"value\":[2,\"2\"]}],\"analysis\":{}}}");
+	co_expect(
+		"/api/v1/series?match[]=m&match[]=n", 200,
+		"{\"status\":\"success\",\"data\":[{\"__name__\":\"m\",\"i\":\"1\"},{\"__name__\":\"n\",\"i\":\"2\"}]}");
+	co_expect(
+		"/api/v1/series?match[]=m&dedup=false", 200,
+		"{\"status\":\"success\",\"data\":[{\"__name__\":\"m\",\"i\":\"1\",\"replica\":\"a\"},{\"__name__\":\"m\",\"i\":\"1\","
+		"\"replica\":\"b\"}]}");
 	co_expect("/api/v1/label/i/values", 200, "{\"status\":\"success\",\"data\":[\"1\",\"2\"]}");
 	co_expect("/api/v1/labels", 200, "{\"status\":\"success\",\"data\":[\"__name__\",\"i\",\"replica\"]}");
 	assert_non_null(strstr(co_get("/api/v1/series?match[]=%7B%7D", 422), "no matchers specified"));
 	rig->store[1].mode = FAKE_ERROR;
-	assert_non_null(strstr(co_get("/api/v1/query?query=m&time=2", 200), "\"warnings\":[\"receive series from Addr: "));
+	assert_non_null(
+		strstr(co_get("/api/v1/query?query=m&time=2", 200), "\"warnings\":[\"receive series from Addr: "));
 	assert_true(str_eq_c(http_headers_get(&web.resp.headers, "cache-control"), "no-store"));
-	assert_non_null(strstr(co_get("/api/v1/query?query=m&time=2&partial_response=0", 422), "\"errorType\":\"execution\""));
+	assert_non_null(
+		strstr(co_get("/api/v1/query?query=m&time=2&partial_response=0", 422), "\"errorType\":\"execution\""));
 	assert_non_null(strstr(co_get("/api/v1/labels?partial_response=0", 422), "disk on fire"));
 }
 
@@ -375,8 +380,9 @@ static void stores_body(struct rig *rig)
 	snprintf(want, sizeof(want), "{\"status\":\"success\",\"data\":{\"rule\":[{\"name\":\"%s\",\"lastCheck\":\"20",
 		 rig->store[1].addr);
 	assert_non_null(strstr(got, want));
-	assert_non_null(strstr(got, "\"lastError\":null,\"labelSets\":[{\"region\":\"eu\"}],\"minTime\":-9223372036854775808,"
-				    "\"maxTime\":9223372036854775807}],\"sidecar\":[{\"name\":"));
+	assert_non_null(
+		strstr(got, "\"lastError\":null,\"labelSets\":[{\"region\":\"eu\"}],\"minTime\":-9223372036854775808,"
+			    "\"maxTime\":9223372036854775807}],\"sidecar\":[{\"name\":"));
 	assert_non_null(strstr(co_get("/", 200), "<title>Thanos Query</title>"));
 	co_get("/graph", 302);
 	assert_true(str_eq_c(http_headers_get(&web.resp.headers, "location"), "/thanos/"));
@@ -410,14 +416,19 @@ static void test_without_stores_answers_are_empty(void **state)
 
 /* --- the other APIs --------------------------------------------------------------------- */
 
-#define INSTANCE(state) "{\"labels\":{\"instance\":\"x\\u003c1\\u003e\"},\"annotations\":{},\"state\":\"" state "\"," \
+#define INSTANCE(state) \
+	"{\"labels\":{\"instance\":\"x\\u003c1\\u003e\"},\"annotations\":{},\"state\":\"" state "\"," \
 	"\"activeAt\":\"2023-11-14T22:13:20.5Z\",\"value\":\"1e+00\",\"partialResponseStrategy\":\"WARN\"}"
-#define ALERT(state) "{\"state\":\"" state "\",\"name\":\"Down\",\"query\":\"up == 0\",\"duration\":60,\"labels\":" \
-	"{\"severity\":\"page\"},\"annotations\":{},\"alerts\":[" INSTANCE(state) "],\"health\":\"ok\",\"evaluationTime\":0," \
-	"\"lastEvaluation\":\"2023-11-14T22:13:20.5Z\",\"keepFiringFor\":0,\"type\":\"alerting\"}"
-#define RECORDING "{\"name\":\"job:up:sum\",\"query\":\"sum(up)\",\"labels\":{},\"health\":\"err\",\"lastError\":\"bad\"," \
+#define ALERT(state) \
+	"{\"state\":\"" state "\",\"name\":\"Down\",\"query\":\"up == 0\",\"duration\":60,\"labels\":" \
+	"{\"severity\":\"page\"},\"annotations\":{},\"alerts\":[" INSTANCE( \
+		state) "],\"health\":\"ok\",\"evaluationTime\":0," \
+		       "\"lastEvaluation\":\"2023-11-14T22:13:20.5Z\",\"keepFiringFor\":0,\"type\":\"alerting\"}"
+#define RECORDING \
+	"{\"name\":\"job:up:sum\",\"query\":\"sum(up)\",\"labels\":{},\"health\":\"err\",\"lastError\":\"bad\"," \
 	"\"evaluationTime\":0,\"lastEvaluation\":\"0001-01-01T00:00:00Z\",\"type\":\"recording\"}"
-#define GROUP(rules) "{\"status\":\"success\",\"data\":{\"groups\":[{\"name\":\"grp\",\"file\":\"/a.yml\",\"rules\":[" rules \
+#define GROUP(rules) \
+	"{\"status\":\"success\",\"data\":{\"groups\":[{\"name\":\"grp\",\"file\":\"/a.yml\",\"rules\":[" rules \
 	"],\"interval\":30,\"evaluationTime\":0,\"lastEvaluation\":\"2023-11-14T22:13:20.5Z\",\"limit\":0," \
 	"\"partialResponseStrategy\":\"WARN\"}]},\"warnings\":[\"a rule is odd\"]}"
 #define NO_GROUP "{\"status\":\"success\",\"data\":{\"groups\":[]},\"warnings\":[\"a rule is odd\"]}"
@@ -432,7 +443,8 @@ static void rules_body(struct rig *rig)
 	co_expect("/api/v1/rules?rule_group[]=other", 200, NO_GROUP);
 	co_expect("/api/v1/rules?match[]=%7Bseverity=%22no%22%7D", 200, NO_GROUP);
 	co_expect("/api/v1/alerts", 200,
-		  "{\"status\":\"success\",\"data\":{\"alerts\":[" INSTANCE("firing") "]},\"warnings\":[\"a rule is odd\"]}");
+		  "{\"status\":\"success\",\"data\":{\"alerts\":[" INSTANCE(
+			  "firing") "]},\"warnings\":[\"a rule is odd\"]}");
 	co_expect("/api/v1/rules?type=x", 400,
 		  "{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"invalid rules parameter type='x'\"}");
 	fake.fail = 1;
@@ -451,14 +463,16 @@ static void test_rules_of_replicas_are_one_with_the_higher_state(void **state)
 
 static void targets_body(struct rig *rig)
 {
-	co_expect("/api/v1/targets?state=any", 200,
-		  "{\"status\":\"success\",\"data\":{\"activeTargets\":[{\"discoveredLabels\":{\"__address__\":\"x:1\"},\"labels\":"
-		  "{\"job\":\"x\"},\"scrapePool\":\"pool\",\"scrapeUrl\":\"http://x:1/metrics\",\"globalUrl\":\"\",\"lastError\":\"\","
-		  "\"lastScrape\":\"0001-01-01T00:00:00Z\",\"lastScrapeDuration\":0.25,\"health\":\"down\"}],"
-		  "\"droppedTargets\":[{\"discoveredLabels\":{\"__address__\":\"y:1\"}},{\"discoveredLabels\":"
-		  "{\"__address__\":\"z:1\"}}]}}");
-	co_expect("/api/v1/targets?state=x", 400,
-		  "{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"invalid targets parameter state='x'\"}");
+	co_expect(
+		"/api/v1/targets?state=any", 200,
+		"{\"status\":\"success\",\"data\":{\"activeTargets\":[{\"discoveredLabels\":{\"__address__\":\"x:1\"},\"labels\":"
+		"{\"job\":\"x\"},\"scrapePool\":\"pool\",\"scrapeUrl\":\"http://x:1/metrics\",\"globalUrl\":\"\",\"lastError\":\"\","
+		"\"lastScrape\":\"0001-01-01T00:00:00Z\",\"lastScrapeDuration\":0.25,\"health\":\"down\"}],"
+		"\"droppedTargets\":[{\"discoveredLabels\":{\"__address__\":\"y:1\"}},{\"discoveredLabels\":"
+		"{\"__address__\":\"z:1\"}}]}}");
+	co_expect(
+		"/api/v1/targets?state=x", 400,
+		"{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"invalid targets parameter state='x'\"}");
 }
 
 static void test_targets_of_replicas_are_one(void **state)
@@ -489,7 +503,8 @@ static void test_metadata_are_united(void **state)
 
 static void exemplars_body(struct rig *rig)
 {
-	co_expect("/api/v1/query_exemplars?query=sum(rate(reqs%7Bregion=~%22eu%7Cus%22%7D[5m]))/reqs&start=1&end=2", 200,
+	co_expect("/api/v1/query_exemplars?query=sum(rate(reqs%7Bregion=~%22eu%7Cus%22%7D[5m]))/reqs&start=1&end=2",
+		  200,
 		  "{\"status\":\"success\",\"data\":[{\"seriesLabels\":{\"__name__\":\"reqs\"},\"exemplars\":["
 		  "{\"labels\":{\"trace_id\":\"abc\"},\"timestamp\":60,\"value\":\"0.5\"},"
 		  "{\"labels\":{\"trace_id\":\"abc\"},\"timestamp\":61.5,\"value\":\"0.5\"},"
@@ -499,9 +514,10 @@ static void exemplars_body(struct rig *rig)
 	fake.queries[0][0] = fake.queries[1][0] = 0;
 	co_get("/api/v1/query_exemplars?query=reqs%7Bregion=%22us%22%7D", 200);
 	assert_true(fake.queries[0][0] && !fake.queries[1][0]);
-	co_expect("/api/v1/query_exemplars?query=up%7B", 400,
-		  "{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"1:4: parse error: unexpected end of input inside "
-		  "braces\"}");
+	co_expect(
+		"/api/v1/query_exemplars?query=up%7B", 400,
+		"{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"1:4: parse error: unexpected end of input inside "
+		"braces\"}");
 }
 
 static void test_exemplars_are_asked_where_they_can_be(void **state)
@@ -511,11 +527,12 @@ static void test_exemplars_are_asked_where_they_can_be(void **state)
 
 static void tsdb_body(struct rig *rig)
 {
-	co_expect("/api/v1/status/tsdb?limit=2", 200,
-		  "{\"status\":\"success\",\"data\":{\"headStats\":{\"numSeries\":200,\"numLabelPairs\":20,\"chunkCount\":400,"
-		  "\"minTime\":1000,\"maxTime\":5001},\"seriesCountByMetricName\":[{\"name\":\"up\",\"value\":4},{\"name\":\"a\","
-		  "\"value\":3}],\"labelValueCountByLabelName\":[{\"name\":\"a\",\"value\":3},{\"name\":\"b\",\"value\":3}],"
-		  "\"memoryInBytesByLabelName\":[],\"seriesCountByLabelValuePair\":[]}}");
+	co_expect(
+		"/api/v1/status/tsdb?limit=2", 200,
+		"{\"status\":\"success\",\"data\":{\"headStats\":{\"numSeries\":200,\"numLabelPairs\":20,\"chunkCount\":400,"
+		"\"minTime\":1000,\"maxTime\":5001},\"seriesCountByMetricName\":[{\"name\":\"up\",\"value\":4},{\"name\":\"a\","
+		"\"value\":3}],\"labelValueCountByLabelName\":[{\"name\":\"a\",\"value\":3},{\"name\":\"b\",\"value\":3}],"
+		"\"memoryInBytesByLabelName\":[],\"seriesCountByLabelValuePair\":[]}}");
 }
 
 static void test_tsdb_statistics_are_summed(void **state)
@@ -530,9 +547,10 @@ static void tsdb_tenant_body(struct rig *rig)
 
 static void tsdb_other_body(struct rig *rig)
 {
-	co_expect("/api/v1/status/tsdb", 500,
-		  "{\"status\":\"error\",\"errorType\":\"internal\",\"error\":\"retrieving tsdb statistics: default-tenant "
-		  "tenant not found\"}");
+	co_expect(
+		"/api/v1/status/tsdb", 500,
+		"{\"status\":\"error\",\"errorType\":\"internal\",\"error\":\"retrieving tsdb statistics: default-tenant "
+		"tenant not found\"}");
 }
 
 static void test_tsdb_statistics_are_the_enforced_tenants(void **state)
@@ -551,15 +569,19 @@ static void abort_body(struct rig *rig)
 	fake.fail = 0;
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
 		const char *got = co_get(paths[i], 500);
-		assert_non_null(strstr(got, "{\"status\":\"error\",\"errorType\":\"internal\",\"error\":\"retrieving "));
+		assert_non_null(
+			strstr(got, "{\"status\":\"error\",\"errorType\":\"internal\",\"error\":\"retrieving "));
 		assert_non_null(strstr(got, "no luck"));
 	}
 }
 
 static void test_a_failure_is_all_of_it_without_partial_response(void **state)
 {
-	const struct query_http_config cfg = { .rules_abort = true, .targets_abort = true, .metadata_abort = true,
-					       .exemplars_abort = true, .status_abort = true };
+	const struct query_http_config cfg = { .rules_abort = true,
+					       .targets_abort = true,
+					       .metadata_abort = true,
+					       .exemplars_abort = true,
+					       .status_abort = true };
 	run(abort_body, &cfg);
 }
 

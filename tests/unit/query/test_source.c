@@ -5,7 +5,8 @@ static struct rig the_rig;
 static const struct str replica[] = { { "replica", 7 } };
 
 /* Evaluates over [start, end] and expects the points as text; step 0 is an instant query. */
-static void co_expect_eval(struct rig *rig, const char *text, int64_t start, int64_t end, int64_t step, const char *want)
+static void co_expect_eval(struct rig *rig, const char *text, int64_t start, int64_t end, int64_t step,
+			   const char *want)
 {
 	struct arena a;
 	struct budget b;
@@ -24,9 +25,11 @@ static void co_expect_eval(struct rig *rig, const char *text, int64_t start, int
 	for (size_t i = 0; i < res.n_series; i++) {
 		labels_print(res.series[i].labels, &out);
 		for (size_t k = 0; k < res.series[i].n_floats; k++)
-			strbuf_printf(&out, " %lld:%.17g", (long long)res.series[i].floats[k].t, res.series[i].floats[k].v);
+			strbuf_printf(&out, " %lld:%.17g", (long long)res.series[i].floats[k].t,
+				      res.series[i].floats[k].v);
 		for (size_t k = 0; k < res.series[i].n_hists; k++)
-			strbuf_printf(&out, " %lld:h%g", (long long)res.series[i].hists[k].t, res.series[i].hists[k].h->count_f);
+			strbuf_printf(&out, " %lld:h%g", (long long)res.series[i].hists[k].t,
+				      res.series[i].hists[k].h->count_f);
 		strbuf_add_ch(&out, '\n');
 	}
 	assert_string_equal(out.p ? out.p : "", want);
@@ -49,12 +52,15 @@ static void dedup_on(struct rig *rig)
 static void sums_body(struct rig *rig)
 {
 	co_expect_eval(rig, "sum(m)", 10000, 12000, 1000, "{} 10000:6 11000:8 12000:10\n");
-	co_expect_eval(rig, "sum by (i) (m) * on(i) group_left m", 12000, 12000, 0, "{i=\"1\"} 12000:9\n{i=\"2\"} 12000:49\n");
+	co_expect_eval(rig, "sum by (i) (m) * on(i) group_left m", 12000, 12000, 0,
+		       "{i=\"1\"} 12000:9\n{i=\"2\"} 12000:49\n");
 	co_expect_eval(rig, "m offset 1s", 12000, 12000, 0,
 		       "{__name__=\"m\", i=\"1\"} 12000:2\n{__name__=\"m\", i=\"2\"} 12000:6\n");
 	struct strbuf b = { 0 };
 	metrics_expose(rig->reg, METRICS_TEXT, &b);
-	assert_non_null(strstr(b.p, "thanos_store_api_query_duration_seconds_count{series_le=\"10\",samples_le=\"100\",tenant=\"team-a\"} 3\n"));
+	assert_non_null(strstr(
+		b.p,
+		"thanos_store_api_query_duration_seconds_count{series_le=\"10\",samples_le=\"100\",tenant=\"team-a\"} 3\n"));
 	strbuf_fini(&b);
 }
 
@@ -119,7 +125,8 @@ static void counter_body(struct rig *rig)
 	dedup_on(rig);
 	/* Replica a ends at 40000; b goes on with lower values, which are lifted so that the counter does not fall. */
 	struct rig_result r = co_rig_select(rig, "m", 0, 200000, "rate");
-	assert_string_equal(r.text.p, "{__name__=\"m\"} 10000:101 20000:102 30000:103 40000:104 65000:104 75000:105 85000:106\n");
+	assert_string_equal(r.text.p,
+			    "{__name__=\"m\"} 10000:101 20000:102 30000:103 40000:104 65000:104 75000:105 85000:106\n");
 	rig_result_fini(&r);
 	co_expect_eval(rig, "resets(m[100s])", 90000, 90000, 0, "{} 90000:0\n");
 }
@@ -191,7 +198,9 @@ static void make_histograms(struct fake_series *f, int64_t from, int64_t step, s
 	f->hist = hist_app_new(false);
 	for (size_t i = 0; i < n; i++) {
 		int64_t delta = (int64_t)i + 1;
-		struct histogram h = { .count = i + 1, .sum = 1, .pos_spans = &span, .n_pos_spans = 1, .pos_deltas = &delta, .n_pos = 1 };
+		struct histogram h = {
+			.count = i + 1, .sum = 1, .pos_spans = &span, .n_pos_spans = 1, .pos_deltas = &delta, .n_pos = 1
+		};
 		assert_int_equal(hist_app_append(f->hist, from + step * (int64_t)i, &h), HIST_APPENDED);
 	}
 }
@@ -207,8 +216,10 @@ static void test_native_histograms_of_two_replicas(void **state)
 {
 	struct rig *rig = &the_rig;
 	rig_init(rig, 2);
-	make_histograms(fake_add(&rig->store[0], L("__name__", "m", "replica", "a"), 10000, 1000, 3, 0, 0), 10000, 1000, 3);
-	make_histograms(fake_add(&rig->store[1], L("__name__", "m", "replica", "b"), 10100, 1000, 3, 0, 0), 10100, 1000, 3);
+	make_histograms(fake_add(&rig->store[0], L("__name__", "m", "replica", "a"), 10000, 1000, 3, 0, 0), 10000, 1000,
+			3);
+	make_histograms(fake_add(&rig->store[1], L("__name__", "m", "replica", "b"), 10100, 1000, 3, 0, 0), 10100, 1000,
+			3);
 	rig_run(rig, histogram_body);
 }
 

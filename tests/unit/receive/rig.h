@@ -99,8 +99,8 @@ static inline void rig_start(struct rig *rig)
 	must(addr_parse(STR("127.0.0.1:0"), -1, &at, &e), &e);
 	must(grpc_server_listen(rig->grpc, &at, &e), &e);
 	must(co_receive_start(rig->receive, &e), &e);
-	rig->channel = grpc_channel_new(rig->reactor, sockaddr_text(listener_addr(grpc_server_listener(rig->grpc, 0)), text),
-					NULL, &e);
+	rig->channel = grpc_channel_new(
+		rig->reactor, sockaddr_text(listener_addr(grpc_server_listener(rig->grpc, 0)), text), NULL, &e);
 	assert_non_null(rig->channel);
 	rig->client = http_client_new(&(struct http_client_config){ .reactor = rig->reactor, .proxy_url = "" }, &e);
 	assert_non_null(rig->client);
@@ -200,8 +200,12 @@ static inline int co_rig_send(struct rig *rig, struct strbuf *body, const char *
 		headers[n++] = more[i];
 	if (tenant)
 		headers[n++] = (struct http_header){ STR("THANOS-TENANT"), str_c(tenant) };
-	struct http_client_req rq = { .method = "POST", .url = rig->write_url, .headers = headers, .n_headers = n,
-				      .body = strbuf_str(&packed), .timeout_ms = 20000 };
+	struct http_client_req rq = { .method = "POST",
+				      .url = rig->write_url,
+				      .headers = headers,
+				      .n_headers = n,
+				      .body = strbuf_str(&packed),
+				      .timeout_ms = 20000 };
 	must(co_http_request(rig->client, &rq, resp, &e), &e);
 	int status = resp->status;
 	http_client_resp_fini(&own);
@@ -273,7 +277,8 @@ static inline void rig_print(struct rig_result *r, const struct series *s, struc
 }
 
 /* Takes a frame apart; series must come in order of their labels. */
-static inline void rig_take_frame(struct rig_result *r, struct str frame, struct strbuf *last, int64_t mint, int64_t maxt)
+static inline void rig_take_frame(struct rig_result *r, struct str frame, struct strbuf *last, int64_t mint,
+				  int64_t maxt)
 {
 	struct frame_reader fr = frame_reader_begin(frame);
 	struct frame_item item;
@@ -326,8 +331,8 @@ static inline void co_rig_series(struct rig *rig, const struct series_request *r
 }
 
 /* Expects the text of all series that one matcher selects. Suspends. */
-static inline void co_rig_expect(struct rig *rig, enum matcher_type type, const char *name, const char *value, int64_t mint,
-				 int64_t maxt, const char *want)
+static inline void co_rig_expect(struct rig *rig, enum matcher_type type, const char *name, const char *value,
+				 int64_t mint, int64_t maxt, const char *want)
 {
 	struct wire_matcher m = { type, str_c(name), str_c(value) };
 	struct series_request req = { .mint = mint, .maxt = maxt, .matchers = &m, .n_matchers = 1 };
@@ -355,8 +360,9 @@ static inline char *co_rig_strings(struct rig *rig, const char *label, struct la
 	else
 		label_names_request_write(&req, &msg);
 	struct grpc_part part = grpc_part_copy(strbuf_str(&msg));
-	must(co_grpc_unary(rig->channel, label ? "/thanos.Store/LabelValues" : "/thanos.Store/LabelNames", NULL, &part, 1, &a,
-			   &answer, &e), &e);
+	must(co_grpc_unary(rig->channel, label ? "/thanos.Store/LabelValues" : "/thanos.Store/LabelNames", NULL, &part,
+			   1, &a, &answer, &e),
+	     &e);
 	must(label_response_read(answer, &a, &resp, &e), &e);
 	strbuf_add(&out, "", 0);
 	for (size_t i = 0; i < resp.values.n; i++)

@@ -68,8 +68,9 @@ static int64_t co_info_min_time(struct rig *rig)
 	struct arena a;
 	struct err e;
 	arena_init(&a, NULL);
-	must(co_grpc_unary_pb(rig->channel, "/thanos.info.Info/Info", NULL, &req, &thanos__info__info_response__descriptor, &a,
-			      (void **)&resp, &e), &e);
+	must(co_grpc_unary_pb(rig->channel, "/thanos.info.Info/Info", NULL, &req,
+			      &thanos__info__info_response__descriptor, &a, (void **)&resp, &e),
+	     &e);
 	int64_t t = resp->store->min_time;
 	arena_fini(&a);
 	return t;
@@ -126,9 +127,11 @@ static void co_cut(struct rig *rig)
 	assert_int_equal(co_count(rig, T0, INT64_MAX), SERIES * SAMPLES);
 	assert_int_equal(co_count(rig, T0 + 3 * RANGE - STEP, T0 + 3 * RANGE), 2 * SERIES);
 	assert_int_equal(co_info_min_time(rig), T0);
-	co_rig_expect_strings(rig, NULL, ((struct label_request){ .start = T0, .end = T0 + 1 }), "__name__,i,replica,tenant_id");
+	co_rig_expect_strings(rig, NULL, ((struct label_request){ .start = T0, .end = T0 + 1 }),
+			      "__name__,i,replica,tenant_id");
 	const struct wire_matcher m = { MATCH_RE, STR("i"), STR("0[1-3]") };
-	co_rig_expect_strings(rig, "i", ((struct label_request){ .start = T0, .end = T0 + 1, .matchers = &m, .n_matchers = 1 }),
+	co_rig_expect_strings(rig, "i",
+			      ((struct label_request){ .start = T0, .end = T0 + 1, .matchers = &m, .n_matchers = 1 }),
 			      "01,02,03");
 	/* After the cut more comes in, and what is too old is refused. */
 	co_write(rig, T0 + SAMPLES * STEP, 10, 200);

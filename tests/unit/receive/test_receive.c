@@ -28,10 +28,13 @@ static void co_read_back(struct rig *rig)
 {
 	co_fill(rig);
 	co_rig_expect(rig, MATCH_EQ, "__name__", "m", T0, T0 + 5000,
-		      ACME("a=\"1\", b=\"2\"") SECOND ZETA("a=\"1\", b=\"2\"") SECOND ACME("a=\"1\"") FIRST ZETA("a=\"1\"") FIRST);
-	co_rig_expect(rig, MATCH_EQ, "tenant_id", "zeta", T0, T0,
-		      ZETA("a=\"1\", b=\"2\"") " 1700000000000:11\n" ZETA("a=\"1\"") " 1700000000000:1\n"
-		      "{__name__=\"n\", replica=\"r0\", tenant_id=\"zeta\", z=\"9\"} 1700000000000:21\n");
+		      ACME("a=\"1\", b=\"2\"") SECOND ZETA("a=\"1\", b=\"2\"") SECOND ACME("a=\"1\"")
+			      FIRST ZETA("a=\"1\"") FIRST);
+	co_rig_expect(
+		rig, MATCH_EQ, "tenant_id", "zeta", T0, T0,
+		ZETA("a=\"1\", b=\"2\"") " 1700000000000:11\n" ZETA(
+			"a=\"1\"") " 1700000000000:1\n"
+				   "{__name__=\"n\", replica=\"r0\", tenant_id=\"zeta\", z=\"9\"} 1700000000000:21\n");
 	co_rig_expect(rig, MATCH_NEQ, "replica", "r0", T0, T0 + 5000, "");
 	co_rig_expect(rig, MATCH_RE, "tenant_id", "nobody|other", T0, T0 + 5000, "");
 	co_rig_expect(rig, MATCH_EQ, "b", "2", T0 + 2000, T0 + 5000, "");
@@ -79,7 +82,9 @@ static void co_without_replica(struct rig *rig)
 	struct str r[] = { STR("r"), STR("tenant_id"), STR("replica") };
 	req.matchers = &j;
 	req.without_replica_labels = (struct wire_strs){ r, 3 };
-	co_expect_text(rig, &req, "{__name__=\"j\", x=\"1\"} 1700000000000:1 1700000001000:2\n{__name__=\"j\", x=\"2\"} 1700000000000:3\n");
+	co_expect_text(
+		rig, &req,
+		"{__name__=\"j\", x=\"1\"} 1700000000000:1 1700000001000:2\n{__name__=\"j\", x=\"2\"} 1700000000000:3\n");
 }
 
 static void test_labels_left_out_join_and_sort_series_again(void **state)
@@ -155,8 +160,9 @@ static void co_large_batches(struct rig *rig)
 	}
 	static const int64_t batches[] = { 1, 3, 7, 64, 1000 };
 	for (size_t i = 0; i < ARRAY_LEN(batches); i++) {
-		struct series_request req = { .mint = T0, .maxt = T0 + 10000000, .matchers = &m, .n_matchers = 1,
-					      .batch_size = batches[i] };
+		struct series_request req = {
+			.mint = T0, .maxt = T0 + 10000000, .matchers = &m, .n_matchers = 1, .batch_size = batches[i]
+		};
 		struct rig_result r;
 		co_rig_series(rig, &req, &r);
 		must(-r.code, &r.err);
@@ -203,21 +209,24 @@ static void test_limits_and_bad_matchers_are_errors(void **state)
 static void co_names(struct rig *rig)
 {
 	co_fill(rig);
-	const struct wire_matcher n = { MATCH_EQ, STR("__name__"), STR("n") }, zeta = { MATCH_EQ, STR("tenant_id"), STR("zeta") },
+	const struct wire_matcher n = { MATCH_EQ, STR("__name__"), STR("n") },
+				  zeta = { MATCH_EQ, STR("tenant_id"), STR("zeta") },
 				  none = { MATCH_EQ, STR("__name__"), STR("none") };
 	struct str replica = STR("replica");
 	co_rig_expect_strings(rig, NULL, ((struct label_request){ 0 }), "__name__,a,b,replica,tenant_id,z");
 	co_rig_expect_strings(rig, NULL, ((struct label_request){ .matchers = &n, .n_matchers = 1 }),
 			      "__name__,replica,tenant_id,z");
 	co_rig_expect_strings(rig, NULL, ((struct label_request){ .matchers = &none, .n_matchers = 1 }), "");
-	co_rig_expect_strings(rig, NULL, ((struct label_request){ .without_replica_labels = { &replica, 1 }, .limit = 4 }),
+	co_rig_expect_strings(rig, NULL,
+			      ((struct label_request){ .without_replica_labels = { &replica, 1 }, .limit = 4 }),
 			      "__name__,a,b,tenant_id");
 	co_rig_expect_strings(rig, "__name__", ((struct label_request){ 0 }), "m,n");
 	co_rig_expect_strings(rig, "tenant_id", ((struct label_request){ 0 }), "acme,zeta");
 	co_rig_expect_strings(rig, "tenant_id", ((struct label_request){ .matchers = &zeta, .n_matchers = 1 }), "zeta");
 	co_rig_expect_strings(rig, "tenant_id", ((struct label_request){ .matchers = &none, .n_matchers = 1 }), "");
 	co_rig_expect_strings(rig, "b", ((struct label_request){ .matchers = &zeta, .n_matchers = 1 }), "2");
-	co_rig_expect_strings(rig, "replica", ((struct label_request){ .without_replica_labels = { &replica, 1 } }), "");
+	co_rig_expect_strings(rig, "replica", ((struct label_request){ .without_replica_labels = { &replica, 1 } }),
+			      "");
 	co_rig_expect_strings(rig, "nothing", ((struct label_request){ 0 }), "");
 }
 
@@ -277,8 +286,9 @@ static void co_write_v2(struct rig *rig)
 	struct str n = http_headers_get(&resp.headers, "x-prometheus-remote-write-samples-written");
 	assert_true(str_eq(n, STR("2")));
 	http_client_resp_fini(&resp);
-	co_rig_expect(rig, MATCH_EQ, "job", "x", T0, T0 + 5000,
-		      "{__name__=\"two\", job=\"x\", replica=\"r0\", tenant_id=\"default-tenant\"} 1700000000000:5 1700000001000:6\n");
+	co_rig_expect(
+		rig, MATCH_EQ, "job", "x", T0, T0 + 5000,
+		"{__name__=\"two\", job=\"x\", replica=\"r0\", tenant_id=\"default-tenant\"} 1700000000000:5 1700000001000:6\n");
 }
 
 static void test_remote_write_2(void **state)
@@ -368,8 +378,13 @@ static void co_forms(struct rig *rig)
 			double v = i;
 			put_swapped(&series, "__name__", "m");
 			put_swapped(&series, "a", "1");
-			write_put_series(&b, 1, &(struct write_series){ .raw_labels = strbuf_str(&series), .raw_whole = true,
-									.n_samples = 1, .t = &t, .v = &v }, NULL);
+			write_put_series(&b, 1,
+					 &(struct write_series){ .raw_labels = strbuf_str(&series),
+								 .raw_whole = true,
+								 .n_samples = 1,
+								 .t = &t,
+								 .v = &v },
+					 NULL);
 			strbuf_fini(&series);
 		}
 		assert_int_equal(co_rig_write(rig, &b, NULL), 200);
@@ -422,7 +437,8 @@ static void co_restart(struct rig *rig)
 	rig_add(&b, "__name__=m,a=1,b=2", T0 + 2000, 13);
 	assert_int_equal(co_rig_write(rig, &b, "acme"), 200);
 	co_rig_expect(rig, MATCH_EQ, "b", "2", T0 + 1000, T0 + 5000,
-		      ACME("a=\"1\", b=\"2\"") " 1700000001000:12 1700000002000:13\n" ZETA("a=\"1\", b=\"2\"") " 1700000001000:12\n");
+		      ACME("a=\"1\", b=\"2\"") " 1700000001000:12 1700000002000:13\n" ZETA(
+			      "a=\"1\", b=\"2\"") " 1700000001000:12\n");
 }
 
 static void test_samples_are_there_after_a_restart(void **state)

@@ -77,8 +77,9 @@ static void co_expect_exemplars(struct rig *rig, const char *query, int64_t star
 static void co_read_exemplars(struct rig *rig)
 {
 	co_fill(rig);
-	co_expect_exemplars(rig, "rate(m{tenant_id=\"acme\"}[5m]) + sum(none)", T0, T0 + 5000,
-			    "__name__=m,a=1,replica=r0,tenant_id=acme {trace_id=abc} 1700000000000:5 {trace_id=abc} 1700000001000:6\n");
+	co_expect_exemplars(
+		rig, "rate(m{tenant_id=\"acme\"}[5m]) + sum(none)", T0, T0 + 5000,
+		"__name__=m,a=1,replica=r0,tenant_id=acme {trace_id=abc} 1700000000000:5 {trace_id=abc} 1700000001000:6\n");
 	co_expect_exemplars(rig, "{a=\"1\",replica=~\"r.\"}", T0 + 500, T0 + 5000,
 			    "__name__=m,a=1,replica=r0,tenant_id=acme {trace_id=abc} 1700000001000:6\n"
 			    "__name__=m,a=1,replica=r0,tenant_id=zeta {trace_id=abc} 1700000001000:6\n");
@@ -155,8 +156,9 @@ static void co_announced(struct rig *rig)
 	struct err e;
 	arena_init(&a, NULL);
 	co_fill(rig);
-	must(co_grpc_unary_pb(rig->channel, "/thanos.info.Info/Info", NULL, &req, &thanos__info__info_response__descriptor, &a,
-			      (void **)&resp, &e), &e);
+	must(co_grpc_unary_pb(rig->channel, "/thanos.info.Info/Info", NULL, &req,
+			      &thanos__info__info_response__descriptor, &a, (void **)&resp, &e),
+	     &e);
 	assert_string_equal(resp->componenttype, "receive");
 	assert_non_null(resp->exemplars);
 	assert_non_null(resp->status);

@@ -4,8 +4,20 @@
 
 static void test_names_that_could_leave_the_directory_are_refused(void **state)
 {
-	static const char *const bad[] = { "",      ".",     "..",   "../x",  "/abs",  "a/b",  "a\\b", "%2e%2e",
-					   "a b",   "a\nb",  "\xE2\x88\x95", "lost+found", "lock", "quarantine",
+	static const char *const bad[] = { "",
+					   ".",
+					   "..",
+					   "../x",
+					   "/abs",
+					   "a/b",
+					   "a\\b",
+					   "%2e%2e",
+					   "a b",
+					   "a\nb",
+					   "\xE2\x88\x95",
+					   "lost+found",
+					   "lock",
+					   "quarantine",
 					   "thanos.shipper.json" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
 		assert_false(tenant_name_valid(str_c(bad[i])));

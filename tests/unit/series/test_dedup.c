@@ -30,8 +30,7 @@ static struct series_samples floats(const double *tv, size_t pairs)
 	return s;
 }
 
-#define S(...) \
-	floats((const double[]){ __VA_ARGS__ }, sizeof((const double[]){ __VA_ARGS__ }) / sizeof(double) / 2)
+#define S(...) floats((const double[]){ __VA_ARGS__ }, sizeof((const double[]){ __VA_ARGS__ }) / sizeof(double) / 2)
 
 static void expect(const struct series_samples *got, struct series_samples want)
 {
@@ -134,8 +133,10 @@ static void test_empty_replicas_do_no_harm(void **state)
 
 static void test_overlapping_chunks_become_pseudo_replicas(void **state)
 {
-	struct series_chunk c[] = { { .mint = 0, .maxt = 10 }, { .mint = 5, .maxt = 15 },
-				    { .mint = 11, .maxt = 20 }, { .mint = 12, .maxt = 13 },
+	struct series_chunk c[] = { { .mint = 0, .maxt = 10 },
+				    { .mint = 5, .maxt = 15 },
+				    { .mint = 11, .maxt = 20 },
+				    { .mint = 12, .maxt = 13 },
 				    { .mint = 16, .maxt = 30 } };
 	uint32_t list[5];
 	assert_int_equal(dedup_split_overlaps(c, 5, &a, list), 3);

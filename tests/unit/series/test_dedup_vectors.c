@@ -108,10 +108,12 @@ static struct series_chunk *unpack_chunks(const json_t *list, size_t *ret_n)
 	struct series_chunk *chunks = arena_array(&a, json_array_size(list) + 1, sizeof(*chunks));
 	size_t i, k;
 	json_t *c, *p;
-	json_array_foreach(list, i, c) {
+	json_array_foreach(list, i, c)
+	{
 		chunks[i].mint = int_of(c, "min");
 		chunks[i].maxt = int_of(c, "max");
-		json_array_foreach(json_object_get(c, "parts"), k, p) {
+		json_array_foreach(json_object_get(c, "parts"), k, p)
+		{
 			struct chunk *part = &chunks[i].part[int_of(p, "a")].chunk;
 			part->enc = (uint8_t)int_of(p, "e");
 			part->data = base64(text_of(p, "d"));
@@ -175,7 +177,8 @@ static void test_merges_lists_of_samples_as_upstream(void **state)
 {
 	size_t i, bad = 0;
 	json_t *c;
-	json_array_foreach(json_object_get(vectors, "lists"), i, c) {
+	json_array_foreach(json_object_get(vectors, "lists"), i, c)
+	{
 		arena_init(&a, NULL);
 		bad += check_list(c, i, "penalty", DEDUP_PENALTY, false);
 		bad += check_list(c, i, "counter", DEDUP_PENALTY, true);
@@ -204,8 +207,9 @@ static size_t check_chunks(const json_t *c, size_t index, const char *key, enum 
 		for (size_t i = 0; i < n; i++)
 			if (list[i] == r)
 				mine[m++] = chunks[i];
-		assert_int_equal(series_samples_decode(mine, m, pick, pick == SERIES_PICK_COUNTER, mint, maxt, &a, &replicas[r],
-						       &e), 0);
+		assert_int_equal(series_samples_decode(mine, m, pick, pick == SERIES_PICK_COUNTER, mint, maxt, &a,
+						       &replicas[r], &e),
+				 0);
 	}
 	assert_int_equal(dedup_merge(replicas, lists, func, dedup_is_counter(f), &a, &out, &e), 0);
 	return compare(key, index, &out, unpack(json_object_get(c, key)), maxt);
@@ -215,7 +219,8 @@ static void test_reads_and_merges_chunks_as_upstream(void **state)
 {
 	size_t i, bad = 0;
 	json_t *c;
-	json_array_foreach(json_object_get(vectors, "chunks"), i, c) {
+	json_array_foreach(json_object_get(vectors, "chunks"), i, c)
+	{
 		arena_init(&a, NULL);
 		bad += check_chunks(c, i, "penalty", DEDUP_PENALTY);
 		bad += check_chunks(c, i, "chain", DEDUP_CHAIN);

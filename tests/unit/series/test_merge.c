@@ -49,7 +49,8 @@ static struct labels one(char c)
 
 static struct series_chunk chunk(int64_t mint, const char *data)
 {
-	return (struct series_chunk){ .mint = mint, .maxt = mint + 9,
+	return (struct series_chunk){ .mint = mint,
+				      .maxt = mint + 9,
 				      .part[SERIES_RAW].chunk = { CHUNK_XOR, str_c(data) } };
 }
 

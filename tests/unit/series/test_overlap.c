@@ -68,7 +68,8 @@ static void test_overlapping_chunks_keep_every_time_once(void **state)
 
 static void test_replicas_are_not_joined(void **state)
 {
-	struct series_chunk c[] = { chunk(0, 10, 50, 1), chunk(2, 10, 50, 2), chunk(5, 10, 50, 3), chunk(7, 10, 50, 4) };
+	struct series_chunk c[] = { chunk(0, 10, 50, 1), chunk(2, 10, 50, 2), chunk(5, 10, 50, 3),
+				    chunk(7, 10, 50, 4) };
 	struct series s = { .chunks = c, .n_chunks = 4 };
 	c[0].source = c[2].source = 7;
 	c[1].source = c[3].source = 9;

@@ -46,9 +46,16 @@ static struct series_request full_request(void)
 		.hints = { true, STR("type.googleapis.com/hintspb.SeriesRequestHints"), STR("\x10\x01") },
 		.step_ms = 15000,
 		.range_ms = 60000,
-		.query_hints = { .present = true, .step_ms = 1, .func = STR("rate"), .has_grouping = true,
-				 .grouping_by = true, .grouping = { names, 3 }, .has_range = true, .range_ms = 9,
-				 .projection_labels = { names, 1 }, .projection_include = true,
+		.query_hints = { .present = true,
+				 .step_ms = 1,
+				 .func = STR("rate"),
+				 .has_grouping = true,
+				 .grouping_by = true,
+				 .grouping = { names, 3 },
+				 .has_range = true,
+				 .range_ms = 9,
+				 .projection_labels = { names, 1 },
+				 .projection_include = true,
 				 .series_hash_label = STR("h") },
 		.has_shard = true,
 		.shard = { 1, 3, true, { names, 2 } },
@@ -102,10 +109,17 @@ static void test_label_requests_and_responses(void **state)
 	struct arena a;
 	struct strbuf b = { 0 }, again = { 0 };
 	struct err e = ERR_NONE;
-	struct label_request in = { .label = STR("job"), .start = 1, .end = 2, .matchers = matchers, .n_matchers = 3,
-				    .partial_response_disabled = true, .partial_response = PARTIAL_ABORT,
-				    .without_replica_labels = { names, 3 }, .limit = 4,
-				    .hints = { .present = true, .type_url = STR("t") } }, out;
+	struct label_request in = { .label = STR("job"),
+				    .start = 1,
+				    .end = 2,
+				    .matchers = matchers,
+				    .n_matchers = 3,
+				    .partial_response_disabled = true,
+				    .partial_response = PARTIAL_ABORT,
+				    .without_replica_labels = { names, 3 },
+				    .limit = 4,
+				    .hints = { .present = true, .type_url = STR("t") } },
+			     out;
 	arena_init(&a, NULL);
 	label_values_request_write(&in, &b);
 	Thanos__LabelValuesRequest *v = second_opinion(&a, &b, &thanos__label_values_request__descriptor);
@@ -151,7 +165,8 @@ static void test_bad_requests_are_refused(void **state)
 	assert_int_equal(series_request_read(STR("\x62\x02\x12\x09"), &a, &r, &e), -ERR_INVALID_ARGUMENT);
 	assert_int_equal(series_request_read(STR("\x68\x01"), &a, &r, &e), -ERR_INVALID_ARGUMENT);
 	assert_int_equal(series_request_read(STR("\x2a\x01\x80"), &a, &r, &e), -ERR_INVALID_ARGUMENT);
-	assert_int_equal(series_request_read(STR("\x28\x63\xa0\x06\x01"), &a, &r, &e), 0); /* unknown aggregate, field */
+	assert_int_equal(series_request_read(STR("\x28\x63\xa0\x06\x01"), &a, &r, &e),
+			 0); /* unknown aggregate, field */
 	assert_int_equal(r.aggrs, 0);
 	assert_int_equal(label_values_request_read(STR("\x08\x01"), &a, &l, &e), -ERR_INVALID_ARGUMENT);
 	arena_fini(&a);
@@ -237,9 +252,9 @@ static void same_as_protobuf_c(const struct series *s, const Thanos__Series *m)
 	assert_int_equal(m->n_labels, s->labels.n);
 	assert_int_equal(m->n_chunks, s->n_chunks);
 	for (size_t i = 0; i < s->n_chunks; i++) {
-		const Thanos__Chunk *parts[SERIES_AGGRS] = { m->chunks[i]->raw, m->chunks[i]->count, m->chunks[i]->sum,
-							     m->chunks[i]->min, m->chunks[i]->max,
-							     m->chunks[i]->counter };
+		const Thanos__Chunk *parts[SERIES_AGGRS] = { m->chunks[i]->raw, m->chunks[i]->count,
+							     m->chunks[i]->sum, m->chunks[i]->min,
+							     m->chunks[i]->max, m->chunks[i]->counter };
 		for (size_t k = 0; k < SERIES_AGGRS; k++) {
 			const struct series_part *p = &s->chunks[i].part[k];
 			assert_int_equal(parts[k] != NULL, p->chunk.enc != CHUNK_NONE);
@@ -281,8 +296,8 @@ static void test_frames_agree_with_protobuf_c(void **state)
 		}
 		flatten(&w, batch, &b);
 		Thanos__SeriesResponse *m = second_opinion(&a, &b, &thanos__series_response__descriptor);
-		assert_int_equal(m->result_case, batch ? THANOS__SERIES_RESPONSE__RESULT_BATCH :
-							 THANOS__SERIES_RESPONSE__RESULT_SERIES);
+		assert_int_equal(m->result_case, batch ? THANOS__SERIES_RESPONSE__RESULT_BATCH
+						       : THANOS__SERIES_RESPONSE__RESULT_SERIES);
 		for (size_t i = 0; i < n; i++)
 			same_as_protobuf_c(&s[i], batch ? m->batch->series[i] : m->series);
 		strbuf_reset(&b);
@@ -310,7 +325,12 @@ static void test_large_chunks_are_not_copied(void **state)
 	c.part[SERIES_RAW].chunk = (struct chunk){ CHUNK_XOR, str_mem(data, 5000) };
 	const struct iovec *iov;
 	size_t n;
-	assert_int_equal(frame_add_encoded(&w, STR("\x0a\x06\x0a\x01" "a\x12\x01" "b"), &c, 1, &e), 0);
+	assert_int_equal(frame_add_encoded(&w,
+					   STR("\x0a\x06\x0a\x01"
+					       "a\x12\x01"
+					       "b"),
+					   &c, 1, &e),
+			 0);
 	frame_finish(&w, true, &iov, &n);
 	bool found = false;
 	for (size_t i = 0; i < n; i++)
@@ -375,7 +395,12 @@ static void test_shards_hash_the_labels_that_count(void **state)
 	struct labels set = { l, 3 };
 	struct str by[] = { STR("b"), STR("a") };
 	struct shard_info s = { .total = 7, .by = true, .labels = { by, 2 } };
-	static const char ab[] = "a\xff" "1\xff" "b\xff" "2\xff", name[] = "__name__\xff" "m\xff";
+	static const char ab[] = "a\xff"
+				 "1\xff"
+				 "b\xff"
+				 "2\xff",
+			  name[] = "__name__\xff"
+				   "m\xff";
 	for (s.index = 0; s.index < 7; s.index++) {
 		s.by = true;
 		assert_int_equal(shard_matches(&s, set), hash_xx64(ab, sizeof(ab) - 1) % 7 == (uint64_t)s.index);

@@ -28,7 +28,8 @@ static struct strbuf golden(const char *name)
 	size_t i;
 	struct strbuf b = { 0 };
 	assert_non_null(all);
-	json_array_foreach(all, i, e) {
+	json_array_foreach(all, i, e)
+	{
 		if (strcmp(json_string_value(json_object_get(e, "name")), name) != 0)
 			continue;
 		const char *hex = json_string_value(json_object_get(e, "proto_hex"));
@@ -161,8 +162,8 @@ static PrometheusCopy__Histogram *random_histogram(struct arena *a)
 	PrometheusCopy__Histogram *h = arena_zalloc(a, sizeof(*h));
 	prometheus_copy__histogram__init(h);
 	bool is_float = rnd(2);
-	h->count_case = is_float ? PROMETHEUS_COPY__HISTOGRAM__COUNT_COUNT_FLOAT :
-				   PROMETHEUS_COPY__HISTOGRAM__COUNT_COUNT_INT;
+	h->count_case =
+		is_float ? PROMETHEUS_COPY__HISTOGRAM__COUNT_COUNT_FLOAT : PROMETHEUS_COPY__HISTOGRAM__COUNT_COUNT_INT;
 	if (is_float)
 		h->count_float = rnd(100);
 	else
@@ -211,8 +212,7 @@ static void compare_histogram(const PrometheusCopy__Histogram *w, const struct w
 		assert_true(g->h.neg_counts[i] == w->negative_counts[i]);
 }
 
-static void compare(const struct write_reader *r, const struct write_series *s,
-		    const PrometheusCopy__TimeSeries *want)
+static void compare(const struct write_reader *r, const struct write_series *s, const PrometheusCopy__TimeSeries *want)
 {
 	struct label l[8];
 	assert_int_equal(s->n_labels, want->n_labels);
@@ -265,8 +265,9 @@ static void test_agrees_with_protobuf_c(void **state)
 		}
 		assert_int_equal(write_reader_next(&r, &s, &e), 0);
 		write_reader_close(&r);
-		assert_int_equal(proto_unpack(strbuf_str(&again), &prometheus_copy__write_request__descriptor, NULL,
-					      &a, (void **)&back, &e), 0);
+		assert_int_equal(proto_unpack(strbuf_str(&again), &prometheus_copy__write_request__descriptor, NULL, &a,
+					      (void **)&back, &e),
+				 0);
 		assert_int_equal(back->n_timeseries, req.n_timeseries);
 		for (size_t i = 0; i < back->n_timeseries; i++)
 			assert_int_equal(back->timeseries[i]->n_samples, ts[i]->n_samples);
@@ -302,14 +303,18 @@ static int walk(enum write_kind kind, struct str body, struct err *e)
 
 static void test_odd_but_valid_forms(void **state)
 {
-	static const char body[] =
-		"\x0a\x2c"
-		"\x0a\x06\x12\x01" "v\x0a\x01" "n"               /* value before name */
-		"\x12\x04\x10\x02\x18\x07"                       /* no value; an unknown field */
-		"\x0a\x0a\x0a\x01" "a\x0a\x01" "b\x12\x02" "cc"  /* name twice: the last counts */
-		"\x12\x0b\x10\x05\x09\0\0\0\0\0\0\xf0\x3f"       /* time before value */
-		"\xa0\x06\x01"                                   /* unknown field of the series */
-		"\x0a\x00";                                      /* an empty label */
+	static const char body[] = "\x0a\x2c"
+				   "\x0a\x06\x12\x01"
+				   "v\x0a\x01"
+				   "n"                        /* value before name */
+				   "\x12\x04\x10\x02\x18\x07" /* no value; an unknown field */
+				   "\x0a\x0a\x0a\x01"
+				   "a\x0a\x01"
+				   "b\x12\x02"
+				   "cc"                                       /* name twice: the last counts */
+				   "\x12\x0b\x10\x05\x09\0\0\0\0\0\0\xf0\x3f" /* time before value */
+				   "\xa0\x06\x01"                             /* unknown field of the series */
+				   "\x0a\x00";                                /* an empty label */
 	struct write_reader r;
 	struct write_series s;
 	struct label l[3];
@@ -363,7 +368,10 @@ static void expect_error(enum write_kind kind, const char *body, size_t n, const
 
 static void test_malformed_bodies(void **state)
 {
-	EXPECT_ERROR(WRITE_V1, "\x0a\x05" "a", "proto: WriteRequest: unexpected EOF");
+	EXPECT_ERROR(WRITE_V1,
+		     "\x0a\x05"
+		     "a",
+		     "proto: WriteRequest: unexpected EOF");
 	EXPECT_ERROR(WRITE_V1, "\x08\x01", "proto: WriteRequest: wrong wireType");
 	EXPECT_ERROR(WRITE_V1, "\x00\x01", "proto: WriteRequest: illegal tag");
 	EXPECT_ERROR(WRITE_V1, "\x0b\x0c", "proto: WriteRequest: illegal wireType");
@@ -379,7 +387,10 @@ static void test_malformed_bodies(void **state)
 	EXPECT_ERROR(WRITE_V1, "\x0a\x05\x22\x03\x62\x01\x80", "proto: Histogram: unexpected EOF");
 	EXPECT_ERROR(WRITE_V1, "\x0a\x04\x22\x02\x19\x01", "proto: Histogram: unexpected EOF");
 	EXPECT_ERROR(WRITE_V1, "\x0a\x04\x1a\x02\x10\x01", "proto: Exemplar: wrong wireType");
-	EXPECT_ERROR(WRITE_V2, "\x22\x01" "a", "symbols[0] must be the empty string");
+	EXPECT_ERROR(WRITE_V2,
+		     "\x22\x01"
+		     "a",
+		     "symbols[0] must be the empty string");
 	EXPECT_ERROR(WRITE_V2, "\x22\x00\x2a\x03\x0a\x01\x80", "proto: Label: unexpected EOF");
 	EXPECT_ERROR(WRITE_V2, "\x22\x00\x2a\x05\x0a\x00\x2a\x01\x08", "proto: Metadata: unexpected EOF");
 	EXPECT_ERROR(WRITE_THANOS, "\x22\x02\x12\x05", "proto: TimeSeriesTenantTuple: unexpected EOF");
@@ -409,17 +420,22 @@ static void expect_fault(const char *body, size_t n, const char *want)
 	assert_int_equal(write_reader_next(&r, &s, &e), 0);
 	write_reader_close(&r);
 }
-#define SYMS "\x22\x00\x22\x01" "a\x22\x01" "b"
+#define SYMS \
+	"\x22\x00\x22\x01" \
+	"a\x22\x01" \
+	"b"
 #define GOOD "\x2a\x04\x0a\x02\x01\x02"
 #define EXPECT_FAULT(lit, want) expect_fault(SYMS lit GOOD, sizeof(SYMS lit GOOD) - 1, want)
 
 static void test_wrong_references_spare_other_series(void **state)
 {
 	EXPECT_FAULT("\x2a\x05\x0a\x03\x01\x02\x01", "parsing labels for series [1 2 1]: invalid labelRefs length 3");
-	EXPECT_FAULT("\x2a\x04\x0a\x02\x01\x03",
-		     "parsing labels for series [1 3]: labelRefs 1 (name) = 3 (value) outside of symbols table (size 3)");
-	EXPECT_FAULT("\x2a\x04\x08\x09\x08\x01",
-		     "parsing labels for series [9 1]: labelRefs 9 (name) = 1 (value) outside of symbols table (size 3)");
+	EXPECT_FAULT(
+		"\x2a\x04\x0a\x02\x01\x03",
+		"parsing labels for series [1 3]: labelRefs 1 (name) = 3 (value) outside of symbols table (size 3)");
+	EXPECT_FAULT(
+		"\x2a\x04\x08\x09\x08\x01",
+		"parsing labels for series [9 1]: labelRefs 9 (name) = 1 (value) outside of symbols table (size 3)");
 	EXPECT_FAULT("\x2a\x08\x0a\x02\x01\x02\x2a\x02\x18\x07",
 		     "parsing metadata for series [1 2]: metadata help_ref 7 outside of symbols table (size 3)");
 	EXPECT_FAULT("\x2a\x08\x0a\x02\x01\x02\x2a\x02\x20\x07",
@@ -503,7 +519,8 @@ static void test_thanos_tuples_replace_the_plain_fields(void **state)
 	assert_int_equal(r.n_series, 4);
 	for (int round = 0; round < 2; round++) {
 		for (int i = 0; i < 4; i++) {
-			static const char *const want[] = { "{job=\"a1\"}", "{job=\"a2\"}", "{job=\"b1\"}", "{job=\"b2\"}" };
+			static const char *const want[] = { "{job=\"a1\"}", "{job=\"a2\"}", "{job=\"b1\"}",
+							    "{job=\"b2\"}" };
 			assert_int_equal(write_reader_next(&r, &s, &e), 1);
 			assert_true(str_eq_c(s.tenant, tenants[i / 2]));
 			expect_labels(&r, &s, want[i]);

@@ -18,7 +18,8 @@ static void test_prometheus_durations_are_those_of_prometheus(void **state)
 	assert_non_null(all);
 	size_t i;
 	json_t *row;
-	json_array_foreach(json_object_get(all, "duration"), i, row) {
+	json_array_foreach(json_object_get(all, "duration"), i, row)
+	{
 		const char *in = json_string_value(json_object_get(row, "in"));
 		const char *want_err = json_string_value(json_object_get(row, "err"));
 		int64_t ms = 0;
@@ -42,10 +43,8 @@ static void test_prometheus_durations_without_files(void **state)
 	assert_int_equal(ms, 36 * 3600000);
 	assert_int_equal(text_duration_parse(STR("12h1d"), &ms, NULL), -ERR_INVALID_ARGUMENT);
 	assert_int_equal(text_duration_parse(STR("1h 1m"), &ms, NULL), -ERR_INVALID_ARGUMENT);
-	assert_int_equal(text_duration_parse(STR("99999999999999999999s"), &ms, NULL),
-			 -ERR_INVALID_ARGUMENT);
-	assert_int_equal(text_duration_parse(STR("18446744073709551615ms"), &ms, NULL),
-			 -ERR_INVALID_ARGUMENT);
+	assert_int_equal(text_duration_parse(STR("99999999999999999999s"), &ms, NULL), -ERR_INVALID_ARGUMENT);
+	assert_int_equal(text_duration_parse(STR("18446744073709551615ms"), &ms, NULL), -ERR_INVALID_ARGUMENT);
 	char out[TEXT_DURATION_MAX];
 	text_duration_format(out, -90000);
 	assert_string_equal(out, "-1m30s");
@@ -93,8 +92,22 @@ static void test_go_durations(void **state)
 
 static void test_malformed_go_durations_are_refused(void **state)
 {
-	static const char *const bad[] = { "", "3", "-", "s", ".", ".s", "1d", "1w", "1h-5m", "1 s", "1.2.3s",
-					   "9223372036854775808ns", "99999999999h", "0x1s", "1S", "00" };
+	static const char *const bad[] = { "",
+					   "3",
+					   "-",
+					   "s",
+					   ".",
+					   ".s",
+					   "1d",
+					   "1w",
+					   "1h-5m",
+					   "1 s",
+					   "1.2.3s",
+					   "9223372036854775808ns",
+					   "99999999999h",
+					   "0x1s",
+					   "1S",
+					   "00" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		int64_t ns;
 		if (text_goduration_parse(str_c(bad[i]), &ns, NULL) != -ERR_INVALID_ARGUMENT)
@@ -136,11 +149,17 @@ static void test_sizes(void **state)
 		uint64_t bytes;
 		const char *printed;
 	} t[] = {
-		{ "0", 0, "0B" },          { "1B", 1, "1B" },        { "1KB", 1024, "1KiB" },
-		{ "1KiB", 1024, "1KiB" },  { "512MiB", 512ull << 20, "512MiB" },
-		{ "1GB", 1ull << 30, "1GiB" }, { "1.5KiB", 1536, "1KiB512B" },
-		{ "1GiB512MiB", 1536ull << 20, "1GiB512MiB" }, { "250MB", 250ull << 20, "250MiB" },
-		{ "7EiB", 7ull << 60, "7EiB" }, { "+2TB", 2ull << 40, "2TiB" },
+		{ "0", 0, "0B" },
+		{ "1B", 1, "1B" },
+		{ "1KB", 1024, "1KiB" },
+		{ "1KiB", 1024, "1KiB" },
+		{ "512MiB", 512ull << 20, "512MiB" },
+		{ "1GB", 1ull << 30, "1GiB" },
+		{ "1.5KiB", 1536, "1KiB512B" },
+		{ "1GiB512MiB", 1536ull << 20, "1GiB512MiB" },
+		{ "250MB", 250ull << 20, "250MiB" },
+		{ "7EiB", 7ull << 60, "7EiB" },
+		{ "+2TB", 2ull << 40, "2TiB" },
 	};
 	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
 		uint64_t v;
@@ -150,8 +169,8 @@ static void test_sizes(void **state)
 		assert_int_equal(text_size_format(out, v), strlen(t[i].printed));
 		assert_string_equal(out, t[i].printed);
 	}
-	static const char *const bad[] = { "", "5", "kB", "1kB", "1KiBx", "8EiB", "-1B", "1.2.3B", "B",
-					   "1KB1KiB", ".B", "1 KB", "1e3B" };
+	static const char *const bad[] = { "",       "5", "kB",      "1kB", "1KiBx", "8EiB", "-1B",
+					   "1.2.3B", "B", "1KB1KiB", ".B",  "1 KB",  "1e3B" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		uint64_t v;
 		if (text_size_parse(str_c(bad[i]), &v, NULL) != -ERR_INVALID_ARGUMENT)

@@ -36,7 +36,8 @@ static void test_prints_what_go_prints(void **state)
 	assert_non_null(all);
 	size_t i;
 	json_t *row;
-	json_array_foreach(json_object_get(all, "float_format"), i, row) {
+	json_array_foreach(json_object_get(all, "float_format"), i, row)
+	{
 		uint64_t bits = strtoull(json_string_value(json_object_get(row, "bits")), NULL, 16);
 		double v = from_bits(bits);
 		expect(v, TEXT_FLOAT_F, json_string_value(json_object_get(row, "f_-1")));
@@ -78,8 +79,7 @@ static void check_bits(uint64_t bits)
 	char *end = float_shim_print(want, v);
 	size_t n = text_float(got, v, TEXT_FLOAT_E);
 	if (n != (size_t)(end - want) || memcmp(got, want, n) != 0)
-		fail_msg("bits %016" PRIx64 ": got %.*s want %.*s", bits, (int)n, got,
-			 (int)(end - want), want);
+		fail_msg("bits %016" PRIx64 ": got %.*s want %.*s", bits, (int)n, got, (int)(end - want), want);
 	n = text_float(got, v, TEXT_FLOAT_F);
 	assert_true(text_parse_double(str_mem(got, n), &back));
 	assert_true(back == v);
@@ -114,23 +114,54 @@ static void test_reads_what_go_reads(void **state)
 		bool ok;
 		double v;
 	} t[] = {
-		{ "1", true, 1 },           { "+1", true, 1 },        { "-0", true, -0.0 },
-		{ ".5", true, .5 },         { "5.", true, 5 },        { "1e3", true, 1e3 },
-		{ "1E+3", true, 1e3 },      { "1e-3", true, 1e-3 },   { "0x1p-2", true, .25 },
-		{ "0X1.8P+3", true, 12 },   { "0x10", false, 0 },     { "1_000", true, 1000 },
-		{ "1__0", false, 0 },       { "_1", false, 0 },       { "1_", false, 0 },
-		{ "0x_1p0", true, 1 },      { "1_.5", false, 0 },     { "1_2.3_4e1_0", true, 12.34e10 },
-		{ "inf", true, INFINITY },  { "+Inf", true, INFINITY }, { "-inf", true, -INFINITY },
-		{ "Infinity", true, INFINITY }, { "infin", false, 0 }, { "+nan", false, 0 },
-		{ "nan(1)", false, 0 },     { "", false, 0 },         { " 1", false, 0 },
-		{ "1 ", false, 0 },         { "1d", false, 0 },       { "0b1", false, 0 },
-		{ "e5", false, 0 },         { "1e", false, 0 },       { "-", false, 0 },
-		{ "--1", false, 0 },        { "+-1", false, 0 },      { ".", false, 0 },
-		{ "1e400", false, INFINITY }, { "-1e400", false, -INFINITY }, { "1e-400", true, 0 },
-		{ "0x1p99999", false, INFINITY }, { "0x1p-99999", true, 0 },
-		{ "1e99999999999999999999999", false, INFINITY }, { "0x", false, 0 }, { "1p5", false, 0 },
-		{ "4.9e-324", true, 5e-324 }, { "1.7976931348623157e308", true, 1.7976931348623157e308 },
-		{ "1.7976931348623159e308", false, INFINITY }, { "9007199254740993", true, 9007199254740992.0 },
+		{ "1", true, 1 },
+		{ "+1", true, 1 },
+		{ "-0", true, -0.0 },
+		{ ".5", true, .5 },
+		{ "5.", true, 5 },
+		{ "1e3", true, 1e3 },
+		{ "1E+3", true, 1e3 },
+		{ "1e-3", true, 1e-3 },
+		{ "0x1p-2", true, .25 },
+		{ "0X1.8P+3", true, 12 },
+		{ "0x10", false, 0 },
+		{ "1_000", true, 1000 },
+		{ "1__0", false, 0 },
+		{ "_1", false, 0 },
+		{ "1_", false, 0 },
+		{ "0x_1p0", true, 1 },
+		{ "1_.5", false, 0 },
+		{ "1_2.3_4e1_0", true, 12.34e10 },
+		{ "inf", true, INFINITY },
+		{ "+Inf", true, INFINITY },
+		{ "-inf", true, -INFINITY },
+		{ "Infinity", true, INFINITY },
+		{ "infin", false, 0 },
+		{ "+nan", false, 0 },
+		{ "nan(1)", false, 0 },
+		{ "", false, 0 },
+		{ " 1", false, 0 },
+		{ "1 ", false, 0 },
+		{ "1d", false, 0 },
+		{ "0b1", false, 0 },
+		{ "e5", false, 0 },
+		{ "1e", false, 0 },
+		{ "-", false, 0 },
+		{ "--1", false, 0 },
+		{ "+-1", false, 0 },
+		{ ".", false, 0 },
+		{ "1e400", false, INFINITY },
+		{ "-1e400", false, -INFINITY },
+		{ "1e-400", true, 0 },
+		{ "0x1p99999", false, INFINITY },
+		{ "0x1p-99999", true, 0 },
+		{ "1e99999999999999999999999", false, INFINITY },
+		{ "0x", false, 0 },
+		{ "1p5", false, 0 },
+		{ "4.9e-324", true, 5e-324 },
+		{ "1.7976931348623157e308", true, 1.7976931348623157e308 },
+		{ "1.7976931348623159e308", false, INFINITY },
+		{ "9007199254740993", true, 9007199254740992.0 },
 	};
 	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
 		double v = 42;
@@ -163,8 +194,14 @@ static void test_seconds(void **state)
 		int64_t ms;
 		const char *want;
 	} t[] = {
-		{ 0, "0" }, { 300000, "300" }, { 61500, "61.500" }, { 500, "0.500" }, { -1, "-0.001" },
-		{ -1500, "-1.500" }, { 1435781451781, "1435781451.781" }, { 7, "0.007" },
+		{ 0, "0" },
+		{ 300000, "300" },
+		{ 61500, "61.500" },
+		{ 500, "0.500" },
+		{ -1, "-0.001" },
+		{ -1500, "-1.500" },
+		{ 1435781451781, "1435781451.781" },
+		{ 7, "0.007" },
 		{ INT64_MIN, "-9223372036854775.808" },
 	};
 	struct strbuf b = { 0 };

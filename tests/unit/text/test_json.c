@@ -134,7 +134,8 @@ static void test_parse_limits(void **state)
 	json_t *j;
 	struct err err = ERR_NONE;
 	assert_int_equal(text_json_parse(STR("{\"a\":1,\"a\":2,\"s\":\"[[[[,,,,\\\"\"}"),
-					 &(struct json_limits){ .depth = 1, .values = 5 }, &j, &err), 0);
+					 &(struct json_limits){ .depth = 1, .values = 5 }, &j, &err),
+			 0);
 	assert_int_equal(json_integer_value(json_object_get(j, "a")), 2);
 	json_decref(j);
 	assert_int_equal(text_json_parse(STR("[[1]]"), &(struct json_limits){ .depth = 1 }, &j, &err),
@@ -145,8 +146,7 @@ static void test_parse_limits(void **state)
 			 -ERR_RESOURCE_EXHAUSTED);
 	char deep[100000];
 	memset(deep, '[', sizeof(deep));
-	assert_int_equal(text_json_parse(str_mem(deep, sizeof(deep)), NULL, &j, &err),
-			 -ERR_RESOURCE_EXHAUSTED);
+	assert_int_equal(text_json_parse(str_mem(deep, sizeof(deep)), NULL, &j, &err), -ERR_RESOURCE_EXHAUSTED);
 }
 
 static void test_parse_errors_name_the_place(void **state)

@@ -87,10 +87,8 @@ static void test_env_unset_is_an_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ulid_of_the_specification),
-		cmocka_unit_test(test_ulid_extremes),
-		cmocka_unit_test(test_ulid_make_takes_time_and_chance),
-		cmocka_unit_test(test_env_expands_names_only),
+		cmocka_unit_test(test_ulid_of_the_specification),       cmocka_unit_test(test_ulid_extremes),
+		cmocka_unit_test(test_ulid_make_takes_time_and_chance), cmocka_unit_test(test_env_expands_names_only),
 		cmocka_unit_test(test_env_unset_is_an_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,8 +81,7 @@ static void test_errors_say_where_and_what(void **state)
 	bool b;
 	assert_int_equal(ynode_get_map(ydoc_root(d), "foo", &foo, &err), 0);
 	assert_int_equal(ynode_get_duration_ms(foo, "bar", &ms, &err), -ERR_INVALID_ARGUMENT);
-	assert_string_equal(err.msg,
-			    "f.yaml:3: key \"foo.bar\": want a duration such as 15d or 1h30m, got \"3x\"");
+	assert_string_equal(err.msg, "f.yaml:3: key \"foo.bar\": want a duration such as 15d or 1h30m, got \"3x\"");
 	assert_int_equal(ynode_get_list(foo, "l", &l, &err), 0);
 	assert_int_equal(ynode_get_bool(l->items[0], "x", &b, &err), -ERR_INVALID_ARGUMENT);
 	assert_string_equal(err.msg, "f.yaml:5: key \"foo.l[0].x\": want true or false, got \"maybe\"");
@@ -145,8 +144,8 @@ static void test_alias_bombs_are_refused(void **state)
 	struct strbuf b = { 0 };
 	strbuf_add_c(&b, "a: &a [x,x,x,x,x,x,x,x,x]\n");
 	for (char c = 'b'; c <= 'k'; c++)
-		strbuf_printf(&b, "%c: &%c [*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c]\n", c, c, c - 1, c - 1, c - 1,
-			      c - 1, c - 1, c - 1, c - 1, c - 1, c - 1);
+		strbuf_printf(&b, "%c: &%c [*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c]\n", c, c, c - 1, c - 1, c - 1, c - 1,
+			      c - 1, c - 1, c - 1, c - 1, c - 1);
 	expect_error(b.p, -ERR_RESOURCE_EXHAUSTED, "too many YAML nodes");
 	strbuf_reset(&b);
 	/* A chain of nestings, each shallow by itself. */
@@ -178,8 +177,7 @@ static void test_depth_bytes_and_documents_are_limited(void **state)
 
 static void test_malformed_documents(void **state)
 {
-	expect_error("a: 1\nb: 2\na: 3\n", -ERR_INVALID_ARGUMENT,
-		     "f.yaml:3: key \"a\" is already there on line 1");
+	expect_error("a: 1\nb: 2\na: 3\n", -ERR_INVALID_ARGUMENT, "f.yaml:3: key \"a\" is already there on line 1");
 	expect_error("a: [1\n", -ERR_INVALID_ARGUMENT, "f.yaml:");
 	expect_error("a:\n\t- x\n", -ERR_INVALID_ARGUMENT, "f.yaml:2");
 	expect_error("a: \xff\n", -ERR_INVALID_ARGUMENT, "f.yaml:");

@@ -95,8 +95,8 @@ static inline bool is_deleted(const struct head_view *v, int64_t t)
 	return false;
 }
 
-static inline void add_cols(struct got_series *g, const struct head_view *v, const struct chunk_cols *c,
-			    int64_t mint, int64_t maxt)
+static inline void add_cols(struct got_series *g, const struct head_view *v, const struct chunk_cols *c, int64_t mint,
+			    int64_t maxt)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		if (c->t[i] < mint || c->t[i] > maxt || is_deleted(v, c->t[i]))

@@ -376,8 +376,7 @@ static void write_floats(const struct block *b, const char *parent)
 	struct block_symbols syms;
 	struct block_writer *w;
 	block_symbols_init(&syms, NULL);
-	assert_int_equal(matcher_compile_in(&a, MATCH_EQ, LABEL_METRIC_NAME, STR("http_requests_total"),
-					    &m, &e), 0);
+	assert_int_equal(matcher_compile_in(&a, MATCH_EQ, LABEL_METRIC_NAME, STR("http_requests_total"), &m, &e), 0);
 	assert_int_equal(block_select(b, &m, 1, INT64_MIN, INT64_MAX, &a, &sel, &e), 0);
 	while (block_selection_next(&sel, &a, &s, &e) > 0)
 		assert_int_equal(block_symbols_add_labels(&syms, s.labels, &e), 0);

@@ -37,8 +37,7 @@ static void test_chunks_come_back_from_several_segments(void **state)
 		assert_int_equal(got.enc, CHUNK_XOR);
 		assert_true(str_eq(got.data, c[i].data));
 		assert_true(i == 0 || refs[i] > refs[i - 1]);
-		assert_true((refs[i] & UINT32_MAX) + c[i].data.n < 1000 ||
-			    (refs[i] & UINT32_MAX) == CHUNKS_HEADER_LEN);
+		assert_true((refs[i] & UINT32_MAX) + c[i].data.n < 1000 || (refs[i] & UINT32_MAX) == CHUNKS_HEADER_LEN);
 		assert_int_equal(chunks_reader_get(r, refs[i] + 1, &got, &e), -ERR_DATA_LOSS);
 	}
 	struct chunk none;
@@ -55,7 +54,8 @@ static void test_one_chunk_larger_than_a_segment_gets_its_own(void **state)
 	struct chunks_writer *w;
 	struct err e;
 	uint8_t large[3000] = { 1 };
-	struct chunk c[] = { { CHUNK_XOR, STR("small") }, { CHUNK_XOR, str_mem(large, sizeof(large)) },
+	struct chunk c[] = { { CHUNK_XOR, STR("small") },
+			     { CHUNK_XOR, str_mem(large, sizeof(large)) },
 			     { CHUNK_XOR, STR("after") } };
 	uint64_t refs[3];
 	assert_int_equal(chunks_writer_open(dir, 1000, &w, &e), 0);

@@ -86,8 +86,9 @@ static void test_stale_float_on_histograms_becomes_a_histogram(void **state)
 {
 	static const struct hist_span span = { 0, 1 };
 	static const int64_t delta = 3;
-	struct histogram hist = { .count = 3, .sum = 1, .pos_spans = &span, .n_pos_spans = 1, .pos_deltas = &delta,
-				  .n_pos = 1 };
+	struct histogram hist = {
+		.count = 3, .sum = 1, .pos_spans = &span, .n_pos_spans = 1, .pos_deltas = &delta, .n_pos = 1
+	};
 	struct histogram bad = hist;
 	bad.count = 1;
 	struct head *h = open_with((struct head_config){ 0 });
@@ -265,11 +266,13 @@ static void test_matchers_select_as_a_scan_does(void **state)
 		enum matcher_type type;
 		const char *name, *value;
 	} pool[] = {
-		{ MATCH_EQ, "a", "3" },    { MATCH_EQ, "b", "" },	{ MATCH_NEQ, "b", "" },	   { MATCH_NEQ, "a", "3" },
-		{ MATCH_RE, "b", "v1.*" }, { MATCH_NRE, "b", "v1.*" },	{ MATCH_RE, "a", "1|2|5" }, { MATCH_NRE, "a", "1|2" },
-		{ MATCH_RE, "b", ".*" },   { MATCH_RE, "b", ".+" },	{ MATCH_RE, "b", "v3|" },   { MATCH_NRE, "b", "v3|" },
-		{ MATCH_EQ, "none", "x" }, { MATCH_NEQ, "none", "x" },	{ MATCH_EQ, "none", "" },   { MATCH_RE, "c", "x?" },
-		{ MATCH_NRE, "c", ".+" },  { MATCH_NEQ, "b", "v4" },	{ MATCH_RE, "u", ".*7" },   { MATCH_EQ, "u", "77" },
+		{ MATCH_EQ, "a", "3" },     { MATCH_EQ, "b", "" },      { MATCH_NEQ, "b", "" },
+		{ MATCH_NEQ, "a", "3" },    { MATCH_RE, "b", "v1.*" },  { MATCH_NRE, "b", "v1.*" },
+		{ MATCH_RE, "a", "1|2|5" }, { MATCH_NRE, "a", "1|2" },  { MATCH_RE, "b", ".*" },
+		{ MATCH_RE, "b", ".+" },    { MATCH_RE, "b", "v3|" },   { MATCH_NRE, "b", "v3|" },
+		{ MATCH_EQ, "none", "x" },  { MATCH_NEQ, "none", "x" }, { MATCH_EQ, "none", "" },
+		{ MATCH_RE, "c", "x?" },    { MATCH_NRE, "c", ".+" },   { MATCH_NEQ, "b", "v4" },
+		{ MATCH_RE, "u", ".*7" },   { MATCH_EQ, "u", "77" },
 	};
 	struct head *h = open_with((struct head_config){ 0 });
 	struct matcher *m[ARRAY_LEN(pool)];

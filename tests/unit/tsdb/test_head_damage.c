@@ -17,8 +17,11 @@ static int no_sync(int fd)
 
 static struct head_config config(const char *dir)
 {
-	return (struct head_config){ .dir = dir, .chunk_range_ms = 20 * STEP, .compression = HEAD_COMPRESS_SNAPPY,
-				     .ooo_window_ms = 1000000, .ooo_cap_max = 4 };
+	return (struct head_config){ .dir = dir,
+				     .chunk_range_ms = 20 * STEP,
+				     .compression = HEAD_COMPRESS_SNAPPY,
+				     .ooo_window_ms = 1000000,
+				     .ooo_cap_max = 4 };
 }
 
 /* Some series, one commit per step; odd steps also bring a sample out of order. */

@@ -131,8 +131,11 @@ static void check_dir(const char *name, int64_t min_time)
 	copy_tree(golden, dir);
 	for (int pass = 0; pass < 2; pass++) { /* what the first leaves behind reads the same */
 		struct head_replay replay;
-		struct head_config cfg = { .dir = dir, .min_time_ms = min_time, .ooo_window_ms = 3600000,
-					   .wal_segment_bytes = 32768, .max_exemplars = 100 };
+		struct head_config cfg = { .dir = dir,
+					   .min_time_ms = min_time,
+					   .ooo_window_ms = 3600000,
+					   .wal_segment_bytes = 32768,
+					   .max_exemplars = 100 };
 		struct head *h = open_head(cfg, &replay);
 		assert_int_equal(replay.corruptions, 0);
 		struct got_all all;

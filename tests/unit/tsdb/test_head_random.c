@@ -44,12 +44,17 @@ static uint32_t rnd(uint32_t n)
 /* Histogram number `k` (> 0): all differ, layouts change now and then. */
 static struct histogram make_hist(unsigned k, bool is_float)
 {
-	static struct hist_span spans[4][2] = { { { 0, 2 }, { 1, 2 } }, { { 0, 3 }, { 0, 1 } }, { { -2, 2 }, { 2, 2 } },
-						{ { 5, 1 }, { 3, 3 } } };
+	static struct hist_span spans[4][2] = {
+		{ { 0, 2 }, { 1, 2 } }, { { 0, 3 }, { 0, 1 } }, { { -2, 2 }, { 2, 2 } }, { { 5, 1 }, { 3, 3 } }
+	};
 	static int64_t deltas[4];
 	static double counts[4];
-	struct histogram h = { .is_float = is_float, .schema = (int32_t)(k / 64 % 3), .zero_threshold = 0.001,
-			       .sum = (double)k, .n_pos_spans = 2, .n_pos = 4 };
+	struct histogram h = { .is_float = is_float,
+			       .schema = (int32_t)(k / 64 % 3),
+			       .zero_threshold = 0.001,
+			       .sum = (double)k,
+			       .n_pos_spans = 2,
+			       .n_pos = 4 };
 	h.hint = k % 7 == 0 ? HIST_HINT_GAUGE : HIST_HINT_UNKNOWN;
 	h.pos_spans = spans[k / 16 % 4];
 	int64_t last = 0, total = 0;
@@ -106,8 +111,8 @@ static enum head_result rule(const struct world *w, const struct model_series *m
 			return HEAD_OK;
 		if (t == m->last) {
 			const struct fact *f = fact_at(m, t);
-			return f && f->h == h && (h || double_bits(f->v) == double_bits(v)) ? HEAD_OK_SAME :
-											      HEAD_DUPLICATE;
+			return f && f->h == h && (h || double_bits(f->v) == double_bits(v)) ? HEAD_OK_SAME
+											    : HEAD_DUPLICATE;
 		}
 	}
 	if (w->cfg.ooo_window_ms)
@@ -432,20 +437,39 @@ static void run(uint32_t seed, int64_t ooo_window)
 	struct world w = { .maxt = INT64_MIN, .truncated = INT64_MIN, .now = 1000000 };
 	char *dir = scratch_new();
 	rng = seed;
-	w.cfg = (struct head_config){ .dir = dir, .chunk_range_ms = RANGE, .ooo_window_ms = ooo_window,
-				      .ooo_cap_max = 8, .wal_segment_bytes = 32768, .chunk_file_bytes = 65536,
+	w.cfg = (struct head_config){ .dir = dir,
+				      .chunk_range_ms = RANGE,
+				      .ooo_window_ms = ooo_window,
+				      .ooo_cap_max = 8,
+				      .wal_segment_bytes = 32768,
+				      .chunk_file_bytes = 65536,
 				      .compression = HEAD_COMPRESS_SNAPPY };
 	w.h = open_head(w.cfg, NULL);
 	for (int step = 0; step < 150; step++) {
 		append_batch(&w);
 		switch (rnd(12)) {
-		case 0: restart(&w); break;
-		case 1: failing_commit(&w); break;
-		case 2: flush_chunks(w.h); break;
-		case 3: truncate_old(&w); break;
-		case 4: if (rnd(4) == 0) truncate_ooo(&w); break;
-		case 5: w.now += rnd(RANGE / 4); break;
-		default: must_commit(&w); break;
+		case 0:
+			restart(&w);
+			break;
+		case 1:
+			failing_commit(&w);
+			break;
+		case 2:
+			flush_chunks(w.h);
+			break;
+		case 3:
+			truncate_old(&w);
+			break;
+		case 4:
+			if (rnd(4) == 0)
+				truncate_ooo(&w);
+			break;
+		case 5:
+			w.now += rnd(RANGE / 4);
+			break;
+		default:
+			must_commit(&w);
+			break;
 		}
 		check(&w);
 	}

@@ -46,10 +46,8 @@ static void test_series_have_the_labels_and_chunks_of_the_golden_block(void **st
 		assert_int_equal(s[i].labels.n, json_array_size(labels));
 		for (size_t k = 0; k < s[i].labels.n; k++) {
 			json_t *pair = json_array_get(labels, k);
-			assert_true(str_eq_c(s[i].labels.p[k].name,
-					     json_string_value(json_array_get(pair, 0))));
-			assert_true(str_eq_c(s[i].labels.p[k].value,
-					     json_string_value(json_array_get(pair, 1))));
+			assert_true(str_eq_c(s[i].labels.p[k].name, json_string_value(json_array_get(pair, 0))));
+			assert_true(str_eq_c(s[i].labels.p[k].value, json_string_value(json_array_get(pair, 1))));
 		}
 		assert_true(s[i].n_chunks > 0);
 		assert_true(s[i].chunks[0].mint >= 1699999200000);
@@ -105,14 +103,13 @@ static void test_version_1_is_read(void **state)
 	for (size_t i = 0; i < n; i++) {
 		for (size_t k = 0; k < s[i].labels.n; k++) {
 			struct refs r = { .a = &a };
-			assert_int_equal(index_reader_postings(ix, s[i].labels.p[k].name,
-							       s[i].labels.p[k].value, &r, &e), 0);
+			assert_int_equal(
+				index_reader_postings(ix, s[i].labels.p[k].name, s[i].labels.p[k].value, &r, &e), 0);
 			assert_true(r.n > 0);
 		}
 	}
 	struct index_series none;
-	assert_int_equal(index_reader_series(ix, 6, INT64_MIN, INT64_MAX, &a, &none, &e),
-			 -ERR_DATA_LOSS);
+	assert_int_equal(index_reader_series(ix, 6, INT64_MIN, INT64_MAX, &a, &none, &e), -ERR_DATA_LOSS);
 	arena_fini(&a);
 	index_reader_close(ix);
 	str_free(bytes);
@@ -227,8 +224,7 @@ static void test_hostile_counts_with_right_checksums_are_refused(void **state)
 	uint8_t *p = (uint8_t *)(uintptr_t)bytes.p;
 	struct index_toc toc;
 	struct err e;
-	assert_int_equal(index_toc_parse(str_mem(p + bytes.n - INDEX_TOC_LEN, INDEX_TOC_LEN), bytes.n,
-					 &toc, &e), 0);
+	assert_int_equal(index_toc_parse(str_mem(p + bytes.n - INDEX_TOC_LEN, INDEX_TOC_LEN), bytes.n, &toc, &e), 0);
 	const uint64_t sections[] = { toc.symbols, toc.postings_table };
 	for (int i = 0; i < 2; i++) {
 		uint8_t *s = p + sections[i];
@@ -259,8 +255,7 @@ static void test_writer_refuses_what_is_out_of_order(void **state)
 	assert_int_equal(index_writer_symbol(w, STR("a"), &e), 0);
 	assert_int_equal(index_writer_symbol(w, STR("a"), &e), -ERR_FAILED_PRECONDITION);
 	assert_int_equal(index_writer_symbol(w, STR("b"), &e), 0);
-	const struct label ab = { STR("a"), STR("b") }, aa = { STR("a"), STR("a") },
-			   ax = { STR("a"), STR("x") };
+	const struct label ab = { STR("a"), STR("b") }, aa = { STR("a"), STR("a") }, ax = { STR("a"), STR("x") };
 	const struct chunk_meta c[] = { { 10, 20, 8 }, { 20, 30, 60 } };
 	struct labels b = { &ab, 1 }, s = { &aa, 1 }, x = { &ax, 1 };
 	assert_int_equal(index_writer_series(w, s, c, 2, &e), -ERR_FAILED_PRECONDITION);

@@ -31,8 +31,7 @@ static int table_get(void *src, struct str name, struct str value, struct refs *
 	return r;
 }
 
-static int table_values(void *src, struct str name, struct str prefix, struct postings_values *ret,
-			struct err *err)
+static int table_values(void *src, struct str name, struct str prefix, struct postings_values *ret, struct err *err)
 {
 	struct table *t = src;
 	size_t n = 0;
@@ -69,7 +68,10 @@ static const struct postings_source_ops table_ops = {
 	table_all, table_get, table_values, table_next, table_current, NULL,
 };
 
-#define L(n, v) { STR(n), STR(v) }
+#define L(n, v) \
+	{ \
+		STR(n), STR(v) \
+	}
 static const struct label s0[] = { L("a", "1"), L("b", "x") };
 static const struct label s1[] = { L("a", "1"), L("b", "xy"), L("c", "q") };
 static const struct label s2[] = { L("a", "2") };
@@ -77,8 +79,7 @@ static const struct label s3[] = { L("a", "2"), L("b", "x") };
 static const struct label s4[] = { L("b", "zz"), L("c", "q") };
 static const struct label s5[] = { L("c", "r") };
 static const struct label s6[] = { L("a", "10"), L("b", "x\ny") };
-static const struct labels series[] = { { s0, 2 }, { s1, 3 }, { s2, 1 }, { s3, 2 },
-					{ s4, 2 }, { s5, 1 }, { s6, 2 } };
+static const struct labels series[] = { { s0, 2 }, { s1, 3 }, { s2, 1 }, { s3, 2 }, { s4, 2 }, { s5, 1 }, { s6, 2 } };
 
 struct spec {
 	enum matcher_type type;
@@ -86,15 +87,15 @@ struct spec {
 };
 
 static const struct spec specs[] = {
-	{ MATCH_EQ, "a", "1" },    { MATCH_EQ, "a", "" },      { MATCH_EQ, "a", "nope" },
-	{ MATCH_EQ, "none", "" },  { MATCH_NEQ, "a", "1" },    { MATCH_NEQ, "a", "" },
-	{ MATCH_NEQ, "none", "" }, { MATCH_RE, "a", "1|2" },   { MATCH_RE, "a", "1|" },
-	{ MATCH_RE, "a", ".*" },   { MATCH_RE, "a", ".+" },    { MATCH_RE, "b", "x.*" },
-	{ MATCH_RE, "b", "x.+" },  { MATCH_RE, "b", "" },      { MATCH_RE, "b", "[xz]+" },
-	{ MATCH_RE, "none", ".*" }, { MATCH_RE, "none", "x?" }, { MATCH_NRE, "a", "1|2" },
-	{ MATCH_NRE, "a", "1|" },  { MATCH_NRE, "a", ".*" },   { MATCH_NRE, "a", ".+" },
-	{ MATCH_NRE, "b", "x.*" }, { MATCH_NRE, "b", "" },     { MATCH_NRE, "c", "[a-q]" },
-	{ MATCH_NRE, "none", "x" }, { MATCH_EQ, "b", "x" },    { MATCH_NEQ, "b", "zz" },
+	{ MATCH_EQ, "a", "1" },      { MATCH_EQ, "a", "" },        { MATCH_EQ, "a", "nope" },
+	{ MATCH_EQ, "none", "" },    { MATCH_NEQ, "a", "1" },      { MATCH_NEQ, "a", "" },
+	{ MATCH_NEQ, "none", "" },   { MATCH_RE, "a", "1|2" },     { MATCH_RE, "a", "1|" },
+	{ MATCH_RE, "a", ".*" },     { MATCH_RE, "a", ".+" },      { MATCH_RE, "b", "x.*" },
+	{ MATCH_RE, "b", "x.+" },    { MATCH_RE, "b", "" },        { MATCH_RE, "b", "[xz]+" },
+	{ MATCH_RE, "none", ".*" },  { MATCH_RE, "none", "x?" },   { MATCH_NRE, "a", "1|2" },
+	{ MATCH_NRE, "a", "1|" },    { MATCH_NRE, "a", ".*" },     { MATCH_NRE, "a", ".+" },
+	{ MATCH_NRE, "b", "x.*" },   { MATCH_NRE, "b", "" },       { MATCH_NRE, "c", "[a-q]" },
+	{ MATCH_NRE, "none", "x" },  { MATCH_EQ, "b", "x" },       { MATCH_NEQ, "b", "zz" },
 	{ MATCH_RE, "c", "(q|r|)" }, { MATCH_NRE, "c", "(q|r|)" }, { MATCH_RE, "b", ".*y" },
 };
 #define SPECS (sizeof(specs) / sizeof(specs[0]))
@@ -169,8 +170,9 @@ static void test_a_block_selects_what_matching_each_series_selects(void **state)
 		size_t n = 0, want = 0, got = 0;
 		for (int i = 0; i < 6; i++)
 			if (set >> i & 1)
-				assert_int_equal(matcher_compile_in(&a, s[i].type, str_c(s[i].name),
-								    str_c(s[i].value), &m[n++], &e), 0);
+				assert_int_equal(matcher_compile_in(&a, s[i].type, str_c(s[i].name), str_c(s[i].value),
+								    &m[n++], &e),
+						 0);
 		struct block_selection all, sel;
 		struct block_series bs;
 		assert_int_equal(block_select(b, NULL, 0, INT64_MIN, INT64_MAX, &a, &all, &e), 0);

@@ -43,7 +43,7 @@ static void test_empty_file_has_nine_bytes(void **state)
 
 static void test_intervals_are_sorted_and_joined(void **state)
 {
-	struct tombstone p[] = { { 2, 50, 60 }, { 1, 10, 20 }, { 1, 21, 30 }, { 1, 40, 50 },
+	struct tombstone p[] = { { 2, 50, 60 }, { 1, 10, 20 }, { 1, 21, 30 },        { 1, 40, 50 },
 				 { 1, 5, 4 },   { 1, 12, 15 }, { 2, 55, INT64_MAX }, { 2, 90, 99 } };
 	size_t n = tombstones_normalise(p, 8);
 	assert_int_equal(n, 3);

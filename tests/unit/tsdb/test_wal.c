@@ -251,7 +251,6 @@ static uint64_t repair(const char *dir, const char *quarantine)
 	return bytes;
 }
 
-
 static void test_tail_cut_at_every_byte_keeps_whole_records(void **state)
 {
 	char *dir = scratch_new();
