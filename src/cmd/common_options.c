@@ -5,9 +5,9 @@
 #define O(member) offsetof(struct log_options, member)
 static const struct option log_rows[] = {
 	{ "log.level", OPTION_STRING, O(log_level), .def = "info", .choices = "error|warn|info|debug",
-	  .help = "Minimum log severity; one of error,warn,info,debug." },
+	  .help = "Minimum log severity." },
 	{ "log.format", OPTION_STRING, O(log_format), .def = "logfmt", .choices = "logfmt|json|journald",
-	  .help = "Log encoding; one of logfmt,json,journald." },
+	  .help = "Log encoding." },
 	{ "debug.name", OPTION_STRING, O(debug_name), .flags = OPTION_HIDDEN, .help = "Logger \"name\" prefix." },
 };
 #undef O
@@ -61,7 +61,7 @@ static const struct option grpc_rows[] = {
 	{ "grpc-server-tls-key", OPTION_STRING, O(grpc_server_tls_key),
 	  .help = "Server private key path; must be set together with the cert." },
 	{ "grpc-server-tls-min-version", OPTION_STRING, O(grpc_server_tls_min_version), .def = "1.3",
-	  .choices = "1.0|1.1|1.2|1.3", .help = "Lowest TLS version accepted; 1.0,1.1,1.2,1.3." },
+	  .choices = "1.0|1.1|1.2|1.3", .help = "Lowest TLS version accepted." },
 };
 #undef O
 

@@ -20,13 +20,13 @@ static void add_wrapped(struct strbuf *out, struct str text, size_t column)
 {
 	while (text.p) {
 		struct str word = str_cut(&text, ' ');
-		if (column + word.n + 1 > LINE_COLUMN) {
+		if (column > HELP_COLUMN && column + 1 + word.n > LINE_COLUMN) {
 			strbuf_printf(out, "\n%*s", HELP_COLUMN, "");
 			column = HELP_COLUMN;
 		}
+		strbuf_add_c(out, column > HELP_COLUMN ? " " : "");
+		column += word.n + (column > HELP_COLUMN);
 		strbuf_add_str(out, word);
-		strbuf_add_c(out, text.p ? " " : "");
-		column += word.n + 1;
 	}
 	strbuf_add_ch(out, '\n');
 }
@@ -43,12 +43,23 @@ static void add_name(struct strbuf *out, const struct option *o)
 		strbuf_printf(out, "--%s=%s%s", o->name, placeholder(o->kind), o->kind == OPTION_LIST ? " ..." : "");
 }
 
+/* "a|b" as "a, b"; a leading | stands for the empty value. */
+static void add_choices(struct strbuf *out, const char *choices)
+{
+	struct str left = str_c(choices[0] == '|' ? choices + 1 : choices);
+	strbuf_add_c(out, " One of: ");
+	while (left.p) {
+		strbuf_add_str(out, str_cut(&left, '|'));
+		strbuf_add_c(out, left.p ? ", " : ".");
+	}
+}
+
 /* The help sentence with what its flags add. */
 static void add_sentence(struct strbuf *out, const struct option *o)
 {
 	strbuf_add_c(out, o->help);
 	if (o->choices)
-		strbuf_printf(out, " One of: %s.", o->choices[0] == '|' ? o->choices + 1 : o->choices);
+		add_choices(out, o->choices);
 	if (o->flags & OPTION_LATER)
 		strbuf_printf(out, " Not in this build yet (%s).", o->note);
 	if (o->flags & OPTION_INERT)
@@ -116,10 +127,9 @@ static void add_man_row(struct strbuf *out, const struct option *o)
 
 void options_man(const struct option_command *cmd, struct strbuf *out)
 {
-	strbuf_printf(out, ".TH thanos\\-%s 1\n.SH NAME\nthanos\\-%s\n.SH SYNOPSIS\n.B thanos %s\n[flags]\n", cmd->name,
-		      cmd->name, cmd->name);
-	strbuf_add_c(out, ".SH DESCRIPTION\n");
+	strbuf_printf(out, ".TH thanos\\-%s 1\n.SH NAME\nthanos\\-%s \\- ", cmd->name, cmd->name);
 	add_roff(out, str_c(cmd->summary));
+	strbuf_printf(out, "\n.SH SYNOPSIS\n.B thanos %s\n[flags]", cmd->name);
 	strbuf_add_c(out, "\n.SH OPTIONS\n");
 	for (size_t i = 0; i < ARRAY_LEN(always); i++)
 		add_man_row(out, &always[i]);
