@@ -18,7 +18,7 @@
 #define DISCARD_MAX (256 * 1024)
 
 /* Time that a client which half-closed has for its answer; a closed one looks the same. */
-#define HALF_CLOSED_MS 60
+#define HALF_CLOSED_MS 20
 
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 

@@ -142,6 +142,23 @@ void query_metrics_init(struct query_metrics *m, const struct query_config *cfg,
 					    cfg->duration_bounds.n);
 }
 
+static double read_used(void *arg)
+{
+	return (double)((struct budget *)arg)->used;
+}
+
+static double read_refusals(void *arg)
+{
+	return (double)((struct budget *)arg)->refusals;
+}
+
+static void memory_metrics_init(struct query *q, struct metrics_registry *reg)
+{
+	metrics_gauge_fn(reg, "thanos_query_memory_used_bytes", "Memory that queries hold now.", read_used, &q->budget);
+	metrics_counter_fn(reg, "thanos_query_memory_refused_total", "Times that queries together were refused memory.",
+			   read_refusals, &q->budget);
+}
+
 static int make_selector(struct query *q, struct err *err)
 {
 	const struct query_config *c = &q->cfg;
@@ -165,8 +182,10 @@ struct query *query_new(struct reactor *r, const struct query_config *cfg, struc
 	split_replica_labels(q);
 	budget_init(&q->budget, NULL, "queries", cfg->max_memory_bytes ? cfg->max_memory_bytes : BUDGET_UNLIMITED);
 	gate_init(&q->gate, cfg->max_concurrent);
-	if (reg)
+	if (reg) {
 		query_metrics_init(&q->m, &q->cfg, reg);
+		memory_metrics_init(q, reg);
+	}
 	int rc = make_selector(q, err);
 	if (rc == 0 && !(q->discovery = discovery_new(r, dns, &q->cfg.discovery, reg, err)))
 		rc = -ERR_INVALID_ARGUMENT;
@@ -194,6 +213,8 @@ void query_free(struct query *q)
 	endpoints_free(q->endpoints);
 	discovery_free(q->discovery);
 	relabel_rules_free(q->selector);
+	if (q->reg)
+		metrics_off_collect(q->reg, &q->budget);
 	budget_fini(&q->budget);
 	arena_fini(&q->arena);
 	free(q);

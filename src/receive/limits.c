@@ -128,6 +128,22 @@ struct tenant_limits receive_limits_of(const struct receive_limits *l, struct st
 	return t ? t->limits : l->defaults;
 }
 
+bool receive_limits_next(const struct receive_limits *l, size_t *io_pos, struct str *ret_tenant,
+			 struct tenant_limits *ret)
+{
+	const struct named_limits *t = l ? hmap_next(&l->tenants, io_pos) : NULL;
+	if (!t)
+		return false;
+	*ret_tenant = t->name;
+	*ret = t->limits;
+	return true;
+}
+
+struct tenant_limits receive_limits_default(const struct receive_limits *l)
+{
+	return l ? l->defaults : (struct tenant_limits){ 0 };
+}
+
 uint32_t receive_limits_concurrency(const struct receive_limits *l)
 {
 	return l ? l->concurrency : 0;

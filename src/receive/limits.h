@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct receive_limits;
@@ -37,6 +38,15 @@ void receive_limits_free(struct receive_limits *l);
 
 /* The limits of a tenant; no limits where `l` is NULL. */
 struct tenant_limits receive_limits_of(const struct receive_limits *l, struct str tenant);
+
+/*
+ * Goes over the tenants that have limits of their own: false at the end. Start with *io_pos = 0; *ret_tenant lies in `l`.
+ */
+bool receive_limits_next(const struct receive_limits *l, size_t *io_pos, struct str *ret_tenant,
+			 struct tenant_limits *ret);
+
+/* Limits of a tenant that has none of its own. */
+struct tenant_limits receive_limits_default(const struct receive_limits *l);
 
 /* Requests that may be served at a time; 0 is no limit. */
 uint32_t receive_limits_concurrency(const struct receive_limits *l);

@@ -3,11 +3,15 @@
 #include "base/arena.h"
 #include "base/assert.h"
 #include "base/compiler.h"
+#include "base/mem.h"
+#include "loop/gate.h"
 #include "metrics/metrics.h"
 #include "receive/dbs.h"
+#include "receive/limits.h"
 #include "tsdb/head.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* What a tenant's figures are taken from. */
 struct source {
@@ -156,25 +160,102 @@ static void init_store(struct receive_metrics *m, struct metrics_registry *reg)
 		metrics_gauge(reg, "thanos_store_server_pending_series_requests", "Number of pending series requests.");
 }
 
-void receive_metrics_init(struct receive_metrics *m, struct metrics_registry *reg, struct receive_dbs *dbs)
+static double gate_held(void *arg)
+{
+	return ((struct gate *)arg)->held;
+}
+
+static double gate_entered(void *arg)
+{
+	return (double)((struct gate *)arg)->entered;
+}
+
+static double gate_slots(void *arg)
+{
+	return ((struct gate *)arg)->slots;
+}
+
+/* Limits, and the gate of write requests (upstream: pkg/gate with its prefix). */
+static void init_limits(struct receive_metrics *m, struct metrics_registry *reg)
+{
+	static const double waits[] = { 0.01, 0.1, 0.3, 0.6, 1, 3, 6, 9, 20, 30, 60, 90, 120, 240, 360, 720 };
+#define GATE "thanos_receive_write_request_concurrent_gate_write_requests_"
+	metrics_gauge_fn(reg, GATE "max", "Maximum number of concurrent write_requests; 0 is no limit.", gate_slots,
+			 m->gate);
+	metrics_gauge_fn(reg, GATE "in_flight", "Number of write_requests that are currently in flight.", gate_held,
+			 m->gate);
+	metrics_counter_fn(reg, GATE "total", "Total number of write_requests.", gate_entered, m->gate);
+	m->gate_wait = metrics_histogram(reg, GATE "duration_seconds",
+					 "How many seconds it took for write_requests to wait at the gate.", waits,
+					 ARRAY_LEN(waits));
+#undef GATE
+	m->limits = metrics_gauge_vec(reg, "thanos_receive_write_limits", "The configured write limits.",
+				      METRICS_LABELS("tenant", "limit"));
+	m->limits_hit = metrics_summary_vec(reg, "thanos_receive_write_limits_hit",
+					    "Summary of how much beyond the limit a refused remote write request was.",
+					    METRICS_LABELS("tenant", "limit"));
+	m->head_limits = metrics_gauge_vec(reg, "thanos_receive_head_series_limit",
+					   "The configured limit for active (head) series of tenants.",
+					   METRICS_LABELS("tenant"));
+	m->limited =
+		metrics_counter_vec(reg, "thanos_receive_head_series_limited_requests_total",
+				    "Write requests that met the limit of active series.", METRICS_LABELS("tenant"));
+	m->limits_reloads = metrics_counter(reg, "thanos_receive_limits_config_reload_total",
+					    "How many times the limits were read again.");
+	m->limits_reload_errors = metrics_counter(reg, "thanos_receive_limits_config_reload_err_total",
+						  "How many times reading the limits again failed.");
+}
+
+static void show_limits(struct receive_metrics *m, const char *tenant, const struct tenant_limits *l)
+{
+	gauge_set(metrics_gauge_with(m->limits, METRICS_LABELS(tenant, "body_size")), (double)l->size_bytes);
+	gauge_set(metrics_gauge_with(m->limits, METRICS_LABELS(tenant, "series")), (double)l->series);
+	gauge_set(metrics_gauge_with(m->limits, METRICS_LABELS(tenant, "samples")), (double)l->samples);
+	gauge_set(metrics_gauge_with(m->head_limits, METRICS_LABELS(tenant)), (double)l->head_series);
+}
+
+void receive_metrics_limits(struct receive_metrics *m, const struct receive_limits *l)
+{
+	struct tenant_limits of = receive_limits_default(l);
+	struct str tenant;
+	size_t pos = 0;
+	metrics_vec_clear(m->limits);
+	metrics_vec_clear(m->head_limits);
+	show_limits(m, "", &of);
+	while (receive_limits_next(l, &pos, &tenant, &of)) {
+		char *name = xstrndup(tenant.p, tenant.n);
+		show_limits(m, name, &of);
+		free(name);
+	}
+}
+
+void receive_metrics_limit_hit(struct receive_metrics *m, struct str tenant, const char *limit, uint64_t over)
+{
+	char name[160];
+	snprintf(name, sizeof(name), "%.*s", STR_ARG(tenant));
+	summary_observe(metrics_summary_with(m->limits_hit, METRICS_LABELS(name, limit)), (double)over);
+}
+
+void receive_metrics_init(struct receive_metrics *m, struct metrics_registry *reg, struct receive_dbs *dbs,
+			  struct gate *gate)
 {
 	/* Bounds of upstream's pkg/receive/handler.go. */
 	static const double counts[] = { 10, 50, 100, 500, 1000, 5000, 10000 };
-	*m = (struct receive_metrics){ .dbs = dbs };
+	*m = (struct receive_metrics){ .dbs = dbs, .gate = gate };
 	m->write_timeseries = metrics_histogram_vec(reg, "thanos_receive_write_timeseries",
 						    "The number of timeseries received in the incoming write requests.",
 						    METRICS_LABELS("code", "tenant"), counts, ARRAY_LEN(counts));
 	m->write_samples = metrics_histogram_vec(reg, "thanos_receive_write_samples",
 						 "The number of sampled received in the incoming write requests.",
 						 METRICS_LABELS("code", "tenant"), counts, ARRAY_LEN(counts));
-	m->limited =
-		metrics_counter_vec(reg, "thanos_receive_head_series_limited_requests_total",
-				    "Write requests that met the limit of active series.", METRICS_LABELS("tenant"));
 	m->pending = metrics_gauge(reg, "thanos_receive_pending_write_requests", "Write requests being served.");
-	m->limits_reloads = metrics_counter(reg, "thanos_receive_limits_config_reload_total",
-					    "How many times the limits were read again.");
-	m->limits_reload_errors = metrics_counter(reg, "thanos_receive_limits_config_reload_err_total",
-						  "How many times reading the limits again failed.");
+	m->db_updates_attempted = metrics_counter(
+		reg, "thanos_receive_multi_db_updates_attempted_total",
+		"Number of Multi DB attempted reloads with flush and potential upload due to hashring changes.");
+	m->db_updates_completed = metrics_counter(
+		reg, "thanos_receive_multi_db_updates_completed_total",
+		"Number of Multi DB completed reloads with flush and potential upload due to hashring changes.");
+	init_limits(m, reg);
 	init_tsdb(m, reg);
 	init_store(m, reg);
 	gauge_set(metrics_gauge(reg, "thanos_receive_replication_factor", "The number of times each series is stored."),
@@ -185,6 +266,7 @@ void receive_metrics_init(struct receive_metrics *m, struct metrics_registry *re
 void receive_metrics_fini(struct receive_metrics *m, struct metrics_registry *reg)
 {
 	metrics_off_collect(reg, m);
+	metrics_off_collect(reg, m->gate);
 }
 
 void receive_metrics_write(struct receive_metrics *m, int status, struct str tenant, uint64_t n_series,

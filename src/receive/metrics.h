@@ -8,10 +8,12 @@
 
 #include <stdint.h>
 
+struct gate;
 struct metrics_registry;
 struct metrics_histogram;
 struct metrics_vec;
 struct receive_dbs;
+struct receive_limits;
 struct counter;
 struct gauge;
 
@@ -20,6 +22,12 @@ struct receive_metrics {
 	struct metrics_vec *write_timeseries, *write_samples; /* histograms by code and tenant */
 	struct metrics_vec *limited; /* requests refused by the active series limit, by tenant */
 	struct gauge *pending;       /* write requests being served */
+	struct gate *gate;           /* that they pass; read at exposition */
+	struct metrics_histogram *gate_wait;
+	struct metrics_vec *limits;      /* gauges by tenant and limit */
+	struct metrics_vec *limits_hit;  /* summaries likewise: by how much requests were over */
+	struct metrics_vec *head_limits; /* gauges by tenant */
+	struct counter *db_updates_attempted, *db_updates_completed;
 	struct counter *limits_reloads, *limits_reload_errors;
 	struct receive_dbs *dbs;
 	struct metrics_histogram *series_requested, *chunks_requested; /* of Series calls */
@@ -27,14 +35,24 @@ struct receive_metrics {
 	struct metrics_vec *tsdb[32]; /* by tenant, refreshed at exposition */
 };
 
-/* Registers everything; the figures of the TSDBs in `dbs` are read at exposition. `m` must stay where it is. */
-void receive_metrics_init(struct receive_metrics *m, struct metrics_registry *reg, struct receive_dbs *dbs);
+/*
+ * Registers everything; the figures of the TSDBs in `dbs` and of the gate of write requests are read at exposition. `m` must
+ * stay where it is.
+ */
+void receive_metrics_init(struct receive_metrics *m, struct metrics_registry *reg, struct receive_dbs *dbs,
+			  struct gate *gate);
 
 /* Stops reading `dbs`. */
 void receive_metrics_fini(struct receive_metrics *m, struct metrics_registry *reg);
 
 /* Counts an answered write request. */
 void receive_metrics_write(struct receive_metrics *m, int status, struct str tenant, uint64_t series, uint64_t samples);
+
+/* Shows the configured limits; NULL is none. */
+void receive_metrics_limits(struct receive_metrics *m, const struct receive_limits *l);
+
+/* Counts a request that was over one of its tenant's limits. */
+void receive_metrics_limit_hit(struct receive_metrics *m, struct str tenant, const char *limit, uint64_t over);
 
 /* Counts a request that met the limit of active series. */
 void receive_metrics_limited(struct receive_metrics *m, struct str tenant);

@@ -45,6 +45,7 @@ static void apply_limits(struct receive *r)
 {
 	r->writer.limits = r->limits;
 	r->gate.slots = receive_limits_concurrency(r->limits);
+	receive_metrics_limits(&r->metrics, r->limits);
 }
 
 static const struct http_route write_routes[] = {
@@ -91,7 +92,7 @@ int receive_new(struct receive **ret, const struct receive_config *cfg, struct e
 		.metrics = cfg->metrics,
 	};
 	r->dbs = receive_dbs_new(&r->dbs_cfg);
-	receive_metrics_init(&r->metrics, cfg->metrics, r->dbs);
+	receive_metrics_init(&r->metrics, cfg->metrics, r->dbs, &r->gate);
 	int rc = read_configs(r, err);
 	if (rc == 0)
 		rc = make_server(r, err);
@@ -197,7 +198,11 @@ static void watch_limits(void *arg)
 
 int co_receive_start(struct receive *r, struct err *err)
 {
+	/* The first of upstream's updates; without a hashring no other follows. */
+	counter_inc(r->metrics.db_updates_attempted);
 	int rc = co_receive_dbs_open(r->dbs, err);
+	if (rc == 0)
+		counter_inc(r->metrics.db_updates_completed);
 	if (rc == 0 && (rc = http_server_listen(r->http, r->cfg->write_address, err)) != 0)
 		err_prefix(err, "--remote-write.address");
 	if (rc != 0)

@@ -337,6 +337,8 @@ static int co_remote_write(struct grpc_call *call, void *arg, struct err *err)
 	write_reader_close(&head);
 	if (rc == 0)
 		rc = co_receive_write(&r->writer, &wr, &res, err);
+	if (res.limit)
+		receive_metrics_limit_hit(&r->metrics, wr.tenant, res.limit, res.over);
 	if (rc == -ERR_OUT_OF_RANGE)
 		rc = err_set(err, ERR_RESOURCE_EXHAUSTED, "%s", err->msg);
 	if (rc == 0 && res.answer != APPEND_DONE)

@@ -154,18 +154,26 @@ static int count_samples(struct write_call *c, uint64_t *ret, struct err *err)
 	return rc;
 }
 
+/* Refuses a request with more of something than it may have; `limit` 0 is none. */
+static int check_limit(struct write_call *c, const char *name, const char *what, uint64_t n, uint64_t limit,
+		       struct err *err)
+{
+	if (limit == 0 || n <= limit)
+		return 0;
+	c->out->limit = name;
+	c->out->over = n - limit;
+	return err_set(err, ERR_OUT_OF_RANGE, "too many %s: %llu, the limit is %llu", what, (unsigned long long)n,
+		       (unsigned long long)limit);
+}
+
 static int check_limits(struct write_call *c, struct err *err)
 {
 	struct tenant_limits l = receive_limits_of(c->w->limits, c->req->tenant);
 	uint64_t samples = 0;
-	if (l.series && c->reader.n_series > l.series)
-		return err_set(err, ERR_OUT_OF_RANGE, "too many timeseries: %zu, the limit is %llu", c->reader.n_series,
-			       (unsigned long long)l.series);
-	int rc = l.samples ? count_samples(c, &samples, err) : 0;
-	if (rc == 0 && l.samples && samples > l.samples)
-		return err_set(err, ERR_OUT_OF_RANGE, "too many samples: %llu, the limit is %llu",
-			       (unsigned long long)samples, (unsigned long long)l.samples);
-	return rc;
+	int rc = check_limit(c, "series", "timeseries", c->reader.n_series, l.series, err);
+	if (rc == 0 && l.samples)
+		rc = count_samples(c, &samples, err);
+	return rc != 0 ? rc : check_limit(c, "samples", "samples", samples, l.samples, err);
 }
 
 /* --- the whole ----------------------------------------------------------------------------- */

@@ -38,6 +38,9 @@ struct write_result {
 	struct append_tally tally;
 	uint64_t series;    /* in the request */
 	struct strbuf text; /* what was refused and why; empty when all was stored */
+	const char
+		*limit; /* name of the request limit that it met, as in thanos_receive_write_limits_hit; NULL: none */
+	uint64_t over;  /* by how much */
 };
 
 /* Frees what the result holds. */

@@ -1,6 +1,7 @@
 #include "receive/internal.h"
 
 #include "base/mem.h"
+#include "base/sys.h"
 #include "codec/snappy.h"
 #include "http/req.h"
 #include "loop/offload.h"
@@ -137,6 +138,8 @@ static int read_body(struct receive *r, struct http_req *req, struct str tenant,
 	struct tenant_limits l = receive_limits_of(r->limits, tenant);
 	uint64_t max = l.size_bytes ? l.size_bytes : MAX_COMPRESSED_BYTES;
 	struct uncompress_job j = { .limit = MAX_BODY_BYTES, .out = out };
+	if (l.size_bytes && req->content_length > 0 && (uint64_t)req->content_length > max)
+		receive_metrics_limit_hit(&r->metrics, tenant, "body_size", (uint64_t)req->content_length - max);
 	if (req->content_length > 0 && (uint64_t)req->content_length > max)
 		return err_set(err, ERR_OUT_OF_RANGE, "write request too large: %lld bytes, the limit is %llu",
 			       (long long)req->content_length, (unsigned long long)max);
@@ -227,6 +230,8 @@ static int write_and_answer(struct receive *r, struct http_req *req, const struc
 	struct str text = rc != 0 ? str_c(why.msg) : res.answer == APPEND_DONE ? STR("") : strbuf_str(&res.text);
 	if (status == 429)
 		receive_metrics_limited(&r->metrics, wr->tenant);
+	if (res.limit)
+		receive_metrics_limit_hit(&r->metrics, wr->tenant, res.limit, res.over);
 	receive_metrics_write(&r->metrics, status, wr->tenant, res.series, res.tally.samples + res.tally.histograms);
 	if (v2)
 		add_counts(req, &res.tally, status);
@@ -263,7 +268,9 @@ static int co_serve_write(struct receive *r, struct http_req *req, struct err *e
 int co_receive_write_http(struct http_req *req, void *arg, struct err *err)
 {
 	struct receive *r = arg;
+	int64_t begin_ns = sys->mono_ns();
 	int rc = co_gate_enter(&r->gate, err);
+	histogram_observe(r->metrics.gate_wait, (double)(sys->mono_ns() - begin_ns) / 1e9);
 	if (rc != 0)
 		return rc;
 	gauge_add(r->metrics.pending, 1);

@@ -1,5 +1,6 @@
 # End-to-end tests: the real binary with real peers; each skips (77) where a peer is missing.
 E2E_TESTS = \
+	tests/e2e/test_clients_gone \
 	tests/e2e/test_disk_full \
 	tests/e2e/test_grpc_clients \
 	tests/e2e/test_options \
@@ -10,7 +11,7 @@ E2E_TESTS = \
 	tests/e2e/test_tenants \
 	tests/e2e/test_tls
 dist_check_SCRIPTS += $(E2E_TESTS)
-EXTRA_DIST += tests/e2e/e2e.py
+EXTRA_DIST += tests/e2e/e2e.py tests/e2e/raw.py
 
 # kill -9 under load; THANOS_LEDGER_CYCLES=200 for a long run.
 check_PROGRAMS += tests/e2e/test_ledger
