@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct api_active;
+struct api_progress;
 struct shard_info;
 
 /* Matchers that must all pass. */
@@ -52,6 +54,8 @@ struct api_strings {
  */
 struct api_backend {
 	void *arg;
+	/* The list of running queries; NULL: none is kept. */
+	struct api_active *active;
 	/* Waits for a place among the queries. NULL: no limit. */
 	int (*gate_enter)(void *arg, struct err *err);
 	/* Gives it back. */
@@ -67,6 +71,8 @@ struct api_backend {
 	/* A source for one request, in `a`; `sel` outlives it. Its series come sorted. */
 	int (*source_new)(void *arg, const struct api_select *sel, struct arena *a, void **ret_source,
 			  struct promql_source *ret, struct err *err);
+	/* What its selects have read so far. May be NULL. */
+	void (*source_progress)(void *source, struct api_progress *ret);
 	/* Adds the warnings of its selects so far. */
 	void (*source_notes)(void *source, struct api_notes *notes);
 	/* Counts the request into the metrics, after the evaluation. */

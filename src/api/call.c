@@ -24,6 +24,7 @@ int co_call_begin(struct call *c, struct http_req *req, struct api_prom *api, st
 	c->be->budget_init(c->be->arg, &c->budget);
 	arena_init(&c->arena, &c->budget);
 	c->old_budget = fiber_set_budget(&c->budget);
+	c->old_clock = fiber_set_clock(&c->clock);
 	c->notes.a = &c->arena;
 	if (!api->cfg.disable_cors)
 		api_cors(req);
@@ -36,6 +37,7 @@ void call_fini(struct call *c)
 {
 	if (c->has_deadline)
 		fiber_restore_deadline(c->old_deadline);
+	fiber_set_clock(c->old_clock);
 	fiber_set_budget(c->old_budget);
 	arena_fini(&c->arena);
 	c->be->budget_fini(c->be->arg, &c->budget);
@@ -48,10 +50,23 @@ void call_end_deadline(struct call *c)
 	c->has_deadline = false;
 }
 
+/* Tells the caller of a query that an operator ended it, which the cancelled fiber must be allowed to. */
+static int co_tell_killed(struct call *c, struct err *err)
+{
+	char text[96];
+	snprintf(text, sizeof(text), "query was canceled by an operator in %s", c->doing);
+	fiber_mask();
+	int rc = co_api_reply_error(c->req, API_CANCELED, str_c(text), err);
+	fiber_unmask();
+	return rc;
+}
+
 int co_call_fail(struct call *c, const struct err *e, struct err *err)
 {
 	char text[64];
 	int now = fiber_check(NULL);
+	if (c->active && c->active->killed && !http_req_aborted(c->req))
+		return co_tell_killed(c, err);
 	if (now == -ERR_CANCELLED || http_req_aborted(c->req))
 		return err_set(err, ERR_CANCELLED, "query was canceled in %s", c->doing);
 	if (!c->params && e->code != ERR_INVALID_ARGUMENT) {

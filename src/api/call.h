@@ -8,6 +8,7 @@
 #ifndef API_CALL_H
 #define API_CALL_H
 
+#include "api/active.h"
 #include "api/backend.h"
 #include "api/prom.h"
 #include "api/reply.h"
@@ -26,9 +27,11 @@ struct call {
 	struct arena arena;
 	struct api_select select;
 	struct api_notes notes;
-	enum api_errtype errtype; /* kind of the error to answer with */
-	struct str errtext;       /* its text where it is longer than a struct err's; else empty */
-	const char *doing;        /* for "query timed out in ..." */
+	enum api_errtype errtype;              /* kind of the error to answer with */
+	struct str errtext;                    /* its text where it is longer than a struct err's; else empty */
+	const char *doing;                     /* for "query timed out in ..." */
+	const struct api_active_query *active; /* what an operator may end; NULL: nothing */
+	struct fiber_clock clock, *old_clock;
 	int64_t old_deadline;
 	struct budget *old_budget;
 	bool has_deadline;

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += src/api/libapi.a
 src_api_libapi_a_SOURCES = \
+	src/api/active.c src/api/active.h \
 	src/api/api_internal.h \
 	src/api/backend.h \
 	src/api/call.c src/api/call.h \

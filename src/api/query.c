@@ -23,6 +23,7 @@ struct run {
 	uint64_t limit;
 	struct promql_expr *expr;
 	struct promql_result result;
+	struct api_active_query active;
 	int64_t t_begin, t_parsed, t_turn, t_done; /* monotonic ns */
 };
 
@@ -131,6 +132,9 @@ static int co_evaluate(struct run *r, struct err *err)
 	int rc = c->be->source_new(c->be->arg, &c->select, &c->arena, &source, &src, err);
 	if (rc)
 		return rc;
+	r->active.state = API_ACTIVE_RUNNING;
+	r->active.source = source;
+	r->active.progress = c->be->source_progress;
 	rc = promql_exec(&q, &o, &src, &c->arena, &r->result, err);
 	if (rc) {
 		c->errtype = api_errtype_of(rc);
@@ -164,6 +168,27 @@ static int co_evaluate_in_turn(struct run *r, struct err *err)
 	if (be->gate_leave)
 		be->gate_leave(be->arg);
 	return rc;
+}
+
+/* Puts the query on the list of those that run. */
+static void list(struct run *r)
+{
+	struct call *c = &r->c;
+	r->active = (struct api_active_query){
+		.kind = r->range ? "query_range" : "query",
+		.text = call_param(c, "query"),
+		.tenant = c->select.tenant,
+		.user = c->req->user,
+		.user_agent = http_req_header(c->req, "user-agent"),
+		.remote = c->req->remote,
+		.start_ms = r->start,
+		.end_ms = r->end,
+		.step_ms = r->step_ns / 1000000,
+		.budget = &c->budget,
+		.clock = &c->clock,
+	};
+	c->active = &r->active;
+	api_active_add(c->be->active, &r->active);
 }
 
 /* --- answer ----------------------------------------------------------------------------- */
@@ -237,13 +262,18 @@ static int co_run(struct http_req *req, struct api_prom *api, bool range, struct
 	rc = rc ? rc : read_params(&r, &e);
 	if (rc == 0 && range && api->range_hist)
 		histogram_observe(api->range_hist, (double)(r.end - r.start) / 1000);
-	rc = rc ? rc : co_evaluate_in_turn(&r, &e);
+	if (rc == 0) {
+		list(&r);
+		rc = co_evaluate_in_turn(&r, &e);
+	}
 	if (rc == 0) {
 		call_end_deadline(&r.c);
+		r.active.state = API_ACTIVE_WRITING;
 		rc = co_answer(&r, err);
 	} else {
 		rc = co_call_fail(&r.c, &e, err);
 	}
+	api_active_remove(api->backend->active, &r.active);
 	call_fini(&r.c);
 	return rc;
 }

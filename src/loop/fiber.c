@@ -111,12 +111,14 @@ static void run_fiber(struct reactor *r, struct fiber *f)
 	running = r;
 	r->self = f;
 	f->state = FIBER_RUNNING;
-	f->slice_start_ns = sys->mono_ns();
+	f->slice_start_ns = f->charged_ns = sys->mono_ns();
 	r->stats.fiber_switches++;
 	enter_fiber(r, f);
 	r->self = NULL;
 	running = outer;
-	int64_t held = sys->mono_ns() - f->slice_start_ns;
+	int64_t now_ns = sys->mono_ns(), held = now_ns - f->slice_start_ns;
+	if (f->clock)
+		f->clock->ns += now_ns - f->charged_ns;
 	if (held > SLOW_HOLD_NS) {
 		r->stats.slow_holds++;
 		if (r->lg)
@@ -363,6 +365,7 @@ struct fiber *fiber_group_start(struct fiber_group *g, const char *name, fiber_f
 	f->group = g;
 	f->deadline_ms = parent->deadline_ms;
 	f->budget = parent->budget;
+	f->clock = parent->clock;
 	f->cancelled = parent->cancelled;
 	list_push_back(&g->members, &f->member);
 	g->live++;
@@ -434,6 +437,24 @@ struct budget *fiber_set_budget(struct budget *b)
 	struct budget *old = f->budget;
 	f->budget = b;
 	return old;
+}
+
+struct fiber_clock *fiber_set_clock(struct fiber_clock *c)
+{
+	struct fiber *f = self();
+	struct fiber_clock *old = f->clock;
+	int64_t now_ns = sys->mono_ns();
+	if (old)
+		old->ns += now_ns - f->charged_ns;
+	f->charged_ns = now_ns;
+	f->clock = c;
+	return old;
+}
+
+int64_t fiber_clock_read(const struct fiber_clock *c)
+{
+	const struct fiber *f = fiber_self();
+	return c->ns + (f && f->clock == c ? sys->mono_ns() - f->charged_ns : 0);
 }
 
 void fiber_note_arena(const struct arena *a)

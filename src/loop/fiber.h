@@ -26,6 +26,11 @@
 struct fiber;
 struct reactor;
 
+/* How long the fibers charged to it held the loop, in ns. A plain value, zero at first; stays where it is while a fiber is charged. */
+struct fiber_clock {
+	int64_t ns; /* without the slice that runs now: see fiber_clock_read */
+};
+
 /* No deadline. */
 #define FIBER_NO_DEADLINE INT64_MAX
 
@@ -71,6 +76,15 @@ struct budget *fiber_budget(void);
 
 /* Sets the running fiber's budget (borrowed; must outlive the fiber and what it starts). Returns the old one. */
 struct budget *fiber_set_budget(struct budget *b);
+
+/*
+ * Charges the running fiber's time on the loop, and that of the fibers that it starts in groups from now on, to `c` (borrowed;
+ * NULL: to nobody). Returns the old one, to be put back. Costs nothing between two suspensions.
+ */
+struct fiber_clock *fiber_set_clock(struct fiber_clock *c);
+
+/* The time charged so far, with what the running fiber has used since it was switched to. */
+int64_t fiber_clock_read(const struct fiber_clock *c);
 
 /* Notes bytes held by the running fiber's arena, for /debug/fibers. */
 void fiber_note_arena(const struct arena *a);

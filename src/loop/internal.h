@@ -37,6 +37,8 @@ struct fiber {
 	struct fiber_group *group;
 	struct list member; /* in its group */
 	struct budget *budget;
+	struct fiber_clock *clock; /* whom its time is charged to */
+	int64_t charged_ns;        /* up to when, within the slice */
 	uint64_t arena_bytes;
 	int64_t started_ms;
 	int64_t slice_start_ns; /* when it was last switched to */

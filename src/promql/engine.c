@@ -255,6 +255,7 @@ static int run_and_close(struct eval *ev, const struct promql_query *q, struct p
 {
 	*ret = (struct promql_result){ .type = PROMQL_TYPE_NONE };
 	ev->first = NULL;
+	ev->n_feeds = 0;
 	ev->held = 0;
 	ev->notes = notes_new(ev->arena);
 	if (!ev->notes)

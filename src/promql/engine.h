@@ -68,6 +68,7 @@ struct promql_query {
 
 /* What a selector will do with its series: for push-down and choice of resolution. Borrowed. */
 struct promql_hints {
+	uint32_t id;              /* which selector of the plan it is, from 1 */
 	int64_t mint_ms, maxt_ms; /* samples needed, both inclusive */
 	int64_t query_mint_ms; /* the smallest mint_ms of the query's selectors: where upstream begins to merge replicas */
 	int64_t step_ms;       /* of the innermost query around it; 0 for one step */

@@ -55,6 +55,7 @@ struct eval {
 	uint64_t held, peak, total; /* samples */
 	uint64_t unreported;        /* samples computed since the last checkpoint */
 	struct node *first;         /* all nodes, for closing */
+	uint32_t n_feeds;           /* selectors planned so far */
 	bool strict;                /* take no row for distinct without looking */
 	bool typed;                 /* __type__ or __unit__ was dropped: see promql_exec */
 };

@@ -28,6 +28,7 @@ static int compile(struct feed *f, const struct promql_selector *sel, struct err
 int feed_init(struct feed *f, struct eval *ev, const struct promql_selector *sel, struct err *err)
 {
 	f->ev = ev;
+	f->hints.id = ++ev->n_feeds;
 	arena_init(&f->cols, ev->arena->budget);
 	return compile(f, sel, err);
 }

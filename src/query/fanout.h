@@ -63,6 +63,7 @@ struct fanout_scope {
 	const struct fanout_match *store_match; /* stores must pass one of them; none: all pass */
 	size_t n_store_match;
 	struct str tenant; /* sent on as metadata thanos-tenant; empty: not sent */
+	bool detail;       /* samples are counted per endpoint, too */
 };
 
 /* Warnings of a request, distinct, in the order noted. Texts lie in the arena. Zero `texts` is empty. */
@@ -79,6 +80,19 @@ void fanout_warn(struct fanout_warnings *w, struct str text);
 struct fanout_stats {
 	uint64_t series, chunks, samples, bytes;
 	uint64_t stores; /* asked */
+};
+
+/* What one endpoint had to do with a Series call. */
+struct fanout_peer {
+	const char *name;       /* its address; as long as the call */
+	uint64_t series;        /* of its frames, replicas and blocks apart */
+	uint64_t chunks, bytes; /* likewise */
+	uint64_t samples;       /* in those chunks; 0 without scope.detail */
+	uint64_t frames;
+	int64_t first_ns;    /* from the call's begin to its first frame, or to its end; 0: nothing came yet */
+	int64_t wait_ns;     /* spent waiting for its frames */
+	int64_t duration_ns; /* from the call's begin to its end; 0: not ended */
+	bool ended, failed;
 };
 
 /* A merged stream of series. */
@@ -105,6 +119,9 @@ const char *fanout_series_stores_of(const struct fanout_series *s, struct labels
 
 /* Figures so far. */
 struct fanout_stats fanout_series_stats(const struct fanout_series *s);
+
+/* The endpoints that were asked, with their figures so far; valid until the call is closed. */
+const struct fanout_peer *fanout_series_peers(const struct fanout_series *s, size_t *ret_n);
 
 /* Ends the call, at its end or before. NULL is fine. Does not suspend. */
 void fanout_series_close(struct fanout_series *s);

@@ -84,7 +84,8 @@ struct stream_shared {
 	struct fanout_warnings *warnings;
 	bool abort;
 	struct budget *budget;
-	uint64_t bytes; /* received by all */
+	uint64_t bytes;   /* received by all */
+	int64_t begin_ns; /* monotonic */
 	bool failed_here; /* some stream failed for want of memory, time or because of cancellation: not the store's failure */
 };
 
@@ -92,10 +93,10 @@ struct stream_shared {
 struct store_stream;
 
 /*
- * Makes one; does not connect yet. Takes its own reference of `info`. `text` is the store's name (borrowed). *slot is set to the
- * stream, and to NULL when its cursor is closed.
+ * Makes one; does not connect yet. Takes its own reference of `info`. `text` is the store's name, `peer` gets its figures (both
+ * borrowed). *slot is set to the stream, and to NULL when its cursor is closed.
  */
-void store_stream_new(struct stream_shared *sh, struct endpoint_info *info, const char *text,
+void store_stream_new(struct stream_shared *sh, struct endpoint_info *info, const char *text, struct fanout_peer *peer,
 		      struct store_stream **slot);
 
 /*
@@ -103,6 +104,9 @@ void store_stream_new(struct stream_shared *sh, struct endpoint_info *info, cons
  * by the cursor.
  */
 void co_store_stream_begin(struct store_stream *st);
+
+/* Samples of all parts of a chunk, as upstream's SeriesStatsCounter counts them. */
+uint64_t fanout_chunk_samples(const struct series_chunk *c);
 
 /* Whether the call was sent, or failed. */
 bool store_stream_opened(const struct store_stream *st);

@@ -1,6 +1,7 @@
 #include "query/fanout_internal.h"
 
 #include "base/mem.h"
+#include "base/sys.h"
 #include "loop/fiber.h"
 #include "loop/reactor.h"
 #include "metrics/metrics.h"
@@ -29,6 +30,7 @@ struct fanout_series {
 	struct strbuf message;
 	struct fanout_plan plan;
 	struct store_stream **streams; /* for the cursors' indexes; closed ones are NULL */
+	struct fanout_peer *peers;     /* their figures */
 	const char **texts;            /* stores' names */
 	struct series_merge *merge;
 	struct fanout_stats stats;
@@ -90,7 +92,8 @@ static int make_streams(struct fanout_series *s, struct err *err)
 	struct series_cursor **cursors = arena_array(&s->arena, n + 1, sizeof(struct series_cursor *));
 	s->streams = arena_array(&s->arena, n + 1, sizeof(struct store_stream *));
 	s->texts = arena_array(&s->arena, n + 1, sizeof(char *));
-	if (!cursors || !s->streams || !s->texts)
+	s->peers = arena_array(&s->arena, n + 1, sizeof(*s->peers));
+	if (!cursors || !s->streams || !s->texts || !s->peers)
 		return arena_err(&s->arena, err);
 	for (size_t i = 0; i < n; i++) {
 		s->texts[i] = fanout_store_text(s->plan.stores[i], &s->arena);
@@ -98,7 +101,8 @@ static int make_streams(struct fanout_series *s, struct err *err)
 			return arena_err(&s->arena, err);
 	}
 	for (size_t i = 0; i < n; i++) {
-		store_stream_new(&s->sh, s->plan.stores[i], s->texts[i], &s->streams[i]);
+		s->peers[i].name = s->plan.stores[i]->name;
+		store_stream_new(&s->sh, s->plan.stores[i], s->texts[i], &s->peers[i], &s->streams[i]);
 		cursors[i] = store_stream_cursor(s->streams[i]);
 	}
 	s->merge = series_merge_new(cursors, n, s->sh.budget, on_fail, s);
@@ -196,6 +200,7 @@ int co_fanout_series(struct fanout *f, const struct series_request *req, const s
 		.warnings = w,
 		.abort = !fanout_warns(req->partial_response_disabled, req->partial_response),
 		.budget = budget,
+		.begin_ns = sys->mono_ns(),
 	};
 	f->pending++;
 	if (f->pending_requests)
@@ -210,8 +215,7 @@ int co_fanout_series(struct fanout *f, const struct series_request *req, const s
 
 /* --- pulling --------------------------------------------------------------------------------------------- */
 
-/* Samples of all parts of a chunk, as upstream's SeriesStatsCounter counts them. */
-static uint64_t count_samples(const struct series_chunk *c)
+uint64_t fanout_chunk_samples(const struct series_chunk *c)
 {
 	uint64_t sum = 0;
 	for (size_t k = 0; k < SERIES_AGGRS; k++)
@@ -225,7 +229,7 @@ static void count(struct fanout_series *s, const struct series *one)
 	s->stats.series++;
 	s->stats.chunks += one->n_chunks;
 	for (size_t i = 0; i < one->n_chunks; i++)
-		s->stats.samples += count_samples(&one->chunks[i]);
+		s->stats.samples += fanout_chunk_samples(&one->chunks[i]);
 }
 
 /* The limits of --store.limits.*. */
@@ -268,6 +272,12 @@ struct fanout_stats fanout_series_stats(const struct fanout_series *s)
 	struct fanout_stats st = s->stats;
 	st.bytes = s->sh.bytes;
 	return st;
+}
+
+const struct fanout_peer *fanout_series_peers(const struct fanout_series *s, size_t *ret_n)
+{
+	*ret_n = s->stats.stores;
+	return s->peers;
 }
 
 const char *fanout_series_stores_of(const struct fanout_series *s, struct labels l, struct arena *a)

@@ -9,6 +9,7 @@
 #include "query/fanout_internal.h"
 
 #include "base/mem.h"
+#include "base/sys.h"
 #include "grpc/client.h"
 #include "loop/fiber.h"
 #include "loop/reactor.h"
@@ -41,6 +42,7 @@ struct store_stream {
 	struct store_stream **slot;
 	struct endpoint_info *info;
 	const char *text;
+	struct fanout_peer *peer; /* figures */
 	struct grpc_stream *grpc;
 	struct frame_reader frame;
 	bool in_frame, ended, opened, given_up;
@@ -60,12 +62,37 @@ struct store_stream {
 	size_t n_sorted, at;
 };
 
+/* --- figures ----------------------------------------------------------------------------------- */
+
+/* Notes that the stream moved: what was waited for since `begin_ns`, its first frame, its end. */
+static void note_wait(struct store_stream *st, int64_t begin_ns, bool ended)
+{
+	int64_t now_ns = sys->mono_ns(), since_ns = MAX(now_ns - st->sh->begin_ns, 1);
+	struct fanout_peer *p = st->peer;
+	p->wait_ns += now_ns - begin_ns;
+	if (!p->first_ns)
+		p->first_ns = since_ns;
+	if (ended)
+		p->duration_ns = since_ns;
+	p->ended = ended;
+}
+
+/* Notes that nothing more comes of the stream. */
+static void note_failed(struct store_stream *st)
+{
+	struct fanout_peer *p = st->peer;
+	if (!p->duration_ns)
+		p->duration_ns = MAX(sys->mono_ns() - st->sh->begin_ns, 1);
+	p->failed = p->ended = true;
+}
+
 /* --- failures ---------------------------------------------------------------------------------- */
 
 /* Notes a failure of this side: the whole call ends. */
 static int fail_here(struct store_stream *st, const struct err *e)
 {
 	st->failed = *e;
+	note_failed(st);
 	st->sh->failed_here = true;
 	return -e->code;
 }
@@ -75,6 +102,7 @@ static int fail_there(struct store_stream *st, const struct err *e, const char *
 {
 	char took[TEXT_DURATION_MAX];
 	struct err own;
+	note_failed(st);
 	if (st->given_up) {
 		text_goduration_format(took, st->sh->f->cfg.response_timeout_ms * 1000000);
 		return err_set(
@@ -91,6 +119,7 @@ static int fail_there(struct store_stream *st, const struct err *e, const char *
 /* Notes that the store sent what no store may send. */
 static int fail_broken(struct store_stream *st, const char *why)
 {
+	note_failed(st);
 	return err_set(&st->failed, ERR_INTERNAL, "receive series from %s: %s", st->text, why);
 }
 
@@ -133,9 +162,10 @@ static int co_receive(struct store_stream *st, struct str *ret, bool *ret_end)
 	struct err e = ERR_NONE;
 	if (timeout_ms > 0)
 		until_ms = MAX(st->last_frame_ms + timeout_ms, now_ms + MIN(GRACE_MS, timeout_ms));
-	int64_t old_ms = fiber_set_deadline(until_ms);
+	int64_t old_ms = fiber_set_deadline(until_ms), begin_ns = sys->mono_ns();
 	int rc = co_grpc_recv(st->grpc, ret, ret_end, &e);
 	fiber_restore_deadline(old_ms);
+	note_wait(st, begin_ns, rc != 0 || *ret_end);
 	st->last_frame_ms = reactor_now_ms(fiber_reactor());
 	if (rc == 0)
 		return 0;
@@ -169,6 +199,8 @@ static int co_next_frame(struct store_stream *st)
 	}
 	st->frames++;
 	st->sh->bytes += msg.n;
+	st->peer->frames++;
+	st->peer->bytes += msg.n;
 	st->frame = frame_reader_begin(msg);
 	st->in_frame = true;
 	return 1;
@@ -229,6 +261,10 @@ static int read_series(struct store_stream *st, struct str body, struct arena *a
 	if (st->sort_here &&
 	    labels_without(ret->labels, st->sh->replicas, st->sh->n_replicas, a, &ret->labels, &e) != 0)
 		return fail_here(st, &e);
+	st->peer->series++;
+	st->peer->chunks += ret->n_chunks;
+	for (size_t i = 0; st->sh->scope && st->sh->scope->detail && i < ret->n_chunks; i++)
+		st->peer->samples += fanout_chunk_samples(&ret->chunks[i]);
 	return !st->shard_here || shard_matches(&st->sh->req->shard, ret->labels);
 }
 
@@ -419,7 +455,7 @@ static void stream_close(struct series_cursor *c)
 
 /* --- beginning ------------------------------------------------------------------------------------------------ */
 
-void store_stream_new(struct stream_shared *sh, struct endpoint_info *info, const char *text,
+void store_stream_new(struct stream_shared *sh, struct endpoint_info *info, const char *text, struct fanout_peer *peer,
 		      struct store_stream **slot)
 {
 	struct store_stream *st = xcalloc(1, sizeof(*st));
@@ -428,6 +464,7 @@ void store_stream_new(struct stream_shared *sh, struct endpoint_info *info, cons
 	st->sh = sh;
 	st->info = endpoint_info_ref(info);
 	st->text = text;
+	st->peer = peer;
 	st->shard_here = sh->req->has_shard && !info->supports_sharding;
 	st->sort_here = sh->n_replicas > 0 && !info->supports_without_replica_labels;
 	for (size_t i = 0; i < 2; i++) {
@@ -464,7 +501,9 @@ static void co_begin_once(struct store_stream *st)
 	struct grpc_part part = grpc_part_copy(st->sh->message);
 	fanout_call_opts(st->sh->scope, &meta, &opts);
 	st->refusals = budget_refusals(st->sh->budget);
+	int64_t begin_ns = sys->mono_ns();
 	int rc = co_grpc_stream_open(st->info->channel, "/thanos.Store/Series", &opts, &part, 1, &st->grpc, &e);
+	st->peer->wait_ns += sys->mono_ns() - begin_ns;
 	st->opened = true;
 	if (rc != 0) {
 		(void)fail_there(st, &e, fetch_text(st));
@@ -487,6 +526,8 @@ void co_store_stream_begin(struct store_stream *st)
 		grpc_stream_close(st->grpc);
 		st->grpc = NULL;
 		st->failed = ERR_NONE;
+		st->peer->failed = st->peer->ended = false;
+		st->peer->duration_ns = 0;
 	}
 }
 

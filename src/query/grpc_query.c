@@ -1,4 +1,5 @@
 /* thanos.Query: PromQL evaluated here for a querier or ruler above (upstream: pkg/api/query/grpc.go). */
+#include "api/active.h"
 #include "base/sys.h"
 #include "grpc/pb.h"
 #include "grpc/server.h"
@@ -32,6 +33,8 @@ struct remote {
 	struct query_select_opts opts;
 	struct shard_info shard;
 	struct arena *a; /* of the query */
+	struct api_active_query active;
+	struct fiber_clock clock;
 };
 
 /* --- requests -------------------------------------------------------------------------------- */
@@ -300,6 +303,25 @@ static int co_evaluate(struct remote *r, struct query_source *src, struct promql
 	return rc == 0 ? promql_exec(&pq, &opts, &ps, r->a, ret, err) : rc;
 }
 
+/* Puts the query on the list of those that run. */
+static void list(struct remote *r)
+{
+	r->active = (struct api_active_query){
+		.kind = r->range ? "grpc QueryRange" : "grpc Query",
+		.text = str_c(r->query),
+		.tenant = r->opts.scope.tenant,
+		.user_agent = grpc_call_metadata(r->call, "user-agent"),
+		.remote = str_c(grpc_call_peer(r->call)),
+		.start_ms = r->start_ms,
+		.end_ms = r->end_ms,
+		.step_ms = r->step_ms,
+		.budget = r->a->budget,
+		.clock = &r->clock,
+		.state = API_ACTIVE_RUNNING,
+	};
+	api_active_add(query_active(r->q), &r->active);
+}
+
 static int co_run(struct remote *r, struct err *err)
 {
 	struct promql_result res = { 0 };
@@ -307,16 +329,22 @@ static int co_run(struct remote *r, struct err *err)
 	int rc = read_request(r, err);
 	if (rc != 0)
 		return rc;
+	list(r);
 	int64_t timeout_ms = query_config(r->q)->timeout_ms;
 	if (r->timeout_ms > 0 && (timeout_ms <= 0 || r->timeout_ms < timeout_ms))
 		timeout_ms = r->timeout_ms;
 	int64_t old_ms =
 		fiber_set_deadline(timeout_ms > 0 ? reactor_now_ms(fiber_reactor()) + timeout_ms : FIBER_NO_DEADLINE);
 	struct query_source *src = query_source_new(r->q, &r->opts, r->a, err);
+	r->active.source = src;
+	r->active.progress = src ? query_source_progress : NULL;
 	rc = src ? co_evaluate(r, src, &res, &e) : -err->code;
 	fiber_restore_deadline(old_ms);
 	if (!src)
 		return rc;
+	if (rc != 0 && r->active.killed)
+		return err_set(err, ERR_CANCELLED, "query was canceled by an operator");
+	r->active.state = API_ACTIVE_WRITING;
 	if (rc != 0 && r->partial && !r->range)
 		return co_send_warning(r, str_c(e.msg), err);
 	if (rc != 0)
@@ -332,7 +360,10 @@ static int co_serve(struct grpc_call *c, struct query *q, bool range, struct err
 	struct remote r = { .q = q, .call = c, .range = range, .a = &a };
 	query_budget_init(q, &b);
 	arena_init(&a, &b);
+	struct fiber_clock *old = fiber_set_clock(&r.clock);
 	int rc = co_run(&r, err);
+	fiber_set_clock(old);
+	api_active_remove(query_active(q), &r.active);
 	arena_fini(&a);
 	budget_fini(&b);
 	return rc;

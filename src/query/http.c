@@ -1,5 +1,6 @@
 #include "query/http.h"
 
+#include "api/active.h"
 #include "api/prom.h"
 #include "api/result.h"
 #include "base/compiler.h"
@@ -38,6 +39,7 @@ struct query_http *query_http_new(struct query *q, const struct query_http_confi
 	h->q = q;
 	h->backend = query_http_backend(q);
 	h->cfg = *cfg;
+	query_active(q)->disable_cors = cfg->disable_cors;
 	api_prom_init(&h->prom, &pc, &h->backend, reg);
 	h->status = (struct api_status){
 		.disable_cors = cfg->disable_cors,
@@ -211,4 +213,5 @@ void query_http_add_routes(struct query_http *h, struct http_router *r)
 	http_router_add(r, routes, ARRAY_LEN(routes), h);
 	api_prom_add_routes(&h->prom, r);
 	api_status_add_routes(&h->status, r);
+	api_active_add_routes(query_active(h->q), r);
 }

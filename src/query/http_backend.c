@@ -126,6 +126,7 @@ struct api_backend query_http_backend(struct query *q)
 {
 	return (struct api_backend){
 		.arg = q,
+		.active = query_active(q),
 		.gate_enter = co_gate_enter,
 		.gate_leave = leave,
 		.budget_init = begin_budget,
@@ -133,6 +134,7 @@ struct api_backend query_http_backend(struct query *q)
 		.parse_opts = parse_opts,
 		.engine_opts = engine_opts,
 		.source_new = source_new,
+		.source_progress = query_source_progress,
 		.source_notes = source_notes,
 		.source_observe = source_observe,
 		.label_names = co_label_names,

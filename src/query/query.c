@@ -178,6 +178,7 @@ struct query *query_new(struct reactor *r, const struct query_config *cfg, struc
 	q->reg = reg;
 	arena_init(&q->arena, NULL);
 	waitq_init(&q->stopped);
+	api_active_init(&q->active);
 	keep_config(q, cfg);
 	split_replica_labels(q);
 	budget_init(&q->budget, NULL, "queries", cfg->max_memory_bytes ? cfg->max_memory_bytes : BUDGET_UNLIMITED);
@@ -262,6 +263,11 @@ struct fanout *query_fanout(struct query *q)
 struct budget *query_budget(struct query *q)
 {
 	return &q->budget;
+}
+
+struct api_active *query_active(struct query *q)
+{
+	return &q->active;
 }
 
 const struct str *query_replica_labels(const struct query *q, size_t *ret_n)

@@ -23,6 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct api_active;
 struct dns_resolver;
 struct label_request;
 struct label_response;
@@ -103,6 +104,9 @@ struct fanout *query_fanout(struct query *q);
 
 /* The budget of all queries together. */
 struct budget *query_budget(struct query *q);
+
+/* The queries that run, of its APIs. */
+struct api_active *query_active(struct query *q);
 
 /* The replica labels of the configuration, split and trimmed. */
 const struct str *query_replica_labels(const struct query *q, size_t *ret_n);

@@ -4,6 +4,7 @@
 #ifndef QUERY_QUERY_INTERNAL_H
 #define QUERY_QUERY_INTERNAL_H
 
+#include "api/active.h"
 #include "loop/fiber.h"
 #include "loop/gate.h"
 #include "query/query.h"
@@ -35,6 +36,7 @@ struct query {
 	struct endpoints *endpoints;
 	struct fanout *fanout;
 	struct gate gate;
+	struct api_active active;
 	struct query_metrics m;
 	struct fiber *updater; /* NULL when not running */
 	struct waitq stopped;

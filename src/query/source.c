@@ -1,5 +1,6 @@
 #include "query/source.h"
 
+#include "api/active.h"
 #include "base/mem.h"
 #include "loop/fiber.h"
 #include "metrics/metrics.h"
@@ -25,12 +26,16 @@ struct query_source {
 	struct fanout_warnings warnings;
 	struct fanout_stats stats; /* of closed sets */
 	struct query_set *open;    /* list of open sets */
+	struct query_peer *peers;  /* of closed sets */
+	size_t n_peers, cap_peers;
+	struct query_select *selects, **last_select; /* with scope.detail */
 };
 
 /* A select being read. */
 struct query_set {
 	struct query_source *src;
 	struct query_set *next_open;
+	uint32_t id; /* hints.id */
 	struct series_request req;
 	struct arena held;       /* of the request */
 	struct arena arena;      /* of the series given out last */
@@ -53,6 +58,7 @@ struct query_source *query_source_new(struct query *q, const struct query_select
 	s->o = o;
 	s->a = a;
 	s->warnings.a = a;
+	s->last_select = &s->selects;
 	return s;
 }
 
@@ -77,6 +83,104 @@ struct fanout_stats query_source_stats(const struct query_source *s)
 		if (set->stream)
 			add_stats(&sum, fanout_series_stats(set->stream));
 	return sum;
+}
+
+/* --- figures ---------------------------------------------------------------------------------- */
+
+const struct query_peer *query_source_peers(const struct query_source *s, size_t *ret_n)
+{
+	*ret_n = s->n_peers;
+	return s->peers;
+}
+
+const struct query_select *query_source_selects(const struct query_source *s)
+{
+	return s->selects;
+}
+
+void query_source_progress(void *source, struct api_progress *ret)
+{
+	const struct query_source *s = source;
+	struct fanout_stats st = query_source_stats(s);
+	size_t n_peers;
+	*ret = (struct api_progress){
+		.series = st.series,
+		.chunks = st.chunks,
+		.samples = st.samples,
+		.bytes = st.bytes,
+		.asked = st.stores,
+	};
+	for (const struct query_set *set = s->open; set; set = set->next_open) {
+		const struct fanout_peer *p = set->stream ? fanout_series_peers(set->stream, &n_peers) : NULL;
+		for (size_t i = 0; p && i < n_peers; i++)
+			if (!p[i].ended && ret->n_pending++ < API_PROGRESS_PENDING)
+				ret->pending[ret->n_pending - 1] = p[i].name;
+	}
+}
+
+/* The sums of an endpoint, which are mostly at the index that it had before. NULL over budget. */
+static struct query_peer *peer_sum(struct query_source *s, size_t hint, const char *name)
+{
+	if (hint < s->n_peers && strcmp(s->peers[hint].name, name) == 0)
+		return &s->peers[hint];
+	for (size_t i = 0; i < s->n_peers; i++)
+		if (strcmp(s->peers[i].name, name) == 0)
+			return &s->peers[i];
+	if (s->n_peers == s->cap_peers) {
+		size_t cap = s->cap_peers ? s->cap_peers * 2 : 8;
+		struct query_peer *more = arena_array(s->a, cap, sizeof(*more));
+		if (!more)
+			return NULL;
+		if (s->n_peers)
+			memcpy(more, s->peers, s->n_peers * sizeof(*more));
+		s->peers = more;
+		s->cap_peers = cap;
+	}
+	char *copy = arena_strdup(s->a, name);
+	if (!copy)
+		return NULL;
+	s->peers[s->n_peers] = (struct query_peer){ .name = copy };
+	return &s->peers[s->n_peers++];
+}
+
+/* Keeps what a set's endpoints did. What does not fit into the budget is left out. */
+static void keep_detail(struct query_set *set, const struct fanout_peer *p, size_t n)
+{
+	struct query_source *s = set->src;
+	struct query_select *sel = arena_zalloc(s->a, sizeof(*sel));
+	struct fanout_peer *copy = arena_array(s->a, n + 1, sizeof(*copy));
+	if (!sel || !copy)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		copy[i] = p[i];
+		copy[i].name = arena_strdup(s->a, p[i].name);
+		if (!copy[i].name)
+			return;
+	}
+	*sel = (struct query_select){ set->id, fanout_series_stats(set->stream), copy, n, NULL };
+	*s->last_select = sel;
+	s->last_select = &sel->next;
+}
+
+static void keep_figures(struct query_set *set)
+{
+	size_t n;
+	struct query_source *s = set->src;
+	const struct fanout_peer *p = fanout_series_peers(set->stream, &n);
+	add_stats(&s->stats, fanout_series_stats(set->stream));
+	for (size_t i = 0; i < n; i++) {
+		struct query_peer *sum = peer_sum(s, i, p[i].name);
+		if (!sum)
+			break;
+		sum->calls++;
+		sum->failed += p[i].failed;
+		sum->series += p[i].series;
+		sum->chunks += p[i].chunks;
+		sum->bytes += p[i].bytes;
+		sum->wait_ns += p[i].wait_ns;
+	}
+	if (s->o->scope.detail)
+		keep_detail(set, p, n);
 }
 
 /* --- the request ------------------------------------------------------------------------------ */
@@ -120,6 +224,7 @@ static int make_request(struct query_set *set, struct matcher *const *m, size_t 
 	set->pick = series_pick_of(h->func);
 	set->counter = dedup_is_counter(h->func);
 	set->dedup = o->dedup && o->n_replica_labels > 0;
+	set->id = h->id;
 	set->merge_mint = MIN(h->query_mint_ms, h->mint_ms);
 	*r = (struct series_request){
 		.mint = h->mint_ms,
@@ -171,7 +276,7 @@ static void set_free(struct query_set *set)
 {
 	forget(set);
 	if (set->stream)
-		add_stats(&set->src->stats, fanout_series_stats(set->stream));
+		keep_figures(set);
 	fanout_series_close(set->stream);
 	if (set->src->q->m.selects_in_flight)
 		gauge_add(set->src->q->m.selects_in_flight, -1);

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct api_progress;
 struct query;
 struct query_source;
 struct shard_info;
@@ -49,6 +50,31 @@ struct fanout_warnings *query_source_warnings(struct query_source *s);
 
 /* Sums over all selects so far. */
 struct fanout_stats query_source_stats(const struct query_source *s);
+
+/* One endpoint's part in all selects of a request that are closed. */
+struct query_peer {
+	const char *name;
+	uint64_t calls, failed, series, chunks, bytes;
+	int64_t wait_ns;
+};
+
+/* The endpoints that were asked, in the order first asked. Valid until the next select is closed. */
+const struct query_peer *query_source_peers(const struct query_source *s, size_t *ret_n);
+
+/* A select that is closed, kept with scope.detail. */
+struct query_select {
+	uint32_t id;               /* hints.id */
+	struct fanout_stats stats; /* of the merged stream */
+	const struct fanout_peer *peers;
+	size_t n_peers;
+	struct query_select *next;
+};
+
+/* The selects that are closed, oldest first; NULL without scope.detail. */
+const struct query_select *query_source_selects(const struct query_source *s);
+
+/* What was read so far, and from whom more is to come: for the list of active queries. `source` is a struct query_source. */
+void query_source_progress(void *source, struct api_progress *ret);
 
 /*
  * Counts the request into thanos_store_api_query_duration_seconds, by the sizes of what was

@@ -1,5 +1,6 @@
 #include "loop/fiber.h"
 
+#include "base/sys.h"
 #include "loop/reactor.h"
 #include "unit/unit.h"
 
@@ -211,6 +212,49 @@ static void test_dump_shows_wait_reasons(void **state)
 	strbuf_fini(&out);
 }
 
+#define SPIN_NS 2000000
+
+/* Holds the loop. */
+static void hold_loop(void *arg)
+{
+	int64_t until = sys->mono_ns() + SPIN_NS;
+	while (sys->mono_ns() < until)
+		;
+}
+
+static void charged_main(void *arg)
+{
+	struct fiber_clock mine = { 0 };
+	struct fiber_group g;
+	int64_t begin = sys->mono_ns();
+	hold_loop(NULL);
+	assert_null(fiber_set_clock(&mine));
+	assert_true(fiber_clock_read(&mine) < SPIN_NS); /* what was before is not charged */
+	hold_loop(NULL);
+	int64_t one = fiber_clock_read(&mine);
+	assert_true(one >= SPIN_NS);
+	assert_int_equal(co_sleep_ms(50, NULL), 0);
+	assert_true(fiber_clock_read(&mine) - one < 40000000);
+	fiber_group_init(&g);
+	fiber_group_start(&g, "child", hold_loop, NULL);
+	assert_int_equal(co_fiber_group_join(&g, NULL), 0);
+	assert_true(fiber_clock_read(&mine) >= one + SPIN_NS);
+	assert_true(fiber_clock_read(&mine) < sys->mono_ns() - begin - 50000000);
+	assert_ptr_equal(fiber_set_clock(NULL), &mine);
+	int64_t all = fiber_clock_read(&mine);
+	hold_loop(NULL);
+	assert_int_equal(fiber_clock_read(&mine), all);
+	*(bool *)arg = true;
+}
+
+static void test_time_on_the_loop_is_charged(void **state)
+{
+	bool done = false;
+	fiber_start(r, "charged", charged_main, &done);
+	reactor_run_until_idle(r);
+	assert_true(done);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -220,6 +264,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_deadline_ends_a_wait_and_can_be_restored, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_cancelling_a_parent_unwinds_its_group, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_checkpoint_lets_others_run, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_time_on_the_loop_is_charged, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_dump_shows_wait_reasons, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,15 +1,11 @@
 /* The querier's HTTP API over fake stores: what the tests of api/ have no fan-out for. */
-#include "unit/query/rig.h"
+#include "unit/query/web.h"
 
-#include "http/client.h"
-#include "http/router.h"
-#include "http/server.h"
 #include "proto/exemplars.pb-c.h"
 #include "proto/metadata.pb-c.h"
 #include "proto/rules.pb-c.h"
 #include "proto/status.pb-c.h"
 #include "proto/targets.pb-c.h"
-#include "query/http.h"
 
 static struct rig the_rig;
 
@@ -256,64 +252,6 @@ static void announce(Thanos__Info__InfoResponse *r)
 	r->metric_metadata = &metadata;
 	r->exemplars = &exemplars;
 	r->status = &status;
-}
-
-/* --- the API ---------------------------------------------------------------------------- */
-
-static struct {
-	struct query_http_config cfg;
-	void (*body)(struct rig *rig);
-	struct http_router *router;
-	struct query_http *http;
-	struct http_server *server;
-	struct http_client *client;
-	struct http_client_resp resp;
-	char origin[160];
-} web;
-
-static const char *co_get(const char *path, int status)
-{
-	struct err err;
-	char url[512];
-	snprintf(url, sizeof(url), "%s%s", web.origin, path);
-	struct http_client_req rq = { .url = url };
-	http_client_resp_fini(&web.resp);
-	if (co_http_request(web.client, &rq, &web.resp, &err))
-		fail_msg("%s: %s", url, err.msg);
-	strbuf_add_c(&web.resp.body, "");
-	const char *body = web.resp.body.p ? web.resp.body.p : "";
-	if (web.resp.status != status)
-		fail_msg("%s: %d %s", path, web.resp.status, body);
-	return body;
-}
-
-static void co_expect(const char *path, int status, const char *want)
-{
-	const char *got = co_get(path, status);
-	if (strcmp(got, want) != 0)
-		fail_msg("%s\n  want %s\n  got  %s", path, want, got);
-}
-
-static void web_body(struct rig *rig)
-{
-	struct err err;
-	char addr[ADDR_TEXT_MAX];
-	web.router = http_router_new();
-	web.http = query_http_new(rig->q, &web.cfg, rig->reg);
-	query_http_add_routes(web.http, web.router);
-	struct http_server_config sc = { .reactor = rig->r, .router = web.router };
-	web.server = http_server_new(&sc);
-	assert_int_equal(http_server_listen(web.server, "127.0.0.1:0", &err), 0);
-	snprintf(web.origin, sizeof(web.origin), "http://%s", sockaddr_text(http_server_addr(web.server, 0), addr));
-	struct http_client_config cc = { .reactor = rig->r, .proxy_url = "" };
-	web.client = http_client_new(&cc, &err);
-	web.body(rig);
-	http_client_resp_fini(&web.resp);
-	http_client_free(web.client);
-	co_http_server_stop(web.server, 1000);
-	http_server_free(web.server);
-	query_http_free(web.http);
-	http_router_free(web.router);
 }
 
 static const char *the_tenant; /* default of the querier; NULL: the flag's */
