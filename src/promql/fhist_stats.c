@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "promql/gomath.h"
 #include "promql/kahan.h"
 #include "text/float.h"
 
@@ -215,10 +216,10 @@ static double interpolate_in(const struct histogram *h, const struct fh_bucket *
 {
 	if (hist_is_custom(h) || (b->lower <= 0 && b->upper >= 0))
 		return b->lower + (b->upper - b->lower) * fraction;
-	double lo = log2(fabs(b->lower)), hi = log2(fabs(b->upper));
+	double lo = go_log2(fabs(b->lower)), hi = go_log2(fabs(b->upper));
 	if (b->lower > 0)
-		return exp2(lo + (hi - lo) * fraction);
-	return -exp2(hi + (lo - hi) * (1 - fraction));
+		return go_exp2(lo + (hi - lo) * fraction);
+	return -go_exp2(hi + (lo - hi) * (1 - fraction));
 }
 
 static double quantile_of(double q, const struct histogram *h, const struct bucket_list *l, struct fhist_notes *notes)
@@ -279,7 +280,7 @@ double fhist_quantile(double q, const struct histogram *h, struct fhist_notes *n
 /* Where v > 0 or v < 0 lies inside a bucket on a logarithmic scale. */
 static double log_fraction(const struct fh_bucket *b, double v)
 {
-	double lo = log2(fabs(b->lower)), hi = log2(fabs(b->upper)), x = log2(fabs(v));
+	double lo = go_log2(fabs(b->lower)), hi = go_log2(fabs(b->upper)), x = go_log2(fabs(v));
 	if (v > 0)
 		return (x - lo) / (hi - lo);
 	return 1 - (x - hi) / (lo - hi);

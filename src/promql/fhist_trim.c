@@ -1,6 +1,8 @@
 /* The trim operators: observations up to, or from, a value. Source: FloatHistogram trim of Prometheus 3.14. */
 #include "promql/fhist.h"
 
+#include "promql/gomath.h"
+
 #include <math.h>
 
 /* What stays of a bucket: its share of the count, and where that share lies on average. */
@@ -28,7 +30,7 @@ static double fraction_below(bool linear, double lower, double upper, double x)
 {
 	if (linear)
 		return (x - lower) / (upper - lower);
-	double lo = log2(fabs(lower)), hi = log2(fabs(upper)), v = log2(fabs(x));
+	double lo = go_log2(fabs(lower)), hi = go_log2(fabs(upper)), v = go_log2(fabs(x));
 	if (x > 0)
 		return (v - lo) / (hi - lo);
 	return 1 - (v - hi) / (lo - hi);

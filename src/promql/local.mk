@@ -35,6 +35,7 @@ src_promql_libpromql_a_SOURCES += \
 	src/promql/fhist.h \
 	src/promql/fhist_stats.c \
 	src/promql/fhist_trim.c \
+	src/promql/gomath.c src/promql/gomath.h src/promql/gomath_int.h src/promql/gomath_trig.c \
 	src/promql/hquantile.c \
 	src/promql/info.c \
 	src/promql/kahan.h \

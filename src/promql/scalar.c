@@ -1,6 +1,8 @@
 /* Scalars: numbers, time(), operators between scalars. */
 #include "promql/vector.h"
 
+#include "promql/gomath.h"
+
 #include <math.h>
 
 bool compare_op(enum promql_op op, double a, double b)
@@ -43,47 +45,6 @@ double go_min(double a, double b)
 	return a < b ? a : b;
 }
 
-/* part * x^whole by squaring x's fraction, its exponent apart; the reciprocal where `invert`. */
-static double power_of(double x, double whole, double part, bool invert)
-{
-	int exp, sum = 0;
-	double fraction = frexp(x, &exp);
-	for (uint64_t i = (uint64_t)whole; i; i >>= 1) {
-		if (exp < -(1 << 12) || exp > 1 << 12) {
-			sum += exp; /* no power of it is a double */
-			break;
-		}
-		if (i & 1) {
-			part *= fraction;
-			sum += exp;
-		}
-		fraction *= fraction;
-		exp *= 2;
-		if (fraction < 0.5) {
-			fraction += fraction;
-			exp--;
-		}
-	}
-	return invert ? ldexp(1 / part, -sum) : ldexp(part, sum);
-}
-
-/* math.Pow of Go: its last bits are not those of libm. */
-static double go_pow(double x, double y)
-{
-	double whole, rest = modf(fabs(y), &whole);
-	if (!isfinite(x) || !isfinite(y) || x == 0 || x == 1 || y == 0 || y == 1 || whole >= 0x1p63)
-		return pow(x, y);
-	if (rest != 0 && x < 0)
-		return normal_nan();
-	if (fabs(y) == 0.5)
-		return y > 0 ? sqrt(x) : 1 / sqrt(x);
-	if (rest > 0.5) {
-		rest--;
-		whole++;
-	}
-	return power_of(x, whole, rest != 0 ? exp(rest * log(x)) : 1, y < 0);
-}
-
 double scalar_op(enum promql_op op, double a, double b)
 {
 	switch (op) {
@@ -100,7 +61,7 @@ double scalar_op(enum promql_op op, double a, double b)
 	case PROMQL_OP_POW:
 		return go_pow(a, b);
 	case PROMQL_OP_ATAN2:
-		return atan2(a, b);
+		return go_atan2(a, b);
 	case PROMQL_OP_MIN_OF:
 		return go_min(a, b);
 	case PROMQL_OP_MAX_OF:

@@ -2,6 +2,7 @@
 #include "promql/vector.h"
 
 #include "promql/fhist.h"
+#include "promql/gomath.h"
 
 #include <math.h>
 
@@ -35,25 +36,16 @@ static double fn_sgn(double x)
 	return x < 0 ? -1 : x > 0 ? 1 : x;
 }
 
-/* As Go has it: beyond 21 half the exponential, infinite where that is. */
-static double fn_cosh(double x)
-{
-	return fabs(x) > 21 ? exp(fabs(x)) * 0.5 : cosh(x);
-}
-
-static double fn_sinh(double x)
-{
-	return fabs(x) > 21 ? copysign(exp(fabs(x)) * 0.5, x) : sinh(x);
-}
-
 /* Functions of one number. */
 static double (*const math_fns[PROMQL_FN_COUNT])(double) = {
-	[PROMQL_FN_ABS] = fabs,   [PROMQL_FN_CEIL] = ceil,   [PROMQL_FN_FLOOR] = floor,  [PROMQL_FN_EXP] = exp,
-	[PROMQL_FN_SQRT] = sqrt,  [PROMQL_FN_LN] = log,      [PROMQL_FN_LOG2] = log2,    [PROMQL_FN_LOG10] = log10,
-	[PROMQL_FN_SIN] = sin,    [PROMQL_FN_COS] = cos,     [PROMQL_FN_TAN] = tan,      [PROMQL_FN_ASIN] = asin,
-	[PROMQL_FN_ACOS] = acos,  [PROMQL_FN_ATAN] = atan,   [PROMQL_FN_SINH] = fn_sinh, [PROMQL_FN_COSH] = fn_cosh,
-	[PROMQL_FN_TANH] = tanh,  [PROMQL_FN_ASINH] = asinh, [PROMQL_FN_ACOSH] = acosh,  [PROMQL_FN_ATANH] = atanh,
-	[PROMQL_FN_RAD] = fn_rad, [PROMQL_FN_DEG] = fn_deg,  [PROMQL_FN_SGN] = fn_sgn,
+	[PROMQL_FN_ABS] = fabs,       [PROMQL_FN_CEIL] = ceil,      [PROMQL_FN_FLOOR] = floor,
+	[PROMQL_FN_EXP] = go_exp,     [PROMQL_FN_SQRT] = sqrt,      [PROMQL_FN_LN] = go_log,
+	[PROMQL_FN_LOG2] = go_log2,   [PROMQL_FN_LOG10] = go_log10, [PROMQL_FN_SIN] = go_sin,
+	[PROMQL_FN_COS] = go_cos,     [PROMQL_FN_TAN] = go_tan,     [PROMQL_FN_ASIN] = go_asin,
+	[PROMQL_FN_ACOS] = go_acos,   [PROMQL_FN_ATAN] = go_atan,   [PROMQL_FN_SINH] = go_sinh,
+	[PROMQL_FN_COSH] = go_cosh,   [PROMQL_FN_TANH] = go_tanh,   [PROMQL_FN_ASINH] = go_asinh,
+	[PROMQL_FN_ACOSH] = go_acosh, [PROMQL_FN_ATANH] = go_atanh, [PROMQL_FN_RAD] = fn_rad,
+	[PROMQL_FN_DEG] = fn_deg,     [PROMQL_FN_SGN] = fn_sgn,
 };
 
 static int apply_math(struct vecfn *f, struct row *r, struct err *err)

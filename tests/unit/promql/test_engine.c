@@ -88,7 +88,7 @@ static void test_instant_queries(void **state)
 		  "error: multiple matches for labels: many-to-one matching must be explicit "
 		  "(group_left/group_right)" },
 		{ "histogram_quantile(0.5, lat_bucket)", "{} 1.5" },
-		{ "histogram_quantile(0.5, nh)", "{} 1.4142135623730951" },
+		{ "histogram_quantile(0.5, nh)", "{} 1.414213562373095" },
 		{ "histogram_count(nh)", "{} 124" },
 		{ "label_replace(up, \"x\", \"${1}y\", \"job\", \"(.*)\")", "up{job=\"a\", x=\"ay\"} 1" },
 		{ "label_join(up, \"x\", \"-\", \"job\", \"job\")", "up{job=\"a\", x=\"a-a\"} 1" },
