@@ -24,6 +24,13 @@ size_t codec_snappy_compress(const void *in, size_t n, void *out)
 	return len;
 }
 
+size_t codec_snappy_fragment(const void *in, size_t n, void *out)
+{
+	size_t len = codec_snappy_compress(in, n, out), head = varint_size(n);
+	memmove(out, (char *)out + head, len - head);
+	return len - head;
+}
+
 static int output_full(const struct strbuf *out, struct err *err)
 {
 	return err_set(err, ERR_RESOURCE_EXHAUSTED, "output is over %zu bytes", out->limit);

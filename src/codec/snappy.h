@@ -24,6 +24,12 @@ size_t codec_snappy_bound(size_t n);
 /* Compresses to the block format at `out` (room for codec_snappy_bound bytes); returns the bytes written. */
 size_t codec_snappy_compress(const void *in, size_t n, void *out);
 
+/*
+ * As codec_snappy_compress, without the length at the begin: fragments one after the other, with the sum of their uncompressed
+ * lengths (uvarint) before the first, are one block. So a block can be made in pieces whose number is not known yet.
+ */
+size_t codec_snappy_fragment(const void *in, size_t n, void *out);
+
 /* Appends the block format of `in` to `out`; RESOURCE_EXHAUSTED when its limit leaves less than codec_snappy_bound. */
 int codec_snappy_compress_add(struct str in, struct strbuf *out, struct err *err);
 

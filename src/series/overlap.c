@@ -1,18 +1,13 @@
 #include "series/overlap.h"
 
-#include "base/assert.h"
 #include "base/hash.h"
 #include "base/vec.h"
-#include "chunk/hist.h"
-#include "chunk/xor.h"
 #include "series/dedup.h"
+#include "series/encode.h"
 #include "series/samples.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* Most bytes that a float takes in a chunk, with room for the appender's demand. */
-#define FLOAT_BYTES_MAX 20
 
 /* The chunks made so far. */
 struct joined {
@@ -31,67 +26,36 @@ bool series_chunks_overlap(const struct series_chunk *c, size_t n)
 	return false;
 }
 
-static int add(struct joined *j, uint8_t enc, struct str data, int64_t mint, int64_t maxt, struct err *err)
+/* Keeps a copy of a new chunk. */
+static int add(void *arg, struct chunk c, int64_t mint, int64_t maxt, struct err *err)
 {
-	char *copy = arena_memdup(j->a, data.p, data.n);
+	struct joined *j = arg;
+	char *copy = arena_memdup(j->a, c.data.p, c.data.n);
 	if (!copy)
 		return arena_err(j->a, err);
 	struct series_chunk *k = vec_push(&j->chunks);
 	*k = (struct series_chunk){ .mint = mint, .maxt = maxt };
-	k->part[SERIES_RAW].chunk = (struct chunk){ enc, str_mem(copy, data.n) };
-	k->part[SERIES_RAW].hash = hash_xx64(copy, data.n);
+	k->part[SERIES_RAW].chunk = (struct chunk){ c.enc, str_mem(copy, c.data.n) };
+	k->part[SERIES_RAW].hash = hash_xx64(copy, c.data.n);
 	return 0;
 }
 
-/* One chunk of the floats [from, to). */
-static int encode_floats(struct joined *j, const struct series_samples *s, size_t from, size_t to, struct err *err)
+static bool is_hist(const struct series_samples *s, size_t i)
 {
-	uint8_t buf[OVERLAP_CHUNK_SAMPLES * FLOAT_BYTES_MAX + XOR_ROOM];
-	struct xor_app app;
-	xor_app_init(&app, buf, sizeof(buf));
-	for (size_t i = from; i < to; i++)
-		CHECK(xor_append(&app, s->t[i], s->v[i]));
-	return add(j, CHUNK_XOR, xor_app_bytes(&app), s->t[from], s->t[to - 1], err);
-}
-
-/* The histograms [from, to), all of one form: a chunk begins where the rules of appending demand it. */
-static int encode_hists(struct joined *j, const struct series_samples *s, size_t from, size_t to, struct err *err)
-{
-	bool is_float = s->h[from]->is_float;
-	uint8_t enc = is_float ? CHUNK_FLOAT_HIST : CHUNK_HIST;
-	struct hist_app *app = hist_app_new(is_float);
-	size_t begin = from;
-	int rc = 0;
-	for (size_t i = from; i < to && rc == 0; i++) {
-		if (hist_app_append(app, s->t[i], s->h[i]) != HIST_NEW_CHUNK)
-			continue;
-		rc = add(j, enc, hist_app_bytes(app), s->t[begin], s->t[i - 1], err);
-		hist_app_begin(app);
-		begin = i;
-		CHECK(hist_app_append(app, s->t[i], s->h[i]) != HIST_NEW_CHUNK);
-	}
-	if (rc == 0)
-		rc = add(j, enc, hist_app_bytes(app), s->t[begin], s->t[to - 1], err);
-	hist_app_free(app);
-	return rc;
-}
-
-/* What a sample is encoded as: samples of different kinds never share a chunk. */
-static int kind(const struct series_samples *s, size_t i)
-{
-	return !s->h || !s->h[i] ? 0 : s->h[i]->is_float ? 2 : 1;
+	return s->h && s->h[i];
 }
 
 static int encode(struct joined *j, const struct series_samples *s, struct err *err)
 {
-	size_t from = 0;
 	int rc = 0;
-	while (from < s->n && rc == 0) {
-		size_t to = from + 1;
-		while (to < s->n && to - from < OVERLAP_CHUNK_SAMPLES && kind(s, to) == kind(s, from))
+	for (size_t from = 0, to; from < s->n && rc == 0; from = to) {
+		to = from + 1;
+		while (to < s->n && is_hist(s, to) == is_hist(s, from))
 			to++;
-		rc = kind(s, from) == 0 ? encode_floats(j, s, from, to, err) : encode_hists(j, s, from, to, err);
-		from = to;
+		if (is_hist(s, from))
+			rc = series_encode_hists(s->t + from, s->h + from, to - from, add, j, err);
+		else
+			rc = series_encode_floats(s->t + from, s->v + from, to - from, add, j, err);
 	}
 	return rc;
 }

@@ -11,13 +11,14 @@
 #define SERIES_OVERLAP_H
 
 #include "base/arena.h"
+#include "series/encode.h"
 #include "series/series.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
 /* Most samples of a chunk made here. */
-#define OVERLAP_CHUNK_SAMPLES 120
+#define OVERLAP_CHUNK_SAMPLES SERIES_ENCODE_SAMPLES
 
 /* Whether sorted chunks overlap anywhere. */
 bool series_chunks_overlap(const struct series_chunk *c, size_t n);

@@ -34,6 +34,11 @@ tests_fuzz_fuzz_promql_eval_SOURCES = tests/fuzz/fuzz_promql_eval.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_promql_eval_LDADD = $(PROMQL_LIBS)
 tests_fuzz_fuzz_promql_eval_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_read
+tests_fuzz_fuzz_read_SOURCES = tests/fuzz/fuzz_read.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_read_LDADD = $(SERIES_LIBS)
+tests_fuzz_fuzz_read_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
 FUZZ_TARGETS += tests/fuzz/fuzz_snappy
 tests_fuzz_fuzz_snappy_SOURCES = tests/fuzz/fuzz_snappy.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_snappy_LDADD = $(CODEC_LIBS)

@@ -35,6 +35,22 @@ static void test_block_round_trip(void **state)
 	}
 }
 
+static void test_fragments_make_one_block(void **state)
+{
+	struct strbuf in = sample_text(300000), z = { 0 }, out = { 0 };
+	enc_uvarint(&z, in.n);
+	for (size_t at = 0, n = 1; at < in.n; at += n, n = n * 7 % 65536 + 1) {
+		n = n < in.n - at ? n : in.n - at;
+		char *p = strbuf_reserve(&z, codec_snappy_bound(n));
+		z.n += codec_snappy_fragment(in.p + at, n, p);
+	}
+	assert_int_equal(codec_snappy_uncompress_add(strbuf_str(&z), in.n, &out, NULL), 0);
+	assert_true(str_eq(strbuf_str(&out), strbuf_str(&in)));
+	strbuf_fini(&in);
+	strbuf_fini(&z);
+	strbuf_fini(&out);
+}
+
 static void test_declared_size_is_checked_before_memory_is_taken(void **state)
 {
 	/* Six bytes that claim 4 GiB. */
@@ -226,6 +242,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_block_round_trip),
+		cmocka_unit_test(test_fragments_make_one_block),
 		cmocka_unit_test(test_declared_size_is_checked_before_memory_is_taken),
 		cmocka_unit_test(test_one_byte_over_the_limit_is_refused),
 		cmocka_unit_test(test_highest_possible_ratio_is_accepted),
