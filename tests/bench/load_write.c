@@ -13,16 +13,14 @@
 #include "base/sys.h"
 #include "codec/snappy.h"
 #include "codec/varint.h"
+#include "rw.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 struct load {
@@ -43,45 +41,23 @@ struct worker {
 	int fd;
 };
 
-static void put_tag(struct strbuf *b, unsigned field, unsigned type)
-{
-	strbuf_add_ch(b, (char)(field << 3 | type));
-}
-
-static void put_bytes(struct strbuf *b, unsigned field, const void *p, size_t n)
-{
-	uint8_t v[10];
-	put_tag(b, field, 2);
-	strbuf_add(b, v, (size_t)(varint_put(v, n) - v));
-	strbuf_add(b, p, n);
-}
-
-static void put_label(struct strbuf *b, const char *name, const char *value)
-{
-	struct strbuf l = { 0 };
-	put_bytes(&l, 1, name, strlen(name));
-	put_bytes(&l, 2, value, strlen(value));
-	put_bytes(b, 1, l.p, l.n);
-	strbuf_fini(&l);
-}
-
 /* The labels of series i, sorted by name, as they lie in a TimeSeries message. */
 static void put_labels(struct strbuf *b, uint64_t i)
 {
 	char v[64];
 	snprintf(v, sizeof(v), "node_bench_metric_number_%03u_total", (unsigned)(i % 200));
-	put_label(b, "__name__", v);
-	put_label(b, "cluster", "production-eu-west-1");
+	rw_put_label(b, "__name__", v);
+	rw_put_label(b, "cluster", "production-eu-west-1");
 	snprintf(v, sizeof(v), "%u", (unsigned)(i / 200 % 64));
-	put_label(b, "cpu", v);
-	put_label(b, "datacenter", "dublin-02");
-	put_label(b, "environment", "production");
+	rw_put_label(b, "cpu", v);
+	rw_put_label(b, "datacenter", "dublin-02");
+	rw_put_label(b, "environment", "production");
 	snprintf(v, sizeof(v), "node-%05u.example.internal:9100", (unsigned)(i / 200 / 64));
-	put_label(b, "instance", v);
-	put_label(b, "job", "node_exporter");
-	put_label(b, "mode", "user");
-	put_label(b, "namespace", "monitoring");
-	put_label(b, "team", "observability-platform");
+	rw_put_label(b, "instance", v);
+	rw_put_label(b, "job", "node_exporter");
+	rw_put_label(b, "mode", "user");
+	rw_put_label(b, "namespace", "monitoring");
+	rw_put_label(b, "team", "observability-platform");
 }
 
 /* Bytes of a sample's message: two tags, a double, a time that takes 6 bytes until the year 2109. */
@@ -91,7 +67,7 @@ static void put_labels(struct strbuf *b, uint64_t i)
 static void put_sample_template(struct strbuf *b)
 {
 	uint8_t s[SAMPLE_BYTES] = { [0] = 1 << 3 | 1, [9] = 2 << 3 };
-	put_bytes(b, 2, s, sizeof(s));
+	rw_put_bytes(b, 2, s, sizeof(s));
 }
 
 /* Writes value and time into the sample that ends a TimeSeries message at `end`. */
@@ -117,7 +93,7 @@ static void make_template(const struct load *l, uint64_t from, uint64_t to, stru
 		strbuf_reset(&ts);
 		put_labels(&ts, i);
 		put_sample_template(&ts);
-		put_bytes(&t->raw, 1, ts.p, ts.n);
+		rw_put_bytes(&t->raw, 1, ts.p, ts.n);
 		t->ends[i - from] = t->raw.n;
 	}
 	strbuf_fini(&ts);
@@ -132,73 +108,6 @@ static void make_body(const struct load *l, struct template *t, uint64_t from, u
 	strbuf_reset(out);
 	if (codec_snappy_compress_add(strbuf_str(&t->raw), out, NULL) != 0)
 		abort();
-}
-
-static int dial(const struct load *l)
-{
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *ai;
-	if (getaddrinfo(l->host, l->port, &hints, &ai) != 0)
-		return -1;
-	int fd = socket(ai->ai_family, ai->ai_socktype, 0), one = 1;
-	if (fd >= 0 && connect(fd, ai->ai_addr, ai->ai_addrlen) != 0) {
-		close(fd);
-		fd = -1;
-	}
-	freeaddrinfo(ai);
-	if (fd >= 0)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	return fd;
-}
-
-static int send_all(int fd, const char *p, size_t n)
-{
-	while (n) {
-		ssize_t put = send(fd, p, n, MSG_NOSIGNAL);
-		if (put <= 0)
-			return -1;
-		p += put;
-		n -= (size_t)put;
-	}
-	return 0;
-}
-
-/* Reads one response; bodies are short and come with a length. Returns the status, -1 on a broken connection. */
-static int read_response(int fd)
-{
-	char buf[16384];
-	size_t n = 0;
-	for (;;) {
-		ssize_t got = recv(fd, buf + n, sizeof(buf) - 1 - n, 0);
-		if (got <= 0)
-			return -1;
-		n += (size_t)got;
-		buf[n] = '\0';
-		char *end = strstr(buf, "\r\n\r\n");
-		if (!end)
-			continue;
-		int status = atoi(buf + strlen("HTTP/1.1 "));
-		char *cl = strcasestr(buf, "\r\ncontent-length:");
-		size_t body = cl && cl < end ? strtoul(cl + strlen("\r\ncontent-length:"), NULL, 10) : 0;
-		if (n >= (size_t)(end + 4 - buf) + body) {
-			if (status / 100 != 2)
-				fprintf(stderr, "status %d: %s\n", status, end + 4);
-			return status;
-		}
-	}
-}
-
-static int send_request(struct worker *w, const struct strbuf *body)
-{
-	struct strbuf head = { 0 };
-	strbuf_printf(&head,
-		      "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-protobuf\r\n"
-		      "Content-Encoding: snappy\r\nX-Prometheus-Remote-Write-Version: 0.1.0\r\n"
-		      "User-Agent: load_write\r\nContent-Length: %zu\r\n\r\n",
-		      w->l->path, w->l->host, body->n);
-	strbuf_add(&head, body->p, body->n);
-	int rc = send_all(w->fd, head.p, head.n);
-	strbuf_fini(&head);
-	return rc == 0 ? read_response(w->fd) : -1;
 }
 
 /* A worker sends every connections-th request of every round. */
@@ -216,7 +125,7 @@ static void *work(void *arg)
 				make_template(l, from, to, &templates[i]);
 			make_body(l, &templates[i], from, to, round, &body);
 			int64_t begin = sys->mono_ns();
-			int status = send_request(w, &body);
+			int status = rw_post(w->fd, l->host, l->path, strbuf_str(&body));
 			pthread_mutex_lock(&l->lock);
 			l->latency_ns[l->requests++] = sys->mono_ns() - begin;
 			l->bytes_sent += body.n;
@@ -279,7 +188,7 @@ int main(int argc, char **argv)
 	pthread_t *th = xcalloc(l.connections, sizeof(*th));
 	int64_t begin = sys->mono_ns();
 	for (unsigned i = 0; i < l.connections; i++) {
-		w[i] = (struct worker){ &l, i, dial(&l) };
+		w[i] = (struct worker){ &l, i, rw_dial(l.host, l.port) };
 		if (w[i].fd < 0) {
 			fprintf(stderr, "connect: %s\n", strerror(errno));
 			return 1;
