@@ -110,6 +110,7 @@ int co_receive_db_open(struct receive_db **ret, const struct receive_db_config *
 	struct open_job j = { .db = db, .head = cfg->head };
 	j.head.dir = db->dir;
 	j.head.symtab = db->symtab;
+	j.head.never_sync = cfg->sync.when == WAL_SYNC_NEVER;
 	int64_t begin = sys_mono_ms();
 	/* A half-open head would be lost: opening is not interrupted. */
 	fiber_mask();

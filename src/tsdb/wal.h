@@ -127,7 +127,7 @@ struct wal_pos wal_writer_pos(const struct wal_writer *w);
 /* The figures. */
 struct wal_writer_stats wal_writer_stats(const struct wal_writer *w);
 
-/* Pads the last page when `clean`, syncs when retaining, closes, frees. NULL is fine. Returns the first failure. */
+/* Pads the last page when `clean`, syncs, closes, frees. NULL is fine. Returns the first failure. */
 int wal_writer_close(struct wal_writer *w, bool clean, struct err *err);
 
 /* --- reading ----------------------------------------------------------------------- */

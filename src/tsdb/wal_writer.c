@@ -16,7 +16,7 @@
 #include <stdlib.h>
 
 /* Memory for retained records that makes wal_write sync by itself. */
-#define RETAIN_MAX ((size_t)64 << 20)
+#define RETAIN_MAX ((size_t)8 << 20)
 
 struct wal_writer {
 	char *dir;
@@ -463,6 +463,8 @@ int wal_writer_close(struct wal_writer *w, bool clean, struct err *err)
 	}
 	if (rc == 0 && w->retain && !w->failed)
 		rc = wal_sync(w, err);
+	else if (rc == 0 && !w->retain && w->fd >= 0 && do_sync(w) != 0)
+		rc = err_sys(err, errno, "fdatasync");
 	close_fd(w);
 	strbuf_fini(&w->out);
 	strbuf_fini(&w->packed);
