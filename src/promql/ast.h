@@ -239,14 +239,15 @@ struct promql_duration {
 };
 
 /*
- * A node. A tree is at most PROMQL_MAX_HEIGHT high; `a or b or c ...` is a
- * left-deep chain.
+ * A node. A tree is at most PROMQL_MAX_HEIGHT high, where `a or b or c ...`,
+ * a chain that may have thousands of operators, is one level: go down its left
+ * side in a loop.
  */
 struct promql_expr {
 	enum promql_kind kind;
 	enum promql_value_type type; /* of its value; a duration expression is a scalar */
 	bool step_invariant;         /* the planner's mark; false from the parser */
-	uint16_t height;             /* 1 + the height of the highest node below */
+	uint16_t height;             /* 1 + that of the highest node below; a chain of operators is one level */
 	uint32_t id;                 /* 0 .. n-1, unique in the tree: for side tables */
 	struct promql_pos pos;       /* the bytes it was written as, without blanks around */
 	union {

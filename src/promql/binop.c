@@ -86,10 +86,10 @@ static int vector_scalar_next(struct node *n, struct row *ret, struct err *err)
 	if (rc)
 		return rc;
 	do {
-		node_rewind(n);
-		rc = node_next(b->vec, ret, err);
-		if (rc <= 0)
+		rc = node_pull(n, b->vec, ret, err);
+		if (rc != 1)
 			return rc;
+		node_rewind(n);
 		rc = apply(b, ret, err);
 		if (!rc && b->drops_name)
 			rc = node_drop_name(n, ret, err);
@@ -104,11 +104,12 @@ static const struct node_ops vector_scalar_ops = { vector_scalar_next, NULL };
 int vector_scalar_new(struct eval *ev, const struct promql_expr *e, struct node *vec, struct node *scalar,
 		      bool scalar_left, struct node **ret, struct err *err)
 {
-	struct vector_scalar *b = node_new(ev, sizeof(*b), &vector_scalar_ops, e, vec->grid, err);
+	struct vector_scalar *b = node_new_bare(ev, sizeof(*b), &vector_scalar_ops, e, vec->grid, err);
 	if (!b)
 		return -err->code;
 	b->vec = vec;
 	b->scalar = scalar;
+	b->n.left = scalar_left ? NULL : vec;
 	b->op = e->binary.op;
 	b->scalar_left = scalar_left;
 	b->as_bool = e->binary.return_bool;

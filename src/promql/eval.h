@@ -27,6 +27,7 @@
 #define LABEL_TYPE STR("__type__")
 #define LABEL_UNIT STR("__unit__")
 
+struct expr_info;
 struct node;
 struct notes;
 
@@ -51,13 +52,16 @@ struct eval {
 	struct arena *arena;
 	struct notes *notes;
 	struct grid grid;           /* of the query itself */
+	struct expr_info *info;     /* by id of the expression's parts, see analyse.h */
 	int64_t mint;               /* smallest mint_ms of the selectors planned so far */
 	uint64_t held, peak, total; /* samples */
 	uint64_t unreported;        /* samples computed since the last checkpoint */
 	struct node *first;         /* all nodes, for closing */
-	uint32_t n_feeds;           /* selectors planned so far */
-	bool strict;                /* take no row for distinct without looking */
-	bool typed;                 /* __type__ or __unit__ was dropped: see promql_exec */
+	double *column;             /* see eval_column */
+	uint32_t column_cap;
+	uint32_t n_feeds; /* selectors planned so far */
+	bool strict;      /* take no row for distinct without looking */
+	bool typed;       /* __type__ or __unit__ was dropped: see promql_exec */
 };
 
 /* One series with a value per step. */
@@ -68,9 +72,12 @@ struct row {
 	const struct histogram **h; /* grid.n, NULL where missing; or NULL for none at all */
 };
 
+/* What next() of a node with a left input returns to be called again with a row of it. */
+#define NODE_LEFT 2
+
 /* What a kind of node does. */
 struct node_ops {
-	int (*next)(struct node *n, struct row *ret, struct err *err); /* 1, 0 at the end, or an error */
+	int (*next)(struct node *n, struct row *ret, struct err *err); /* 1, 0 at the end, an error, or NODE_LEFT */
 	void (*close)(struct node *n); /* may be NULL; called once at the end of the query */
 };
 
@@ -87,7 +94,16 @@ struct node {
 	double *v;                  /* grid.n, for the node's own rows */
 	const struct histogram **h; /* grid.n once used, see node_hists */
 	bool h_dirty;
-	bool unique;        /* rows stay distinct without metadata labels */
+	bool unique; /* rows stay distinct without metadata labels */
+	/*
+	 * The left side of a chain of operators may be thousands of nodes deep, so
+	 * it is not pulled by recursion: see node_left.
+	 */
+	struct node *left;
+	struct node *up; /* whoever waits for a row of this node as its left input */
+	struct row in;   /* of the left input, while in_given */
+	int in_rc;
+	bool in_given;
 	struct label *lbuf; /* for changed label sets */
 	size_t lbuf_cap;
 };
@@ -133,11 +149,41 @@ uint64_t hist_samples(const struct histogram *h);
 void *node_new(struct eval *ev, size_t size, const struct node_ops *ops, const struct promql_expr *expr,
 	       struct grid grid, struct err *err);
 
-/* The next row of a node. */
+/* As node_new, without a column: for nodes that only change the rows of others. */
+void *node_new_bare(struct eval *ev, size_t size, const struct node_ops *ops, const struct promql_expr *expr,
+		    struct grid grid, struct err *err);
+
+/* Runs a node and the chain of left inputs below it until the node has a row. */
+int node_drive(struct node *n, struct row *ret, struct err *err);
+
+/* The next row of a node: 1, 0 at the end, or an error. */
 static inline int node_next(struct node *n, struct row *ret, struct err *err)
 {
-	return n->ops->next(n, ret, err);
+	return n->left ? node_drive(n, ret, err) : n->ops->next(n, ret, err);
 }
+
+/*
+ * In next() of a node with n->left set: the next row of that. Where it
+ * returns NODE_LEFT, return that at once, with all state in the node; next()
+ * is called again when there is a row.
+ */
+static inline int node_left(struct node *n, struct row *ret)
+{
+	if (!n->in_given)
+		return NODE_LEFT;
+	n->in_given = false;
+	*ret = n->in;
+	return n->in_rc;
+}
+
+/* A row of an input that is the left one or another. */
+static inline int node_pull(struct node *n, struct node *input, struct row *ret, struct err *err)
+{
+	return input == n->left ? node_left(n, ret) : node_next(input, ret, err);
+}
+
+/* A column of n values that nobody else uses until the next call. NULL over budget. */
+double *eval_column(struct eval *ev, uint32_t n);
 
 /*
  * The node's histogram column, all NULL; for the row being made. NULL over

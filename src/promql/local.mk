@@ -19,6 +19,8 @@ src_promql_libpromql_a_SOURCES += \
 	src/promql/absent.c \
 	src/promql/aggregate.c \
 	src/promql/aggregate.h \
+	src/promql/analyse.c \
+	src/promql/analyse.h \
 	src/promql/binop.c \
 	src/promql/buckets.c \
 	src/promql/buckets.h \

@@ -44,7 +44,7 @@ static int read_ones(struct match *m, struct err *err)
 {
 	struct row r;
 	int rc;
-	while ((rc = node_next(m->one, &r, err)) == 1) {
+	while ((rc = node_pull(&m->n, m->one, &r, err)) == 1) {
 		struct trow *row;
 		struct hash128 h;
 		rc = table_add(&m->ones, &r, &row, err);
@@ -93,7 +93,11 @@ static int check_duplicates(struct match *m, struct err *err)
 {
 	if (m->dup.step == m->n.grid.n)
 		return 0;
-	int rc = table_fill(&m->manys, m->many, err);
+	struct row r;
+	int rc;
+	while ((rc = node_pull(&m->n, m->many, &r, err)) == 1)
+		if ((rc = table_add(&m->manys, &r, NULL, err)) < 0)
+			break;
 	if (rc)
 		return rc;
 	m->many_kept = true;
@@ -116,12 +120,16 @@ static int check_duplicates(struct match *m, struct err *err)
 	return 0;
 }
 
+/* Reads the one side. As everything that pulls the left side, it may be called several times. */
 static int start(struct match *m, struct err *err)
 {
-	m->started = true;
-	m->dup.step = m->n.grid.n;
-	int rc = read_ones(m, err);
-	return rc ? rc : check_duplicates(m, err);
+	int rc = m->ones_read ? 0 : read_ones(m, err);
+	if (rc)
+		return rc;
+	m->ones_read = true;
+	rc = check_duplicates(m, err);
+	m->started = rc == 0;
+	return rc;
 }
 
 int match_result_labels(struct match *m, struct labels many, struct labels one, struct labels *ret, struct err *err)
@@ -199,6 +207,8 @@ static int pair_step(struct match *m, struct elem a, struct elem b, uint32_t i, 
 	if (res.fault == ELEM_OK && !res.collision && claims && claims[i]++)
 		return conflict_error(m, err);
 	if (res.fault != ELEM_OK || res.collision || res.reconciled) {
+		if (!m->step_notes && !(m->step_notes = arena_array(&m->arena, m->n.grid.n, sizeof(*m->step_notes))))
+			return arena_err(&m->arena, err);
 		struct pair_note *note = &m->step_notes[i];
 		*note = (struct pair_note){ true, a.h != NULL, b.h != NULL, res.fault, res.collision, res.reconciled };
 	}
@@ -263,7 +273,7 @@ int match_pair(struct match *m, struct group *g, const struct row *many, const s
 static int next_many(struct match *m, struct err *err)
 {
 	if (!m->many_kept)
-		return node_next(m->many, &m->cur, err);
+		return node_pull(&m->n, m->many, &m->cur, err);
 	if (m->many_at == m->manys.n)
 		return 0;
 	m->cur = trow_row(m->manys.p[m->many_at++]);
@@ -306,7 +316,7 @@ static int advance(struct match *m, struct err *err)
 	for (;;) {
 		struct hash128 h;
 		int rc = next_many(m, err);
-		if (rc <= 0)
+		if (rc != 1)
 			return rc;
 		rc = sig_hash(&m->rule, &m->n, m->cur.labels, &h, err);
 		if (rc)
@@ -324,7 +334,7 @@ static int advance(struct match *m, struct err *err)
 /* Notes of pairs: per step the last one counts. */
 static void flush_notes(struct match *m)
 {
-	for (uint32_t i = 0; i < m->n.grid.n; i++) {
+	for (uint32_t i = 0; m->step_notes && i < m->n.grid.n; i++) {
 		const struct pair_note *p = &m->step_notes[i];
 		if (!p->any)
 			continue;
@@ -348,7 +358,7 @@ static int match_next(struct node *n, struct row *ret, struct err *err)
 		node_rewind(n);
 		if (!m->ended && !m->next_one && !m->fill_cur) {
 			rc = advance(m, err);
-			if (rc < 0)
+			if (rc < 0 || rc == NODE_LEFT)
 				return rc;
 			m->ended = rc == 0;
 		}
@@ -411,10 +421,11 @@ int match_new(struct eval *ev, const struct promql_expr *e, struct node *lhs, st
 	arena_init(&m->arena, ev->arena->budget);
 	table_init(&m->ones, ev, lhs->grid.n);
 	table_init(&m->manys, ev, lhs->grid.n);
-	m->scratch = arena_array(ev->arena, lhs->grid.n, sizeof(*m->scratch));
-	m->step_notes = arena_array(ev->arena, lhs->grid.n, sizeof(*m->step_notes));
-	if (!m->scratch || !m->step_notes)
+	m->scratch = eval_column(ev, lhs->grid.n);
+	if (!m->scratch)
 		return eval_oom(ev, err);
+	m->n.left = lhs;
+	m->dup.step = lhs->grid.n;
 	bool one_to_one = m->mt->card == PROMQL_ONE_TO_ONE;
 	m->distinct = m->many->unique && !m->fills &&
 		      (one_to_one ? !m->mt->on && m->mt->labels.n == 0 : m->mt->include.n == 0);

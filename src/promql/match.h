@@ -47,7 +47,7 @@ struct match {
 	struct sig_map map; /* struct group */
 	struct arena arena;
 	struct table ones, manys;
-	bool started, many_kept, ended;
+	bool started, ones_read, many_kept, ended;
 	bool distinct; /* no two results can have equal labels */
 	size_t many_at;
 	struct duplicate dup;
@@ -55,8 +55,8 @@ struct match {
 	struct group *cur_group;
 	const struct trow *next_one;
 	struct labels_builder builder;
-	double *scratch;
-	struct pair_note *step_notes; /* grid.n */
+	double *scratch;              /* shared with other nodes */
+	struct pair_note *step_notes; /* grid.n; NULL until there is one */
 	/* fills */
 	bool has_fill_one, has_fill_many, fills, matched_needed, fill_cur;
 	double fill_one, fill_many;

@@ -37,12 +37,11 @@ uint64_t row_samples(const struct row *r, uint32_t n)
 	return k;
 }
 
-void *node_new(struct eval *ev, size_t size, const struct node_ops *ops, const struct promql_expr *expr,
-	       struct grid grid, struct err *err)
+void *node_new_bare(struct eval *ev, size_t size, const struct node_ops *ops, const struct promql_expr *expr,
+		    struct grid grid, struct err *err)
 {
 	struct node *n = arena_zalloc(ev->arena, size);
-	double *v = n ? arena_alloc(ev->arena, (size_t)grid.n * sizeof(*v) + 1) : NULL;
-	if (!v) {
+	if (!n) {
 		eval_oom(ev, err);
 		return NULL;
 	}
@@ -50,12 +49,50 @@ void *node_new(struct eval *ev, size_t size, const struct node_ops *ops, const s
 	n->ev = ev;
 	n->expr = expr;
 	n->grid = grid;
-	n->v = v;
 	arena_init(&n->tmp, ev->arena->budget);
 	arena_init(&n->scratch, ev->arena->budget);
 	n->next = ev->first;
 	ev->first = n;
 	return n;
+}
+
+void *node_new(struct eval *ev, size_t size, const struct node_ops *ops, const struct promql_expr *expr,
+	       struct grid grid, struct err *err)
+{
+	struct node *n = node_new_bare(ev, size, ops, expr, grid, err);
+	if (n && !(n->v = arena_alloc(ev->arena, (size_t)grid.n * sizeof(*n->v) + 1))) {
+		eval_oom(ev, err);
+		return NULL;
+	}
+	return n;
+}
+
+double *eval_column(struct eval *ev, uint32_t n)
+{
+	if (!ev->column || ev->column_cap < n) {
+		ev->column = arena_alloc(ev->arena, (size_t)n * sizeof(*ev->column) + 1);
+		ev->column_cap = ev->column ? n : 0;
+	}
+	return ev->column;
+}
+
+int node_drive(struct node *top, struct row *ret, struct err *err)
+{
+	struct node *n = top;
+	for (;;) {
+		int rc = n->ops->next(n, ret, err);
+		if (rc == NODE_LEFT) {
+			n->left->up = n;
+			n = n->left;
+			continue;
+		}
+		if (n == top || rc < 0)
+			return rc;
+		n = n->up;
+		n->in = *ret;
+		n->in_rc = rc;
+		n->in_given = true;
+	}
 }
 
 const struct histogram **node_hists(struct node *n)

@@ -21,11 +21,11 @@
 /* Deepest nesting of parentheses, calls, signs, subqueries. */
 #define PROMQL_MAX_DEPTH 200
 /*
- * Highest tree: `a or b or c` is three high, for every operator has its left
- * side below it. Evaluation recurses, at about 500 bytes a level, on a fiber's
- * stack of 256 KiB that its owner's callbacks need a part of.
+ * Highest tree, where a chain of operators `a + b - c ...` counts as one
+ * level: three levels per level of nesting are the most that can be written.
+ * What recurses down the tree may go so deep, and no deeper.
  */
-#define PROMQL_MAX_HEIGHT 300
+#define PROMQL_MAX_HEIGHT 600
 /* Most binary and unary operators, ranges and modifiers of one query. */
 #define PROMQL_MAX_OPS 2000
 /* Most errors kept of one query. */

@@ -209,10 +209,13 @@ void parser_above(struct parser *p, struct promql_expr *e, const struct promql_e
 {
 	if (!e || !child)
 		return;
-	if (child->height >= e->height)
-		e->height = (uint16_t)(child->height + 1);
+	/* The left side of a chain of operators is one level with it: nothing recurses there. */
+	bool chain = e->kind == PROMQL_BINARY && child->kind == PROMQL_BINARY && child == e->binary.lhs;
+	uint16_t height = (uint16_t)(child->height + !chain);
+	if (height > e->height)
+		e->height = height;
 	if (e->height > PROMQL_MAX_HEIGHT)
-		refuse(p, "operators in a row", PROMQL_MAX_HEIGHT);
+		refuse(p, "levels of nesting", PROMQL_MAX_HEIGHT);
 }
 
 struct promql_expr *parser_literal(struct parser *p, const struct promql_token *t)

@@ -1,5 +1,6 @@
 #include "promql/plan.h"
 
+#include "promql/analyse.h"
 #include "promql/vector.h"
 
 /* Where in the query a part stands. */
@@ -11,7 +12,8 @@ struct place {
 	bool buckets_needed;                /* further out something needs them after all */
 };
 
-static int plan(struct eval *ev, const struct promql_expr *e, struct place p, struct node **ret, struct err *err);
+static int plan(struct eval *ev, const struct promql_expr *e, const struct place *p, struct node **ret,
+		struct err *err);
 
 /* ---- what does not depend on the time ---- */
 
@@ -20,41 +22,38 @@ static bool has_at(const struct promql_shift *s)
 	return s->has_at || s->at_preproc != PROMQL_AT_NONE;
 }
 
-static bool is_invariant(const struct promql_expr *e)
+/* In the query's arena, for planning recurses and its stack is small. NULL over budget. */
+static struct place *copy_place(struct eval *ev, const struct place *p)
 {
-	switch (e->kind) {
-	case PROMQL_NUMBER:
-	case PROMQL_STRING:
-		return true;
-	case PROMQL_SELECTOR:
-		return has_at(&e->selector.shift) || e->selector.is_info_arg;
-	case PROMQL_SUBQUERY:
-		return has_at(&e->subquery.shift);
-	case PROMQL_CALL:
-		if (e->call.func->at_modifier_unsafe)
-			return false;
-		break;
-	default:
-		break;
-	}
-	struct promql_expr **child;
-	for (size_t i = 0; (child = promql_expr_child((struct promql_expr *)e, i)); i++)
-		if (!is_invariant(*child))
-			return false;
-	return true;
+	return (void *)arena_memdup(ev->arena, p, sizeof(*p));
+}
+
+/* Whether a part is evaluated at the first step only, and repeated. */
+static bool evaluated_once(const struct eval *ev, const struct promql_expr *e, const struct grid *g)
+{
+	const struct promql_expr *inner = promql_expr_unparen((struct promql_expr *)e);
+	return g->n > 1 && inner->kind != PROMQL_NUMBER && info_of(ev, e)->invariant;
+}
+
+static struct grid first_step(struct grid g)
+{
+	g.n = 1;
+	g.end = g.start;
+	return g;
 }
 
 /* A part of an expression; evaluated once where it can be. */
-static int plan_part(struct eval *ev, const struct promql_expr *e, struct place p, struct node **ret, struct err *err)
+static int plan_part(struct eval *ev, const struct promql_expr *e, const struct place *p, struct node **ret,
+		     struct err *err)
 {
-	const struct promql_expr *inner = promql_expr_unparen((struct promql_expr *)e);
-	if (p.grid.n <= 1 || inner->kind == PROMQL_NUMBER || !is_invariant(e))
+	if (!evaluated_once(ev, e, &p->grid))
 		return plan(ev, e, p, ret, err);
-	struct grid g = p.grid;
-	p.grid.n = 1;
-	p.grid.end = p.grid.start;
-	int rc = plan(ev, e, p, ret, err);
-	return rc ? rc : repeat_new(ev, *ret, g, ret, err);
+	struct place *once = copy_place(ev, p);
+	if (!once)
+		return eval_oom(ev, err);
+	once->grid = first_step(p->grid);
+	int rc = plan(ev, e, once, ret, err);
+	return rc ? rc : repeat_new(ev, *ret, p->grid, ret, err);
 }
 
 /* Makes a node's rows distinct after names were dropped, where that is not known. */
@@ -77,29 +76,29 @@ static int resolve_shift(struct eval *ev, const struct promql_shift *s, struct s
 	return plan_duration(ev, s->offset_ns, s->offset_expr, false, &ret->offset_ms, err);
 }
 
-static struct promql_hints hints_of(struct place p)
+static struct promql_hints hints_of(const struct place *p)
 {
-	struct promql_hints h = { .func = p.func, .step_ms = p.grid.step };
-	if (p.agg) {
-		h.grouping = p.agg->grouping.v;
-		h.n_grouping = p.agg->grouping.n;
-		h.by = !p.agg->without;
+	struct promql_hints h = { .func = p->func, .step_ms = p->grid.step };
+	if (p->agg) {
+		h.grouping = p->agg->grouping.v;
+		h.n_grouping = p->agg->grouping.n;
+		h.by = !p->agg->without;
 	}
 	return h;
 }
 
-static bool reads_counts(struct place p)
+static bool reads_counts(const struct place *p)
 {
-	return p.counts_only && !p.buckets_needed;
+	return p->counts_only && !p->buckets_needed;
 }
 
-static int plan_selector(struct eval *ev, const struct promql_expr *e, struct place p, enum pick pick,
-			 struct node **ret, struct err *err)
+static NO_INLINE int plan_selector(struct eval *ev, const struct promql_expr *e, const struct place *p, enum pick pick,
+				   struct node **ret, struct err *err)
 {
 	struct shift s;
 	struct promql_hints h = hints_of(p);
 	int rc = resolve_shift(ev, &e->selector.shift, &s, err);
-	return rc ? rc : selector_new(ev, e, p.grid, s, pick, reads_counts(p), &h, ret, err);
+	return rc ? rc : selector_new(ev, e, p->grid, s, pick, reads_counts(p), &h, ret, err);
 }
 
 /* Go's Duration.Seconds(). */
@@ -110,8 +109,8 @@ static double go_seconds(int64_t ms, int64_t ns)
 	return (double)(ns / 1000000000) + (double)(ns % 1000000000) / 1e9;
 }
 
-static int plan_range_selector(struct eval *ev, const struct promql_expr *e, struct place p,
-			       const struct promql_func *func, struct matrix **ret, struct err *err)
+static NO_INLINE int plan_range_selector(struct eval *ev, const struct promql_expr *e, const struct place *p,
+					 const struct promql_func *func, struct matrix **ret, struct err *err)
 {
 	const struct promql_selector *sel = &e->matrix.selector->selector;
 	struct shift s;
@@ -132,7 +131,7 @@ static int plan_range_selector(struct eval *ev, const struct promql_expr *e, str
 	if (sel->smoothed)
 		w.ahead_ms = ev->opts.lookback_ms;
 	struct promql_hints h = hints_of(p);
-	return matrix_selector_new(ev, e, p.grid, w, reads_counts(p), &h, ret, err);
+	return matrix_selector_new(ev, e, p->grid, w, reads_counts(p), &h, ret, err);
 }
 
 /* The steps of a subquery: multiples of its step, all that its windows can see. */
@@ -155,15 +154,20 @@ static int subquery_grid(const struct grid *g, const struct window *w, int64_t s
 	return 0;
 }
 
-static int plan_subquery(struct eval *ev, const struct promql_expr *e, struct place p, struct matrix **ret,
-			 struct err *err)
+static NO_INLINE int plan_subquery(struct eval *ev, const struct promql_expr *e, const struct place *p,
+				   struct matrix **ret, struct err *err)
 {
 	const struct promql_subquery *q = &e->subquery;
 	struct shift s;
 	struct window w = { 0 };
 	struct node *inner;
-	struct place in = { .func = p.func, .buckets_needed = true };
+	struct place *in = copy_place(ev, p);
 	int64_t step;
+	if (!in)
+		return eval_oom(ev, err);
+	in->agg = NULL;
+	in->counts_only = false;
+	in->buckets_needed = true;
 	int rc = plan_duration(ev, q->range_ns, q->range_expr, true, &w.range_ms, err);
 	if (!rc)
 		rc = plan_duration(ev, q->step_ns, q->step_expr, true, &step, err);
@@ -177,14 +181,14 @@ static int plan_subquery(struct eval *ev, const struct promql_expr *e, struct pl
 	w.offset_ms = s.offset_ms;
 	w.has_at = s.has_at;
 	w.at_ms = s.at_ms;
-	rc = subquery_grid(&p.grid, &w, step, &in.grid, err);
+	rc = subquery_grid(&p->grid, &w, step, &in->grid, err);
 	if (!rc)
 		rc = plan_part(ev, q->expr, in, &inner, err);
 	return rc ? rc : matrix_subquery_new(ev, e, w, inner, ret, err);
 }
 
-static int plan_range(struct eval *ev, const struct promql_expr *e, struct place p, const struct promql_func *func,
-		      struct matrix **ret, struct err *err)
+static int plan_range(struct eval *ev, const struct promql_expr *e, const struct place *p,
+		      const struct promql_func *func, struct matrix **ret, struct err *err)
 {
 	e = promql_expr_unparen((struct promql_expr *)e);
 	if (e->kind == PROMQL_MATRIX)
@@ -203,7 +207,7 @@ struct params {
 	size_t n;
 };
 
-static int plan_params(struct eval *ev, const struct promql_call *c, struct place p, struct params *ret,
+static int plan_params(struct eval *ev, const struct promql_call *c, const struct place *p, struct params *ret,
 		       struct err *err)
 {
 	ret->n = 0;
@@ -241,8 +245,8 @@ static int check_extended(const struct promql_func *f, const struct matrix *m, s
 	return 0;
 }
 
-static int plan_rollup(struct eval *ev, const struct promql_expr *e, struct place p, const struct params *params,
-		       struct node **ret, struct err *err)
+static NO_INLINE int plan_rollup(struct eval *ev, const struct promql_expr *e, const struct place *p,
+				 const struct params *params, struct node **ret, struct err *err)
 {
 	const struct promql_func *f = e->call.func;
 	struct matrix *m;
@@ -252,15 +256,15 @@ static int plan_rollup(struct eval *ev, const struct promql_expr *e, struct plac
 	if (rc)
 		return rc;
 	if (f->fn == PROMQL_FN_ABSENT_OVER_TIME)
-		return absent_over_time_new(ev, e, p.grid, m, ret, err);
-	rc = rollup_new(ev, e, p.grid, m, params->p, params->n, ret, err);
+		return absent_over_time_new(ev, e, p->grid, m, ret, err);
+	rc = rollup_new(ev, e, p->grid, m, params->p, params->n, ret, err);
 	if (rc || f->fn == PROMQL_FN_LAST_OVER_TIME || f->fn == PROMQL_FN_FIRST_OVER_TIME)
 		return rc;
 	return distinct(ev, ret, err);
 }
 
-static int plan_scalar_call(struct eval *ev, const struct promql_expr *e, struct place p, const struct params *params,
-			    struct node **ret, struct err *err)
+static NO_INLINE int plan_scalar_call(struct eval *ev, const struct promql_expr *e, const struct place *p,
+				      const struct params *params, struct node **ret, struct err *err)
 {
 	double v;
 	switch (e->call.func->fn) {
@@ -280,7 +284,7 @@ static int plan_scalar_call(struct eval *ev, const struct promql_expr *e, struct
 		v = (double)ev->grid.step / 1000;
 		break;
 	case PROMQL_FN_TIME:
-		return time_new(ev, e, p.grid, ret, err);
+		return time_new(ev, e, p->grid, ret, err);
 	case PROMQL_FN_MIN_OF:
 		return scalar_binary_new(ev, e, PROMQL_OP_MIN_OF, params->p[0], params->p[1], ret, err);
 	case PROMQL_FN_MAX_OF:
@@ -288,48 +292,53 @@ static int plan_scalar_call(struct eval *ev, const struct promql_expr *e, struct
 	default:
 		return err_set(err, ERR_UNIMPLEMENTED, "function %s()", e->call.func->name);
 	}
-	return number_new(ev, e, p.grid, v, ret, err);
+	return number_new(ev, e, p->grid, v, ret, err);
+}
+
+/* The first child with a selector in it. */
+static const struct promql_expr *child_with_selector(const struct eval *ev, const struct promql_expr *e)
+{
+	struct promql_expr **child;
+	for (size_t i = 0; (child = promql_expr_child((struct promql_expr *)e, i)); i++)
+		if (info_of(ev, *child)->has_selector)
+			return *child;
+	return NULL;
 }
 
 /* The time of the first selector in `e`, with the offsets of the subqueries around it. */
-static int first_shift(struct eval *ev, const struct promql_expr *e, struct shift *s, bool *found, struct err *err)
+static int first_shift(struct eval *ev, const struct promql_expr *e, struct shift *s, struct err *err)
 {
-	struct shift inner;
-	if (e->kind == PROMQL_SELECTOR) {
-		*found = true;
-		return resolve_shift(ev, &e->selector.shift, s, err);
-	}
-	struct promql_expr **child;
-	for (size_t i = 0; !*found && (child = promql_expr_child((struct promql_expr *)e, i)); i++) {
-		int rc = first_shift(ev, *child, s, found, err);
-		if (rc)
-			return rc;
-	}
-	if (!*found || e->kind != PROMQL_SUBQUERY)
+	while (e && e->kind != PROMQL_SELECTOR && e->kind != PROMQL_SUBQUERY)
+		e = child_with_selector(ev, e);
+	if (!e || (e->kind == PROMQL_SUBQUERY && !info_of(ev, e)->has_selector))
 		return 0;
-	int rc = resolve_shift(ev, &e->subquery.shift, &inner, err);
-	if (s->has_at)
+	if (e->kind == PROMQL_SELECTOR)
+		return resolve_shift(ev, &e->selector.shift, s, err);
+	struct shift outer;
+	int rc = first_shift(ev, e->subquery.expr, s, err);
+	if (!rc)
+		rc = resolve_shift(ev, &e->subquery.shift, &outer, err);
+	if (rc || s->has_at)
 		return rc;
-	s->offset_ms += inner.offset_ms;
-	s->has_at = inner.has_at;
-	s->at_ms = inner.at_ms;
-	return rc;
+	s->offset_ms += outer.offset_ms;
+	s->has_at = outer.has_at;
+	s->at_ms = outer.at_ms;
+	return 0;
 }
 
-static int plan_info(struct eval *ev, const struct promql_expr *e, struct node *child, struct node **ret,
-		     struct err *err)
+static NO_INLINE int plan_info(struct eval *ev, const struct promql_expr *e, struct node *child, struct node **ret,
+			       struct err *err)
 {
 	struct info_args args = { .child = child };
-	bool found = false;
 	if (e->call.n_args > 1)
 		args.sel = &promql_expr_unparen(e->call.args[1])->selector;
-	int rc = first_shift(ev, e->call.args[0], &args.shift, &found, err);
+	int rc = first_shift(ev, e->call.args[0], &args.shift, err);
 	return rc ? rc : info_new(ev, e, &args, ret, err);
 }
 
 /* Functions of an instant vector that is planned already. */
-static int plan_vector_call(struct eval *ev, const struct promql_expr *e, struct node *child,
-			    const struct params *params, struct node **ret, struct err *err)
+static NO_INLINE int plan_vector_call(struct eval *ev, const struct promql_expr *e, struct node *child,
+				      const struct params *params, struct node **ret, struct err *err)
 {
 	switch (e->call.func->fn) {
 	case PROMQL_FN_SCALAR:
@@ -359,87 +368,150 @@ static int plan_vector_call(struct eval *ev, const struct promql_expr *e, struct
 	return rc ? rc : distinct(ev, ret, err);
 }
 
-static int plan_time_of_selector(struct eval *ev, const struct promql_expr *sel, struct place p, bool start,
+static int plan_time_of_selector(struct eval *ev, const struct promql_expr *sel, const struct place *p, bool start,
 				 struct node **ret, struct err *err)
 {
 	int rc = plan_selector(ev, sel, p, start ? PICK_START_TIMESTAMP : PICK_TIMESTAMP, ret, err);
 	return rc ? rc : distinct(ev, ret, err);
 }
 
-static int plan_call(struct eval *ev, const struct promql_expr *e, struct place p, struct node **ret, struct err *err)
+/* The place of the arguments of a call. NULL over budget. */
+static struct place *inside_call(struct eval *ev, const struct promql_func *f, const struct place *p)
+{
+	struct place *in = copy_place(ev, p);
+	if (!in)
+		return NULL;
+	enum promql_fn fn = f->fn;
+	in->func = str_c(f->name);
+	in->agg = NULL;
+	in->counts_only |=
+		fn == PROMQL_FN_HISTOGRAM_COUNT || fn == PROMQL_FN_HISTOGRAM_SUM || fn == PROMQL_FN_HISTOGRAM_AVG;
+	in->buckets_needed |= fn == PROMQL_FN_HISTOGRAM_QUANTILE || fn == PROMQL_FN_HISTOGRAM_QUANTILES ||
+			      fn == PROMQL_FN_HISTOGRAM_FRACTION;
+	return in;
+}
+
+static NO_INLINE int plan_call(struct eval *ev, const struct promql_expr *e, const struct place *outside,
+			       struct node **ret, struct err *err)
 {
 	const struct promql_call *c = &e->call;
 	enum promql_fn fn = c->func->fn;
-	struct params params;
+	struct params *params = arena_zalloc(ev->arena, sizeof(*params));
+	const struct place *p = inside_call(ev, c->func, outside);
 	struct node *child;
-	p.func = str_c(c->func->name);
-	p.agg = NULL;
-	p.counts_only |=
-		fn == PROMQL_FN_HISTOGRAM_COUNT || fn == PROMQL_FN_HISTOGRAM_SUM || fn == PROMQL_FN_HISTOGRAM_AVG;
-	p.buckets_needed |= fn == PROMQL_FN_HISTOGRAM_QUANTILE || fn == PROMQL_FN_HISTOGRAM_QUANTILES ||
-			    fn == PROMQL_FN_HISTOGRAM_FRACTION;
-	int rc = plan_params(ev, c, p, &params, err);
+	if (!params || !p)
+		return eval_oom(ev, err);
+	int rc = plan_params(ev, c, p, params, err);
 	if (rc)
 		return rc;
 	if (arg_of_type(c, PROMQL_TYPE_MATRIX))
-		return plan_rollup(ev, e, p, &params, ret, err);
+		return plan_rollup(ev, e, p, params, ret, err);
 	const struct promql_expr *arg = arg_of_type(c, PROMQL_TYPE_VECTOR);
 	if (arg && arg->kind == PROMQL_SELECTOR && (fn == PROMQL_FN_TIMESTAMP || fn == PROMQL_FN_START_TIMESTAMP))
 		return plan_time_of_selector(ev, arg, p, fn == PROMQL_FN_START_TIMESTAMP, ret, err);
 	if (fn == PROMQL_FN_VECTOR)
-		return vector_new(ev, e, params.p[0], ret, err);
+		return vector_new(ev, e, params->p[0], ret, err);
 	if (arg)
 		rc = plan_part(ev, arg, p, &child, err);
 	else if (c->func->ret == PROMQL_TYPE_SCALAR)
-		return plan_scalar_call(ev, e, p, &params, ret, err);
-	else if (!(rc = time_new(ev, e, p.grid, &child, err))) /* date functions without argument */
+		return plan_scalar_call(ev, e, p, params, ret, err);
+	else if (!(rc = time_new(ev, e, p->grid, &child, err))) /* date functions without argument */
 		rc = vector_new(ev, e, child, &child, err);
-	return rc ? rc : plan_vector_call(ev, e, child, &params, ret, err);
+	return rc ? rc : plan_vector_call(ev, e, child, params, ret, err);
 }
 
 /* ---- the rest ---- */
 
-static int plan_aggregate(struct eval *ev, const struct promql_expr *e, struct place p, struct node **ret,
-			  struct err *err)
+static NO_INLINE int plan_aggregate(struct eval *ev, const struct promql_expr *e, const struct place *p,
+				    struct node **ret, struct err *err)
 {
 	struct node *child, *param = NULL;
-	struct place in = p;
+	struct place *in = copy_place(ev, p);
 	int rc = 0;
-	in.func = str_c(promql_agg_name(e->agg.op));
-	in.agg = NULL;
+	if (!in)
+		return eval_oom(ev, err);
+	in->func = str_c(promql_agg_name(e->agg.op));
+	in->agg = NULL;
 	if (e->agg.param && promql_expr_type(e->agg.param) == PROMQL_TYPE_SCALAR)
 		rc = plan_part(ev, e->agg.param, in, &param, err);
-	in.agg = &e->agg;
+	in->agg = &e->agg;
 	if (!rc)
 		rc = plan_part(ev, promql_expr_unparen(e->agg.expr), in, &child, err);
 	return rc ? rc : aggregate_new(ev, e, child, param, ret, err);
 }
 
-static int plan_binary(struct eval *ev, const struct promql_expr *e, struct place p, struct node **ret, struct err *err)
+/* The node of an operator whose sides are planned. */
+static NO_INLINE int join(struct eval *ev, const struct promql_expr *e, struct node *lhs, struct node *rhs,
+			  struct node **ret, struct err *err)
 {
 	const struct promql_binary *b = &e->binary;
 	bool ls = promql_expr_type(b->lhs) == PROMQL_TYPE_SCALAR;
 	bool rs = promql_expr_type(b->rhs) == PROMQL_TYPE_SCALAR;
-	struct node *lhs, *rhs;
-	p.func = (struct str){ NULL, 0 };
-	p.agg = NULL;
-	p.buckets_needed |= b->op == PROMQL_OP_TRIM_UPPER || b->op == PROMQL_OP_TRIM_LOWER;
-	int rc = plan_part(ev, b->lhs, p, &lhs, err);
-	if (!rc)
-		rc = plan_part(ev, b->rhs, p, &rhs, err);
-	if (rc)
-		return rc;
 	if (ls && rs)
 		return scalar_binary_new(ev, e, b->op, lhs, rhs, ret, err);
 	if (!ls && !rs)
 		return promql_op_is_set(b->op) ? setop_new(ev, e, lhs, rhs, ret, err)
 					       : match_new(ev, e, lhs, rhs, ret, err);
-	rc = vector_scalar_new(ev, e, ls ? rhs : lhs, ls ? lhs : rhs, ls, ret, err);
+	int rc = vector_scalar_new(ev, e, ls ? rhs : lhs, ls ? lhs : rhs, ls, ret, err);
 	bool named = promql_op_is_comparison(b->op) && !b->return_bool;
 	return rc || named ? rc : distinct(ev, ret, err);
 }
 
-static int plan_unary(struct eval *ev, const struct promql_expr *e, struct place p, struct node **ret, struct err *err)
+/* An operator of a chain `a + b - c ...`, on the way down its left side. */
+struct link {
+	const struct promql_expr *e;
+	struct place p;      /* of its sides */
+	struct grid outside; /* of those who use it */
+};
+
+/* The links of a chain from the top down; *ret_leaf is what the last one has on its left. */
+static NO_INLINE int chain_of(struct eval *ev, const struct promql_expr *e, const struct place *p, struct link **ret,
+			      size_t *ret_n, struct err *err)
+{
+	size_t n = 0;
+	for (const struct promql_expr *x = e; x->kind == PROMQL_BINARY; x = x->binary.lhs)
+		n++;
+	struct link *l = arena_array(ev->arena, n, sizeof(*l));
+	if (!l)
+		return eval_oom(ev, err);
+	struct place in = *p;
+	in.func = (struct str){ NULL, 0 };
+	in.agg = NULL;
+	for (size_t i = 0; i < n; i++, e = e->binary.lhs) {
+		enum promql_op op = e->binary.op;
+		struct grid outside = in.grid;
+		if (i && evaluated_once(ev, e, &in.grid))
+			in.grid = first_step(in.grid);
+		in.buckets_needed |= op == PROMQL_OP_TRIM_UPPER || op == PROMQL_OP_TRIM_LOWER;
+		l[i] = (struct link){ e, in, outside };
+	}
+	*ret = l;
+	*ret_n = n;
+	return 0;
+}
+
+/* Operators: their left side may be thousands deep, so down and up it goes in loops. */
+static NO_INLINE int plan_binary(struct eval *ev, const struct promql_expr *e, const struct place *p, struct node **ret,
+				 struct err *err)
+{
+	struct link *l = NULL;
+	size_t n = 0;
+	int rc = chain_of(ev, e, p, &l, &n, err);
+	if (!rc)
+		rc = plan_part(ev, l[n - 1].e->binary.lhs, &l[n - 1].p, ret, err);
+	while (!rc && n-- > 0) {
+		struct node *rhs;
+		rc = plan_part(ev, l[n].e->binary.rhs, &l[n].p, &rhs, err);
+		if (!rc)
+			rc = join(ev, l[n].e, *ret, rhs, ret, err);
+		if (!rc && l[n].outside.n != l[n].p.grid.n)
+			rc = repeat_new(ev, *ret, l[n].outside, ret, err);
+	}
+	return rc;
+}
+
+static NO_INLINE int plan_unary(struct eval *ev, const struct promql_expr *e, const struct place *p, struct node **ret,
+				struct err *err)
 {
 	bool scalar = promql_expr_type(e) == PROMQL_TYPE_SCALAR;
 	int rc = plan_part(ev, e->unary.expr, p, ret, err);
@@ -449,11 +521,11 @@ static int plan_unary(struct eval *ev, const struct promql_expr *e, struct place
 	return rc || scalar ? rc : distinct(ev, ret, err);
 }
 
-static int plan(struct eval *ev, const struct promql_expr *e, struct place p, struct node **ret, struct err *err)
+static int plan(struct eval *ev, const struct promql_expr *e, const struct place *p, struct node **ret, struct err *err)
 {
 	switch (e->kind) {
 	case PROMQL_NUMBER:
-		return number_new(ev, e, p.grid, e->number.val, ret, err);
+		return number_new(ev, e, p->grid, e->number.val, ret, err);
 	case PROMQL_SELECTOR:
 		return plan_selector(ev, e, p, PICK_VALUE, ret, err);
 	case PROMQL_CALL:
@@ -474,11 +546,11 @@ static int plan(struct eval *ev, const struct promql_expr *e, struct place p, st
 int plan_vector(struct eval *ev, const struct promql_expr *e, struct node **ret, struct err *err)
 {
 	struct place p = { .grid = ev->grid };
-	return plan_part(ev, e, p, ret, err);
+	return plan_part(ev, e, &p, ret, err);
 }
 
 int plan_matrix(struct eval *ev, const struct promql_expr *e, struct matrix **ret, struct err *err)
 {
 	struct place p = { .grid = ev->grid };
-	return plan_range(ev, e, p, NULL, ret, err);
+	return plan_range(ev, e, &p, NULL, ret, err);
 }

@@ -1,5 +1,6 @@
 /* Durations and the checks of a query that need no data. */
 #include "promql/plan.h"
+#include "promql/analyse.h"
 #include "promql/vector.h"
 
 #include <math.h>
@@ -83,23 +84,19 @@ static int check_shift(struct eval *ev, const struct promql_shift *s, struct err
 	return rc;
 }
 
-static int check_tree(struct eval *ev, const struct promql_expr *e, struct err *err)
+static int check_part(struct eval *ev, const struct promql_expr *e, struct err *err)
 {
-	int rc = 0;
 	if (e->kind == PROMQL_SELECTOR)
-		rc = check_shift(ev, &e->selector.shift, err);
-	else if (e->kind == PROMQL_SUBQUERY)
-		rc = check_shift(ev, &e->subquery.shift, err);
-	struct promql_expr **child;
-	for (size_t i = 0; !rc && (child = promql_expr_child((struct promql_expr *)e, i)); i++)
-		rc = check_tree(ev, *child, err);
-	return rc;
+		return check_shift(ev, &e->selector.shift, err);
+	return e->kind == PROMQL_SUBQUERY ? check_shift(ev, &e->subquery.shift, err) : 0;
 }
 
 int plan_check(struct eval *ev, const struct promql_expr *e, bool is_range, struct err *err)
 {
 	enum promql_value_type t = promql_expr_type(e);
-	int rc = check_tree(ev, e, err);
+	int rc = analyse(ev, e, err);
+	for (size_t i = 0; i <= e->id && !rc; i++)
+		rc = ev->info[i].expr ? check_part(ev, ev->info[i].expr, err) : 0;
 	if (!rc && is_range && (t == PROMQL_TYPE_MATRIX || t == PROMQL_TYPE_STRING))
 		rc = err_set(err, ERR_INVALID_ARGUMENT,
 			     "invalid expression type \"%s\" for range query, must be Scalar or "

@@ -73,36 +73,53 @@ double scalar_op(enum promql_op op, double a, double b)
 
 struct scalar_node {
 	struct node n;
-	enum { SCALAR_NUMBER, SCALAR_TIME, SCALAR_BINARY } kind;
+	bool is_time;
 	double number;
-	enum promql_op op;
-	struct node *lhs, *rhs;
 	bool done;
 };
 
 static int scalar_node_next(struct node *n, struct row *ret, struct err *err)
 {
 	struct scalar_node *s = (struct scalar_node *)n;
-	const double *a = NULL, *b = NULL;
+	(void)err;
 	if (s->done || n->grid.n == 0)
 		return 0;
 	s->done = true;
-	if (s->kind == SCALAR_BINARY) {
-		int rc = node_scalar(s->lhs, &a, err);
-		if (!rc)
-			rc = node_scalar(s->rhs, &b, err);
-		if (rc)
-			return rc;
-	}
 	for (uint32_t i = 0; i < n->grid.n; i++)
-		n->v[i] = s->kind == SCALAR_NUMBER ? s->number
-			  : s->kind == SCALAR_TIME ? (double)grid_t(&n->grid, i) / 1000
-						   : scalar_op(s->op, a[i], b[i]);
+		n->v[i] = s->is_time ? (double)grid_t(&n->grid, i) / 1000 : s->number;
 	*ret = (struct row){ .v = n->v };
 	return 1;
 }
 
 static const struct node_ops scalar_node_ops = { scalar_node_next, NULL };
+
+struct scalar_binary {
+	struct node n; /* its left side is n.left */
+	enum promql_op op;
+	struct node *rhs;
+	bool done;
+};
+
+/* The result takes the place of the left side. */
+static int scalar_binary_next(struct node *n, struct row *ret, struct err *err)
+{
+	struct scalar_binary *s = (struct scalar_binary *)n;
+	struct row right;
+	if (s->done || n->grid.n == 0)
+		return 0;
+	int rc = node_left(n, ret);
+	if (rc == 1)
+		rc = node_next(s->rhs, &right, err);
+	if (rc != 1)
+		return rc;
+	s->done = true;
+	for (uint32_t i = 0; i < n->grid.n; i++)
+		ret->v[i] = scalar_op(s->op, ret->v[i], right.v[i]);
+	rc = eval_work(n->ev, n->grid.n, err);
+	return rc ? rc : 1;
+}
+
+static const struct node_ops scalar_binary_ops = { scalar_binary_next, NULL };
 
 int number_new(struct eval *ev, const struct promql_expr *e, struct grid g, double v, struct node **ret,
 	       struct err *err)
@@ -110,7 +127,6 @@ int number_new(struct eval *ev, const struct promql_expr *e, struct grid g, doub
 	struct scalar_node *s = node_new(ev, sizeof(*s), &scalar_node_ops, e, g, err);
 	if (!s)
 		return -err->code;
-	s->kind = SCALAR_NUMBER;
 	s->number = v;
 	*ret = &s->n;
 	return 0;
@@ -121,7 +137,7 @@ int time_new(struct eval *ev, const struct promql_expr *e, struct grid g, struct
 	struct scalar_node *s = node_new(ev, sizeof(*s), &scalar_node_ops, e, g, err);
 	if (!s)
 		return -err->code;
-	s->kind = SCALAR_TIME;
+	s->is_time = true;
 	*ret = &s->n;
 	return 0;
 }
@@ -129,12 +145,11 @@ int time_new(struct eval *ev, const struct promql_expr *e, struct grid g, struct
 int scalar_binary_new(struct eval *ev, const struct promql_expr *e, enum promql_op op, struct node *lhs,
 		      struct node *rhs, struct node **ret, struct err *err)
 {
-	struct scalar_node *s = node_new(ev, sizeof(*s), &scalar_node_ops, e, lhs->grid, err);
+	struct scalar_binary *s = node_new_bare(ev, sizeof(*s), &scalar_binary_ops, e, lhs->grid, err);
 	if (!s)
 		return -err->code;
-	s->kind = SCALAR_BINARY;
 	s->op = op;
-	s->lhs = lhs;
+	s->n.left = lhs;
 	s->rhs = rhs;
 	*ret = &s->n;
 	return 0;

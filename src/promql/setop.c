@@ -9,8 +9,8 @@ struct seen {
 };
 
 struct setop {
-	struct node n;
-	struct node *lhs, *rhs;
+	struct node n; /* its left side is n.left */
+	struct node *rhs;
 	enum promql_op op;
 	struct sig_rule rule;
 	struct sig_map map;
@@ -74,8 +74,8 @@ static int filter_next(struct setop *s, struct row *ret, struct err *err)
 	if (rc)
 		return rc;
 	do {
-		rc = node_next(s->lhs, ret, err);
-		if (rc <= 0)
+		rc = node_left(&s->n, ret);
+		if (rc != 1)
 			return rc;
 		rc = filter_row(s, ret, s->op == PROMQL_OP_AND, err);
 		if (rc)
@@ -89,7 +89,7 @@ static int union_next(struct setop *s, struct row *ret, struct err *err)
 {
 	int rc;
 	if (!s->left_done) {
-		rc = node_next(s->lhs, ret, err);
+		rc = node_left(&s->n, ret);
 		if (rc == 1)
 			rc = note_row(s, ret, err) ? -err->code : 1;
 		if (rc)
@@ -125,10 +125,10 @@ static const struct node_ops setop_ops = { setop_next, setop_close };
 int setop_new(struct eval *ev, const struct promql_expr *e, struct node *lhs, struct node *rhs, struct node **ret,
 	      struct err *err)
 {
-	struct setop *s = node_new(ev, sizeof(*s), &setop_ops, e, lhs->grid, err);
+	struct setop *s = node_new_bare(ev, sizeof(*s), &setop_ops, e, lhs->grid, err);
 	if (!s)
 		return -err->code;
-	s->lhs = lhs;
+	s->n.left = lhs;
 	s->rhs = rhs;
 	s->op = e->binary.op;
 	arena_init(&s->arena, ev->arena->budget);

@@ -49,8 +49,7 @@ int repeat_new(struct eval *ev, struct node *child, struct grid g, struct node *
 /* ---- merge ---- */
 
 struct merge {
-	struct node n;
-	struct node *child;
+	struct node n; /* its input is n.left */
 	struct table t;
 	bool filled;
 	size_t at;
@@ -62,10 +61,10 @@ static int merge_next(struct node *n, struct row *ret, struct err *err)
 	if (!m->filled) {
 		struct row r;
 		int rc;
-		while ((rc = node_next(m->child, &r, err)) == 1)
+		while ((rc = node_left(n, &r)) == 1)
 			if ((rc = table_merge(&m->t, &r, err)) < 0)
 				break;
-		if (rc < 0)
+		if (rc)
 			return rc;
 		m->filled = true;
 	}
@@ -84,10 +83,10 @@ static const struct node_ops merge_ops = { merge_next, merge_close };
 
 int merge_new(struct eval *ev, struct node *child, struct node **ret, struct err *err)
 {
-	struct merge *m = node_new(ev, sizeof(*m), &merge_ops, child->expr, child->grid, err);
+	struct merge *m = node_new_bare(ev, sizeof(*m), &merge_ops, child->expr, child->grid, err);
 	if (!m)
 		return -err->code;
-	m->child = child;
+	m->n.left = child;
 	m->n.unique = true;
 	table_init(&m->t, ev, child->grid.n);
 	*ret = &m->n;

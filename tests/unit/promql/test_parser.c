@@ -257,7 +257,7 @@ static bool passes(const json_t *c, struct str text, struct arena *a)
 	struct err err = ERR_NONE;
 	int ret = promql_parse(text, &PROMQL_PARSE_ALL, a, &e, &errs, &err);
 	if (over_our_limits(c))
-		return ret < 0 && strstr(err.msg, "operators in a row");
+		return ret < 0 && strstr(err.msg, "2000 operators");
 	if (true_of(c, "fail")) {
 		if (ret < 0 && same_errors(text, &errs, c, a))
 			return true;
@@ -477,15 +477,15 @@ static void test_bombs_are_refused(void **state)
 	(void)state;
 	assert_refused(repeat("(", 30000, "1", ")"), "levels of nesting");
 	assert_refused(repeat("-", 60000, "a", ""), "levels of nesting");
-	assert_refused(repeat("a or ", 12000, "a", ""), "300 operators in a row");
-	assert_refused(repeat("(a or a) and ", 1500, "a", ""), "operators in a row");
+	assert_refused(repeat("a or ", 12000, "a", ""), "2000 operators");
+	assert_refused(repeat("(a or a) and ", 1500, "a", ""), "2000 operators");
 	char *sums = repeat("1+1,", 2001, "1", "");
 	assert_refused(xasprintf("abs(%s)", sums), "2000 operators");
 	free(sums);
 	assert_refused(repeat("a ^ ", 12000, "a", ""), "levels of nesting");
 	assert_refused(repeat("sum(", 10000, "a", ")"), "levels of nesting");
 	assert_refused(repeat("a[1m:]", 1, "a", ""), "unexpected");
-	assert_refused(repeat("", 10000, "a", "[1m:]"), "operators in a row");
+	assert_refused(repeat("", 10000, "a", "[1m:]"), "levels of nesting");
 	assert_refused(repeat("", 5000, "a[", "(1+"), "levels of nesting");
 	assert_refused(repeat("", 70000, "a", " "), "65536");
 }
@@ -495,8 +495,8 @@ static void test_long_chains_within_the_limits_pass(void **state)
 	(void)state;
 	struct arena a;
 	arena_init(&a, NULL);
-	char *text = repeat("a or ", 299, "a", "");
-	assert_int_equal(must_parse(text, &a)->height, 300);
+	char *text = repeat("a or ", 2000, "a", "");
+	assert_int_equal(must_parse(text, &a)->height, 2);
 	free(text);
 	text = repeat("(", 150, "a", ")");
 	assert_int_equal(must_parse(text, &a)->height, 151);
