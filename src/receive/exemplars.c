@@ -22,11 +22,16 @@ struct exemplar_call {
 	size_t n_selectors;
 };
 
-/* Collects the selectors of an expression. */
+/* Collects the selectors of an expression; down the left side of chains of operators in a loop, for these are long. */
 static int collect(struct exemplar_call *c, struct promql_expr *e, struct err *err)
 {
 	struct promql_expr **child;
 	int rc = 0;
+	for (; e->kind == PROMQL_BINARY; e = e->binary.lhs) {
+		rc = collect(c, e->binary.rhs, err);
+		if (rc)
+			return rc;
+	}
 	if (e->kind == PROMQL_SELECTOR) {
 		if (c->n_selectors == SELECTORS_MAX)
 			return err_set(err, ERR_INVALID_ARGUMENT, "query: more than %d selectors", SELECTORS_MAX);
