@@ -1,4 +1,6 @@
 /* The callbacks that nghttp2 makes into a session. */
+#include "config.h"
+
 #include "http/h2_internal.h"
 
 #include "base/assert.h"
@@ -269,6 +271,10 @@ void h2_ng_open(struct h2_session *s)
 	nghttp2_option_set_peer_max_concurrent_streams(o, 100);
 	nghttp2_option_set_max_send_header_block_length(o, 64 * 1024);
 	nghttp2_option_set_max_deflate_dynamic_table_size(o, 4096);
+#ifdef HAVE_NGHTTP2_OPTION_SET_STREAM_RESET_RATE_LIMIT
+	/* The guard judges resets; nghttp2's own limit (1000, then 33 a second) would end the session with the wrong code. */
+	nghttp2_option_set_stream_reset_rate_limit(o, UINT32_MAX, UINT32_MAX);
+#endif
 	int rv =
 		s->server ? nghttp2_session_server_new2(&s->ng, c, s, o) : nghttp2_session_client_new2(&s->ng, c, s, o);
 	CHECK(rv == 0);

@@ -75,7 +75,4 @@ src_promql_libpromql_a_SOURCES += \
 	src/promql/vector.h \
 	src/promql/xrate.c
 
-# Results agree with Prometheus to the last bit: no multiplication is fused with an addition.
-src_promql_libpromql_a_CFLAGS = $(AM_CFLAGS) -ffp-contract=off
-
 PROMQL_LIBS = src/promql/libpromql.a $(CHUNK_LIBS) $(LABELS_LIBS) $(TEXT_LIBS) -lm

@@ -1,5 +1,5 @@
-# Fuzz targets. With --enable-fuzzers (clang) each is a libFuzzer program; without,
-# tests/fuzz/replay.c runs the seeds of tests/fuzz/corpus/<name>/ through it.
+# Fuzz targets. With --enable-fuzzers (clang) each is a libFuzzer program, and `make fuzz-smoke` fuzzes each for
+# FUZZ_SECONDS; without, tests/fuzz/replay.c runs the seeds of tests/fuzz/corpus/<name>/ through it.
 #
 # A target adds: its program to FUZZ_TARGETS, its _SOURCES (with $(FUZZ_MAIN)) and its _LDADD.
 if FUZZERS
@@ -121,4 +121,16 @@ tests_fuzz_fuzz_endpoints_SOURCES = tests/fuzz/fuzz_endpoints.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_endpoints_LDADD = $(DISCOVERY_LIBS)
 tests_fuzz_fuzz_endpoints_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
+if FUZZERS
+# As tests they would fuzz for ever; tests/fuzz/smoke runs every seed once.
+noinst_PROGRAMS += $(FUZZ_TARGETS)
+TESTS += tests/fuzz/smoke
+else
 check_PROGRAMS += $(FUZZ_TARGETS)
+endif
+EXTRA_DIST += tests/fuzz/smoke
+
+FUZZ_SECONDS = 5
+.PHONY: fuzz-smoke
+fuzz-smoke: $(FUZZ_TARGETS)
+	srcdir=$(srcdir) $(srcdir)/tests/fuzz/smoke --seconds $(FUZZ_SECONDS)
