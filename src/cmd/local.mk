@@ -26,9 +26,11 @@ thanos_LDADD = src/cmd/libcmd.a $(RECEIVE_LIBS) $(QUERY_LIBS) $(TEXT_LIBS)
 # Example configurations, and a manual page per command, made from its options.
 thanosconfdir = $(sysconfdir)/thanos
 dist_thanosconf_DATA = conf/query.yaml conf/receive.yaml
+if RUNNABLE
 man1_MANS = thanos-query.1 thanos-receive.1
 CLEANFILES += $(man1_MANS)
 thanos-query.1: thanos$(EXEEXT)
-	$(AM_V_GEN)./thanos$(EXEEXT) query --help-man > $@.tmp && mv $@.tmp $@
+	$(AM_V_GEN)$(EMULATOR) ./thanos$(EXEEXT) query --help-man > $@.tmp && mv $@.tmp $@
 thanos-receive.1: thanos$(EXEEXT)
-	$(AM_V_GEN)./thanos$(EXEEXT) receive --help-man > $@.tmp && mv $@.tmp $@
+	$(AM_V_GEN)$(EMULATOR) ./thanos$(EXEEXT) receive --help-man > $@.tmp && mv $@.tmp $@
+endif

@@ -6,8 +6,9 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
-#elif defined(__ARM_FEATURE_CRC32)
-#include <arm_acle.h>
+#elif defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
 #endif
 
 /* Slicing by 8: Kounavis and Berry, "A systematic approach to building high performance CRC", 2005. */
@@ -81,17 +82,24 @@ uint32_t crc32c(uint32_t crc, const void *p, size_t n)
 	return crc32c_portable(crc, p, n);
 }
 
-#elif defined(__ARM_FEATURE_CRC32)
+#elif defined(__aarch64__)
 
-uint32_t crc32c(uint32_t crc, const void *data, size_t n)
+/* Part of ARMv8.1; nearly all ARMv8.0 processors have it too. */
+static uint32_t crc_arm(uint32_t crc, const uint8_t *p, size_t n)
 {
-	const uint8_t *p = data;
 	uint32_t c = ~crc;
 	for (; n >= 8; p += 8, n -= 8)
-		c = __crc32cd(c, le64_get(p));
+		__asm__(".arch_extension crc\n\tcrc32cx %w0, %w0, %x1" : "+r"(c) : "r"(le64_get(p)));
 	for (; n; p++, n--)
-		c = __crc32cb(c, *p);
+		__asm__(".arch_extension crc\n\tcrc32cb %w0, %w0, %w1" : "+r"(c) : "r"((uint32_t)*p));
 	return ~c;
+}
+
+uint32_t crc32c(uint32_t crc, const void *p, size_t n)
+{
+	if (LIKELY(getauxval(AT_HWCAP) & HWCAP_CRC32))
+		return crc_arm(crc, p, n);
+	return crc32c_portable(crc, p, n);
 }
 
 #else

@@ -315,7 +315,7 @@ static int joined_labels(struct info *x, const struct trow *base, const struct i
 static int join_row(struct info *x, const struct trow *base, struct err *err)
 {
 	uint32_t n = x->n.grid.n;
-	struct info_target *t;
+	struct info_target *t = NULL;
 	struct row r = trow_row(base);
 	if (is_info_metric(x, base->labels))
 		return table_merge(&x->out, &r, err);

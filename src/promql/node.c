@@ -142,7 +142,7 @@ int node_strip(struct node *n, struct labels l, struct labels *ret, struct err *
 			n->ev->typed |= l.p[i].name.p[2] != 'n';
 		}
 	if (meta == lead) {
-		*ret = (struct labels){ l.p + lead, l.n - lead };
+		*ret = (struct labels){ lead ? l.p + lead : l.p, l.n - lead };
 		return 0;
 	}
 	struct label *p = node_labels(n, l.n);

@@ -218,7 +218,7 @@ struct walk {
 
 static struct walk walk_begin(const struct hist_span *spans, uint32_t n, const double *counts, int shift)
 {
-	return (struct walk){ .span = spans, .end = spans + n, .count = counts, .shift = shift };
+	return (struct walk){ .span = spans, .end = n ? spans + n : spans, .count = counts, .shift = shift };
 }
 
 /* The next bucket at the wanted resolution, buckets that fall together added up. False at the end. */

@@ -56,10 +56,12 @@ static bool decode_portable(const uint8_t *src, size_t n, uint32_t *dst, int64_t
 	return decode_body(src, n, dst, last);
 }
 
+#if defined(__x86_64__)
 TARGET("avx2") VECTORISED static bool decode_avx2(const uint8_t *src, size_t n, uint32_t *dst, int64_t *last)
 {
 	return decode_body(src, n, dst, last);
 }
+#endif
 
 bool postings_decode_be32(const uint8_t *src, size_t n, uint32_t *dst, int64_t *last)
 {
