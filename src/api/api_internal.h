@@ -14,8 +14,11 @@ int co_api_query(struct http_req *req, void *arg, struct err *err);
 /* /api/v1/query_range */
 int co_api_query_range(struct http_req *req, void *arg, struct err *err);
 
-/* /api/v1/query_explain and query_range_explain: not offered. */
+/* /api/v1/query_explain */
 int co_api_explain(struct http_req *req, void *arg, struct err *err);
+
+/* /api/v1/query_range_explain */
+int co_api_explain_range(struct http_req *req, void *arg, struct err *err);
 
 /* /api/v1/series */
 int co_api_series(struct http_req *req, void *arg, struct err *err);

@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct jsonw;
+struct promql_read;
 struct api_active;
 struct api_progress;
 struct shard_info;
@@ -40,6 +42,7 @@ struct api_select {
 	const struct api_matchers *store_match; /* one of them must pass a store; none: all do */
 	size_t n_store_match;
 	struct str tenant;
+	bool detail; /* figures of each select are kept, for source_analyze */
 };
 
 /* Strings, sorted. */
@@ -73,6 +76,13 @@ struct api_backend {
 			  struct promql_source *ret, struct err *err);
 	/* What its selects have read so far. May be NULL. */
 	void (*source_progress)(void *source, struct api_progress *ret);
+	/*
+	 * Writes, as members of the object begun, what a select that is only planned would ask for and of whom. Does not suspend. May
+	 * be NULL.
+	 */
+	int (*source_explain)(void *source, const struct promql_read *read, struct jsonw *w, struct err *err);
+	/* Writes, as members of the object begun, what the select with that id asked for, and what it brought. May be NULL. */
+	void (*source_analyze)(void *source, uint32_t id, struct jsonw *w);
 	/* Adds the warnings of its selects so far. */
 	void (*source_notes)(void *source, struct api_notes *notes);
 	/* Counts the request into the metrics, after the evaluation. */

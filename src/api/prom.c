@@ -18,7 +18,7 @@ static const struct http_route routes[] = {
 	{ HTTP_GET | HTTP_POST, "/api/v1/query", co_api_query, .name = "query" },
 	{ HTTP_GET | HTTP_POST, "/api/v1/query_range", co_api_query_range, .name = "query_range" },
 	{ HTTP_GET | HTTP_POST, "/api/v1/query_explain", co_api_explain, .name = "query" },
-	{ HTTP_GET | HTTP_POST, "/api/v1/query_range_explain", co_api_explain, .name = "query" },
+	{ HTTP_GET | HTTP_POST, "/api/v1/query_range_explain", co_api_explain_range, .name = "query" },
 	{ HTTP_GET | HTTP_POST, "/api/v1/series", co_api_series, .name = "series" },
 	{ HTTP_GET | HTTP_POST, "/api/v1/labels", co_api_labels, .name = "label_names" },
 	{ HTTP_GET, "/api/v1/label/:name/values", co_api_label_values, .name = "label_values" },
@@ -44,14 +44,6 @@ void api_prom_add_routes(struct api_prom *p, struct http_router *r)
 }
 
 /* --- small handlers --------------------------------------------------------------------- */
-
-int co_api_explain(struct http_req *req, void *arg, struct err *err)
-{
-	struct api_prom *api = arg;
-	if (!api->cfg.disable_cors)
-		api_cors(req);
-	return co_api_reply_error(req, API_UNAVAILABLE, STR("explaining queries is not available"), err);
-}
 
 /* Writes a query in another form. */
 typedef void tool_fn(const struct promql_expr *e, struct jsonw *w, struct strbuf *text);

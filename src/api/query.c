@@ -1,17 +1,21 @@
 /* query and query_range. */
 #include "api/api_internal.h"
 #include "api/call.h"
+#include "api/operator.h"
 #include "api/param.h"
 #include "api/result.h"
 #include "api/tenant.h"
 #include "base/sys.h"
 #include "loop/reactor.h"
 #include "metrics/metrics.h"
-#include "text/duration.h"
+#include "promql/profile.h"
 #include "text/float.h"
 
 /* Most points of a series in a range query. */
 #define QUERY_MAX_POINTS 11000
+
+/* Longest plan as JSON. */
+#define EXPLAIN_TEXT_MAX ((size_t)64 << 20)
 
 /* A query under way. */
 struct run {
@@ -23,6 +27,9 @@ struct run {
 	uint64_t limit;
 	struct promql_expr *expr;
 	struct promql_result result;
+	struct promql_profile profile;
+	void *source;
+	bool analyze, stats; /* both are asked for by parameters */
 	struct api_active_query active;
 	int64_t t_begin, t_parsed, t_turn, t_done; /* monotonic ns */
 };
@@ -96,6 +103,9 @@ static int read_params(struct run *r, struct err *err)
 	rc = rc ? rc : call_read_select(c, err);
 	rc = rc ? rc : call_read_resolution(c, auto_ms, err);
 	rc = rc ? rc : call_check_engine(c, err);
+	struct str analyze = call_param(c, "analyze");
+	r->analyze = str_eq_c(analyze, "true") || str_eq_c(analyze, "1");
+	r->stats = call_param(c, "stats").n > 0;
 	rc = rc ? rc : read_lookback(r, err);
 	rc = rc ? rc : api_limit_parse(call_param(c, "limit"), &r->limit, err);
 	rc = rc ? rc : call_parse_query(c, &r->expr, err);
@@ -116,22 +126,47 @@ static void take_notes(struct run *r)
 		api_note(&r->c.notes, STR("results truncated due to limit"));
 }
 
+/* The clock of a profile. */
+static void read_clock(void *arg, int64_t *ret_wall, int64_t *ret_cpu)
+{
+	*ret_wall = sys->mono_ns();
+	*ret_cpu = fiber_clock_read(arg);
+}
+
+static struct promql_query query_of(const struct run *r)
+{
+	int64_t step_ms = r->step_ns / 1000000;
+	return (struct promql_query){ .expr = r->expr,
+				      .text = call_param(&r->c, "query"),
+				      .start_ms = r->start,
+				      .end_ms = r->end,
+				      .step_ms = r->range && step_ms == 0 ? 1 : step_ms };
+}
+
+static struct promql_opts opts_of(struct run *r)
+{
+	struct call *c = &r->c;
+	struct promql_opts o = c->be->engine_opts(c->be->arg, c->select.max_resolution_ms, r->lookback_ms);
+	o.count_samples = r->stats || r->analyze;
+	if (r->analyze) {
+		r->profile = (struct promql_profile){ .clock = read_clock, .arg = &c->clock };
+		o.profile = &r->profile;
+	}
+	return o;
+}
+
 static int co_evaluate(struct run *r, struct err *err)
 {
 	struct call *c = &r->c;
 	struct promql_source src;
-	void *source;
-	int64_t step_ms = r->step_ns / 1000000;
-	struct promql_query q = { .expr = r->expr,
-				  .text = call_param(c, "query"),
-				  .start_ms = r->start,
-				  .end_ms = r->end,
-				  .step_ms = r->range && step_ms == 0 ? 1 : step_ms };
-	struct promql_opts o = c->be->engine_opts(c->be->arg, c->select.max_resolution_ms, r->lookback_ms);
+	struct promql_query q = query_of(r);
+	struct promql_opts o = opts_of(r);
 	c->errtype = API_EXECUTION;
-	int rc = c->be->source_new(c->be->arg, &c->select, &c->arena, &source, &src, err);
+	c->select.detail = r->analyze;
+	int rc = c->be->source_new(c->be->arg, &c->select, &c->arena, &r->source, &src, err);
 	if (rc)
 		return rc;
+	void *source = r->source;
 	r->active.state = API_ACTIVE_RUNNING;
 	r->active.source = source;
 	r->active.progress = c->be->source_progress;
@@ -201,6 +236,22 @@ static void write_seconds(struct jsonw *w, const char *key, int64_t ns)
 	jsonw_raw(w, str_mem(text, text_float(text, (double)ns / 1e9, TEXT_FLOAT_JSON)));
 }
 
+/* Pairs of time and samples, as util/stats of Prometheus has them. */
+static void write_steps(struct jsonw *w, const struct run *r)
+{
+	const struct promql_result *res = &r->result;
+	int64_t step_ms = query_of(r).step_ms;
+	jsonw_key(w, "totalQueryableSamplesPerStep");
+	jsonw_array_begin(w);
+	for (uint64_t i = 0; i < res->n_steps && !jsonw_failed(w); i++) {
+		jsonw_array_begin(w);
+		jsonw_double(w, (double)(r->start + (int64_t)i * step_ms) / 1000);
+		jsonw_u64(w, res->samples_by_step ? res->samples_by_step[i] : 0);
+		jsonw_array_end(w);
+	}
+	jsonw_array_end(w);
+}
+
 static void write_stats(struct jsonw *w, const struct run *r)
 {
 	jsonw_key(w, "stats");
@@ -216,26 +267,11 @@ static void write_stats(struct jsonw *w, const struct run *r)
 	jsonw_object_end(w);
 	jsonw_key(w, "samples");
 	jsonw_object_begin(w);
+	if (str_eq_c(call_param(&r->c, "stats"), "all"))
+		write_steps(w, r);
 	jsonw_kv_u64(w, "totalQueryableSamples", r->result.samples_total);
 	jsonw_kv_u64(w, "peakSamples", r->result.samples_peak);
 	jsonw_object_end(w);
-	jsonw_object_end(w);
-}
-
-/* With analyze, the query as one operator with its figures. */
-static void write_analysis(struct jsonw *w, const struct run *r)
-{
-	char text[TEXT_DURATION_MAX];
-	struct str analyze = call_param(&r->c, "analyze");
-	jsonw_key(w, "analysis");
-	jsonw_object_begin(w);
-	if (str_eq_c(analyze, "true") || str_eq_c(analyze, "1")) {
-		text_goduration_format(text, r->t_done - r->t_turn);
-		jsonw_kv_cstr(w, "name", "[query]");
-		jsonw_kv_cstr(w, "executionTime", text);
-		jsonw_kv_u64(w, "peakSamples", r->result.samples_peak);
-		jsonw_kv_u64(w, "totalSamples", r->result.samples_total);
-	}
 	jsonw_object_end(w);
 }
 
@@ -247,9 +283,13 @@ static int co_answer(struct run *r, struct err *err)
 	jsonw_kv_cstr(w, "resultType", promql_type_name(r->result.type));
 	jsonw_key(w, "result");
 	api_write_result(w, &r->result, r->limit);
-	if (call_param(&r->c, "stats").n)
+	if (r->stats)
 		write_stats(w, r);
-	write_analysis(w, r);
+	jsonw_key(w, "analysis");
+	jsonw_object_begin(w);
+	if (r->analyze)
+		api_write_analysis(w, r->profile.root, r->c.be, r->source);
+	jsonw_object_end(w);
 	jsonw_object_end(w);
 	return co_api_reply_end(&reply, err);
 }
@@ -286,4 +326,58 @@ int co_api_query(struct http_req *req, void *arg, struct err *err)
 int co_api_query_range(struct http_req *req, void *arg, struct err *err)
 {
 	return co_run(req, arg, true, err);
+}
+
+/* --- explain ---------------------------------------------------------------------------- */
+
+/* Plans, and writes the plan into `text`. */
+static int explain(struct run *r, struct strbuf *text, struct err *err)
+{
+	struct call *c = &r->c;
+	struct promql_source src;
+	struct promql_operator *root;
+	struct promql_query q = query_of(r);
+	struct promql_opts o = opts_of(r);
+	struct jsonw w;
+	int rc = c->be->source_new(c->be->arg, &c->select, &c->arena, &r->source, &src, err);
+	rc = rc ? rc : promql_explain(&q, &o, &c->arena, &root, err);
+	if (rc) {
+		c->errtype = api_errtype_of(rc);
+		return rc;
+	}
+	jsonw_init(&w, text, JSONW_HTML);
+	rc = api_write_plan(&w, root, c->be, r->source, err);
+	return rc ? rc : jsonw_finish(&w, err);
+}
+
+static int co_run_explain(struct http_req *req, struct api_prom *api, bool range, struct err *err)
+{
+	struct err e = ERR_NONE;
+	struct run r = { .range = range };
+	struct strbuf text = { .limit = EXPLAIN_TEXT_MAX };
+	struct api_reply reply;
+	int rc = co_call_begin(&r.c, req, api, &e);
+	rc = rc ? rc : read_params(&r, &e);
+	r.analyze = r.stats = false;
+	rc = rc ? rc : explain(&r, &text, &e);
+	if (rc == 0) {
+		call_end_deadline(&r.c);
+		jsonw_raw(api_reply_begin(&reply, req, NULL), strbuf_str(&text));
+		rc = co_api_reply_end(&reply, err);
+	} else {
+		rc = co_call_fail(&r.c, &e, err);
+	}
+	strbuf_fini(&text);
+	call_fini(&r.c);
+	return rc;
+}
+
+int co_api_explain(struct http_req *req, void *arg, struct err *err)
+{
+	return co_run_explain(req, arg, false, err);
+}
+
+int co_api_explain_range(struct http_req *req, void *arg, struct err *err)
+{
+	return co_run_explain(req, arg, true, err);
 }

@@ -1,4 +1,5 @@
 /* absent() and absent_over_time(): 1 where nothing is. */
+#include "promql/trace.h"
 #include "promql/vector.h"
 
 int absent_labels(struct eval *ev, const struct promql_selector *sel, struct labels *ret, struct err *err)
@@ -61,8 +62,11 @@ static int absent_next(struct node *n, struct row *ret, struct err *err)
 	for (uint32_t i = 0; i < n->grid.n; i++)
 		n->v[i] = 1;
 	if (a->m)
-		while ((rc = matrix_next(a->m, &s, err)) == 1)
+		while ((rc = matrix_next(a->m, &s, err)) == 1) {
 			clear_windows(a, &s);
+			if (n->tally)
+				tally_windows(n->tally, &a->m->win, &n->grid, &s);
+		}
 	else
 		while ((rc = node_next(a->child, &r, err)) == 1)
 			clear_present(n->v, n->grid.n, &r);
@@ -72,7 +76,7 @@ static int absent_next(struct node *n, struct row *ret, struct err *err)
 	return !row_is_empty(ret, n->grid.n);
 }
 
-static const struct node_ops absent_ops = { absent_next, NULL };
+static const struct node_ops absent_ops = { absent_next, NULL, "absent" };
 
 static int absent_init(struct eval *ev, const struct promql_expr *call, struct grid g,
 		       const struct promql_selector *sel, struct absent_node **ret, struct err *err)

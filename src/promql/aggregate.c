@@ -360,7 +360,7 @@ static void fold_close(struct node *n)
 	aggregate_fini(n);
 }
 
-static const struct node_ops fold_ops = { fold_next, fold_close };
+static const struct node_ops fold_ops = { fold_next, fold_close, "aggregate" };
 
 int aggregate_new(struct eval *ev, const struct promql_expr *e, struct node *child, struct node *param,
 		  struct node **ret, struct err *err)

@@ -99,7 +99,7 @@ static int vector_scalar_next(struct node *n, struct row *ret, struct err *err)
 	return 1;
 }
 
-static const struct node_ops vector_scalar_ops = { vector_scalar_next, NULL };
+static const struct node_ops vector_scalar_ops = { vector_scalar_next, NULL, "operator" };
 
 int vector_scalar_new(struct eval *ev, const struct promql_expr *e, struct node *vec, struct node *scalar,
 		      bool scalar_left, struct node **ret, struct err *err)

@@ -156,7 +156,7 @@ static void count_values_close(struct node *n)
 	aggregate_fini(n);
 }
 
-static const struct node_ops count_values_ops = { count_values_next, count_values_close };
+static const struct node_ops count_values_ops = { count_values_next, count_values_close, "aggregate" };
 
 /* Grouping comes after the label is set, so without() takes it away again. */
 static bool takes_away(const struct promql_expr *e, struct str label)

@@ -3,6 +3,7 @@
 
 #include "promql/plan.h"
 #include "promql/rate.h"
+#include "promql/trace.h"
 
 #include <stdlib.h>
 
@@ -170,6 +171,20 @@ static int copy_extended(struct eval *ev, const struct window *win, const struct
 	return 0;
 }
 
+/* Samples of a range vector that is the result. */
+static void count_points(struct eval *ev, const struct promql_rseries *s)
+{
+	tally_add(ev->tally, 0, s->n_floats);
+	for (size_t i = 0; i < s->n_hists; i++)
+		tally_add(ev->tally, 0, hist_samples(s->hists[i].h));
+}
+
+/* The tree of operators, where somebody wants to know. */
+static int make_tree(struct eval *ev, const struct promql_expr *e, struct err *err)
+{
+	return ev->traced ? trace_tree(ev, e, &ev->root, err) : 0;
+}
+
 /* Raw samples of an instant query whose expression is a range vector. */
 static int collect_matrix(struct collect *c, const struct promql_expr *e, struct err *err)
 {
@@ -177,6 +192,7 @@ static int collect_matrix(struct collect *c, const struct promql_expr *e, struct
 	struct matrix *m;
 	struct samples s;
 	int rc = plan_matrix(ev, e, &m, err);
+	rc = rc ? rc : make_tree(ev, e, err);
 	if (rc)
 		return rc;
 	bool extended = m->win.anchored || m->win.smoothed;
@@ -195,6 +211,8 @@ static int collect_matrix(struct collect *c, const struct promql_expr *e, struct
 				      : copy_samples(ev, &s, from, to, out, err);
 		if (rc)
 			return rc;
+		if (ev->tally && m->selector)
+			count_points(ev, out);
 		if (out->n_floats + out->n_hists == 0)
 			c->n--;
 	}
@@ -224,6 +242,7 @@ static int run(struct eval *ev, const struct promql_query *q, struct promql_resu
 		rc = collect_matrix(&c, q->expr, err);
 	} else {
 		rc = plan_vector(ev, q->expr, &root, err);
+		rc = rc ? rc : make_tree(ev, q->expr, err);
 		rc = rc ? rc : collect_vector(&c, root, err);
 	}
 	if (rc)
@@ -256,11 +275,15 @@ static int run_and_close(struct eval *ev, const struct promql_query *q, struct p
 	*ret = (struct promql_result){ .type = PROMQL_TYPE_NONE };
 	ev->first = NULL;
 	ev->n_feeds = 0;
+	ev->feeds = NULL;
+	ev->root = NULL;
+	ev->tally = ev->tallies = NULL;
 	ev->held = 0;
 	ev->notes = notes_new(ev->arena);
 	if (!ev->notes)
 		return eval_oom(ev, err);
 	int rc = run(ev, q, ret, err);
+	trace_finish(ev, ev->root);
 	close_nodes(ev);
 	return rc;
 }
@@ -270,7 +293,10 @@ int promql_exec(const struct promql_query *q, const struct promql_opts *opts, co
 {
 	struct err own = ERR_NONE;
 	struct eval ev = { .src = src, .opts = with_defaults(opts), .text = q->text, .arena = a, .mint = INT64_MAX };
+	struct tracer tracer = { .profile = ev.opts.profile };
 	err = err ? err : &own;
+	ev.tracer = tracer.profile ? &tracer : NULL;
+	ev.traced = ev.tracer || ev.opts.count_samples;
 	int rc = make_grid(q, &ev.grid, err);
 	if (rc)
 		return rc;
@@ -288,7 +314,44 @@ int promql_exec(const struct promql_query *q, const struct promql_opts *opts, co
 		rc = eval_checkpoint(&ev, err);
 	if (!rc)
 		rc = notes_render(&ev, ret, err);
-	ret->samples_total = ev.total;
+	if (ev.tracer)
+		tracer.profile->root = ev.root;
+	ret->samples_read = ev.total;
+	ret->samples_total = ev.tally ? ev.tally->total : ev.total;
+	ret->samples_by_step = ev.tally ? ev.tally->steps : NULL;
+	ret->n_steps = ev.grid.n;
 	ret->samples_peak = ev.peak;
+	return rc;
+}
+
+int promql_explain(const struct promql_query *q, const struct promql_opts *opts, struct arena *a,
+		   struct promql_operator **ret, struct err *err)
+{
+	static const struct promql_source none = { .select = NULL };
+	struct eval ev = { .src = &none,
+			   .opts = with_defaults(opts),
+			   .text = q->text,
+			   .arena = a,
+			   .mint = INT64_MAX,
+			   .traced = true };
+	struct node *root;
+	struct matrix *m;
+	*ret = NULL;
+	int rc = make_grid(q, &ev.grid, err);
+	rc = rc ? rc : plan_check(&ev, q->expr, q->step_ms > 0, err);
+	if (rc)
+		return rc;
+	ev.notes = notes_new(a);
+	if (!ev.notes)
+		return eval_oom(&ev, err);
+	enum promql_value_type type = promql_expr_type(q->expr);
+	if (type == PROMQL_TYPE_MATRIX)
+		rc = plan_matrix(&ev, q->expr, &m, err);
+	else if (type != PROMQL_TYPE_STRING)
+		rc = plan_vector(&ev, q->expr, &root, err);
+	rc = rc ? rc : make_tree(&ev, q->expr, err);
+	trace_finish(&ev, ev.root);
+	close_nodes(&ev);
+	*ret = ev.root;
 	return rc;
 }

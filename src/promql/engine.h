@@ -46,17 +46,21 @@
 /* Most steps of one evaluation (the API's own limit of 11000 is the owner's). */
 #define PROMQL_MAX_STEPS 10000000
 
+struct promql_profile;
+
 /* How to evaluate. Zero-initialised is Thanos' default. */
 struct promql_opts {
-	int64_t lookback_ms;       /* how old a sample an instant selector takes; 0: the default */
-	uint64_t max_samples;      /* samples held at a time; 0: the default */
-	int64_t eval_interval_ms;  /* step of subqueries without one; 0: the default */
-	int64_t x_lookback_ms;     /* how far before the window x-functions look; 0: the default */
-	bool no_at_modifier;       /* refuse @ */
-	bool no_negative_offset;   /* refuse offset -5m */
-	bool delayed_name_removal; /* keep metric names until the end of the query */
-	bool start_timestamps;     /* use promql_series.st in rate, increase, irate, resets */
-	bool type_and_unit;        /* judge "might not be a counter" by __type__ */
+	int64_t lookback_ms;            /* how old a sample an instant selector takes; 0: the default */
+	uint64_t max_samples;           /* samples held at a time; 0: the default */
+	int64_t eval_interval_ms;       /* step of subqueries without one; 0: the default */
+	int64_t x_lookback_ms;          /* how far before the window x-functions look; 0: the default */
+	bool no_at_modifier;            /* refuse @ */
+	bool no_negative_offset;        /* refuse offset -5m */
+	bool delayed_name_removal;      /* keep metric names until the end of the query */
+	bool start_timestamps;          /* use promql_series.st in rate, increase, irate, resets */
+	bool type_and_unit;             /* judge "might not be a counter" by __type__ */
+	bool count_samples;             /* samples_total and samples_by_step as Prometheus counts them */
+	struct promql_profile *profile; /* promql/profile.h; NULL: not measured */
 };
 
 /* What to evaluate: an instant query has step_ms 0 and start_ms == end_ms. */
@@ -159,8 +163,15 @@ struct promql_result {
 	size_t n_series;
 	struct promql_note *notes; /* in the order first raised, texts distinct */
 	size_t n_notes;
-	uint64_t samples_total; /* samples that selectors gave to the evaluation */
-	uint64_t samples_peak;  /* most held at a time */
+	/*
+	 * With opts.count_samples: for every step all samples that its instant as a query of its own looks at, samples in
+	 * overlapping windows many times (totalQueryableSamples); else samples_read.
+	 */
+	uint64_t samples_total;
+	const uint64_t *samples_by_step; /* the same by step, in order; NULL without opts.count_samples */
+	uint64_t n_steps;
+	uint64_t samples_read; /* that selectors got from the source, each once */
+	uint64_t samples_peak; /* most held at a time */
 };
 
 /*

@@ -28,8 +28,13 @@
 #define LABEL_UNIT STR("__unit__")
 
 struct expr_info;
+struct feed;
 struct node;
 struct notes;
+struct promql_operator;
+struct tally;
+struct trace;
+struct tracer;
 
 /* Evaluation times start, start+step, ... : n of them, all <= end. */
 struct grid {
@@ -59,9 +64,15 @@ struct eval {
 	struct node *first;         /* all nodes, for closing */
 	double *column;             /* see eval_column */
 	uint32_t column_cap;
-	uint32_t n_feeds; /* selectors planned so far */
-	bool strict;      /* take no row for distinct without looking */
-	bool typed;       /* __type__ or __unit__ was dropped: see promql_exec */
+	uint32_t n_feeds;      /* selectors planned so far */
+	struct feed *feeds;    /* the last one first */
+	struct tracer *tracer; /* NULL: not profiled */
+	struct promql_operator *root;
+	struct tally *tally;   /* of the query; NULL: samples are not counted by step */
+	struct tally *tallies; /* all, the youngest first */
+	bool traced;           /* nodes are to be known as operators, see trace.h */
+	bool strict;           /* take no row for distinct without looking */
+	bool typed;            /* __type__ or __unit__ was dropped: see promql_exec */
 };
 
 /* One series with a value per step. */
@@ -74,11 +85,20 @@ struct row {
 
 /* What next() of a node with a left input returns to be called again with a row of it. */
 #define NODE_LEFT 2
+/* How often what lies below a node is evaluated. */
+enum node_scope {
+	NODE_SCOPE_SAME,     /* at the node's own steps */
+	NODE_SCOPE_ONCE,     /* at one step */
+	NODE_SCOPE_SUBQUERY, /* at steps of its own */
+};
 
 /* What a kind of node does. */
 struct node_ops {
 	int (*next)(struct node *n, struct row *ret, struct err *err); /* 1, 0 at the end, an error, or NODE_LEFT */
 	void (*close)(struct node *n); /* may be NULL; called once at the end of the query */
+	const char *name;              /* for people; static */
+	enum node_scope scope;
+	bool wraps; /* stands for no part of the expression of its own */
 };
 
 /* The head of every node. */
@@ -88,6 +108,9 @@ struct node {
 	const struct promql_expr *expr; /* what it evaluates, for positions */
 	struct grid grid;
 	struct node *next;    /* eval.first list */
+	struct trace *trace;  /* with eval.traced */
+	struct tally *tally;  /* where its samples count; NULL: nowhere */
+	uint32_t number;      /* age, see trace_tree */
 	struct arena tmp;     /* of the current row */
 	struct arena scratch; /* of the current step, see node_scratch */
 	struct arena_mark scratch_mark;

@@ -25,9 +25,13 @@ static int compile(struct feed *f, const struct promql_selector *sel, struct err
 	return 0;
 }
 
-int feed_init(struct feed *f, struct eval *ev, const struct promql_selector *sel, struct err *err)
+int feed_init(struct feed *f, struct node *owner, const struct promql_selector *sel, struct err *err)
 {
+	struct eval *ev = owner->ev;
 	f->ev = ev;
+	f->owner = owner;
+	f->next = ev->feeds;
+	ev->feeds = f;
 	f->hints.id = ++ev->n_feeds;
 	arena_init(&f->cols, ev->arena->budget);
 	return compile(f, sel, err);
@@ -67,6 +71,8 @@ int feed_next(struct feed *f, struct promql_series *ret, struct err *err)
 	for (size_t i = 0; i < ret->n_hists; i++)
 		f->held += hist_samples(&ret->h[i]);
 	f->ev->total += f->held;
+	f->n_series++;
+	f->n_samples += f->held;
 	rc = eval_hold(f->ev, f->held, err);
 	if (!rc)
 		rc = eval_work(f->ev, ret->n_floats + 8 * ret->n_hists, err);

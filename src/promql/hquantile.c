@@ -276,7 +276,7 @@ static void hquantile_close(struct node *n)
 	labels_builder_fini(&q->builder);
 }
 
-static const struct node_ops hquantile_ops = { hquantile_next, hquantile_close };
+static const struct node_ops hquantile_ops = { hquantile_next, hquantile_close, "function" };
 
 int hquantile_new(struct eval *ev, const struct promql_expr *call, struct node *child, struct node *const *params,
 		  size_t n_params, struct node **ret, struct err *err)

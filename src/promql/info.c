@@ -47,7 +47,7 @@ static int split_matchers(struct info *x, struct err *err)
 {
 	struct promql_selector none = { .n_matchers = 0 };
 	const struct promql_selector *sel = x->args.sel ? x->args.sel : &none;
-	int rc = feed_init(&x->feed, x->n.ev, sel, err);
+	int rc = feed_init(&x->feed, &x->n, sel, err);
 	if (rc)
 		return rc;
 	x->names = arena_array(&x->arena, sel->n_matchers + 1, sizeof(struct matcher *));
@@ -386,7 +386,7 @@ static void info_close(struct node *n)
 	arena_fini(&x->arena);
 }
 
-static const struct node_ops info_ops = { info_next, info_close };
+static const struct node_ops info_ops = { info_next, info_close, "function" };
 
 int info_new(struct eval *ev, const struct promql_expr *e, const struct info_args *args, struct node **ret,
 	     struct err *err)

@@ -91,7 +91,7 @@ static void label_fn_close(struct node *n)
 	regex_free(f->re);
 }
 
-static const struct node_ops label_fn_ops = { label_fn_next, label_fn_close };
+static const struct node_ops label_fn_ops = { label_fn_next, label_fn_close, "function" };
 
 int label_fn_new(struct eval *ev, const struct promql_expr *call, struct node *child, struct node **ret,
 		 struct err *err)
@@ -227,7 +227,7 @@ static void sort_close(struct node *n)
 	table_fini(&((struct sort *)n)->t);
 }
 
-static const struct node_ops sort_ops = { sort_next, sort_close };
+static const struct node_ops sort_ops = { sort_next, sort_close, "function" };
 
 int sort_new(struct eval *ev, const struct promql_expr *call, struct node *child, struct node **ret, struct err *err)
 {

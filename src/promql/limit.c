@@ -142,7 +142,7 @@ static int limit_next(struct node *n, struct row *ret, struct err *err)
 	return 1;
 }
 
-static const struct node_ops limit_ops = { limit_next, aggregate_fini };
+static const struct node_ops limit_ops = { limit_next, aggregate_fini, "aggregate" };
 
 int limit_new(struct eval *ev, const struct promql_expr *e, struct node *child, struct node *param, struct node **ret,
 	      struct err *err)

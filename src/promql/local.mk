@@ -69,7 +69,11 @@ src_promql_libpromql_a_SOURCES += \
 	src/promql/setop.c \
 	src/promql/sig.c \
 	src/promql/sig.h \
+	src/promql/describe.c \
+	src/promql/profile.h \
 	src/promql/table.c \
+	src/promql/trace.c \
+	src/promql/trace.h \
 	src/promql/vecfn.c \
 	src/promql/vector.c \
 	src/promql/vector.h \

@@ -391,7 +391,7 @@ static void match_close(struct node *n)
 	labels_builder_fini(&m->builder);
 }
 
-static const struct node_ops match_ops = { match_next, match_close };
+static const struct node_ops match_ops = { match_next, match_close, "operator" };
 
 static void set_sides(struct match *m, struct node *lhs, struct node *rhs)
 {

@@ -1,5 +1,6 @@
 /* Range vectors: selectors with a range, and subqueries. */
 #include "promql/selector.h"
+#include "promql/trace.h"
 
 /* A node that only owns what must be closed at the end of the query. */
 struct matrix_selector {
@@ -25,7 +26,7 @@ static void matrix_selector_close(struct node *n)
 	arena_fini(&s->feed.cols);
 }
 
-static const struct node_ops matrix_node_ops = { NULL, matrix_selector_close };
+static const struct node_ops matrix_node_ops = { NULL, matrix_selector_close, "range selector" };
 static const struct matrix_ops matrix_selector_ops = { matrix_selector_next };
 
 int matrix_selector_new(struct eval *ev, const struct promql_expr *e, struct grid g, struct window w, bool counts_only,
@@ -42,8 +43,10 @@ int matrix_selector_new(struct eval *ev, const struct promql_expr *e, struct gri
 	s->feed.hints.range_ms = w.range_ms;
 	feed_range(&s->feed, ev, &g, shift, w.range_ms + w.back_ms, w.ahead_ms);
 	s->m = (struct matrix){ .ops = &matrix_selector_ops, .expr = e, .win = w, .selector = &sel->selector };
+	s->n.grid = g;
+	trace_matrix(&s->m, &s->n);
 	*ret = &s->m;
-	int rc = feed_init(&s->feed, ev, &sel->selector, err);
+	int rc = feed_init(&s->feed, &s->n, &sel->selector, err);
 	s->m.unique = s->feed.name_fixed && !ev->strict;
 	return rc;
 }
@@ -111,7 +114,7 @@ static int subquery_next(struct matrix *m, struct samples *ret, struct err *err)
 	return rc ? rc : 1;
 }
 
-static const struct node_ops subquery_node_ops = { NULL, NULL };
+static const struct node_ops subquery_node_ops = { NULL, NULL, "subquery", NODE_SCOPE_SUBQUERY };
 static const struct matrix_ops subquery_ops = { subquery_next };
 
 int matrix_subquery_new(struct eval *ev, const struct promql_expr *e, struct window w, struct node *inner,
@@ -123,6 +126,8 @@ int matrix_subquery_new(struct eval *ev, const struct promql_expr *e, struct win
 		return -err->code;
 	s->inner = inner;
 	s->m = (struct matrix){ .ops = &subquery_ops, .expr = e, .win = w, .unique = inner->unique };
+	s->n.grid = inner->grid;
+	trace_matrix(&s->m, &s->n);
 	s->t = arena_array(ev->arena, inner->grid.n, sizeof(*s->t));
 	s->v = arena_array(ev->arena, inner->grid.n, sizeof(*s->v));
 	if (!s->t || !s->v)

@@ -1,5 +1,7 @@
 #include "promql/eval.h"
 
+#include "promql/trace.h"
+
 #include <stdlib.h>
 
 /* Samples computed between two calls of the checkpoint. */
@@ -53,6 +55,8 @@ void *node_new_bare(struct eval *ev, size_t size, const struct node_ops *ops, co
 	arena_init(&n->scratch, ev->arena->budget);
 	n->next = ev->first;
 	ev->first = n;
+	if (ev->traced)
+		trace_node(n);
 	return n;
 }
 

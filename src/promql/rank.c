@@ -352,7 +352,7 @@ static void rank_close(struct node *n)
 	aggregate_fini(n);
 }
 
-static const struct node_ops rank_ops = { rank_next, rank_close };
+static const struct node_ops rank_ops = { rank_next, rank_close, "aggregate" };
 
 int rank_new(struct eval *ev, const struct promql_expr *e, struct node *child, struct node *param, struct node **ret,
 	     struct err *err)

@@ -2,6 +2,7 @@
 #include "promql/rollup.h"
 
 #include "promql/selector.h"
+#include "promql/trace.h"
 
 struct rollup_row {
 	rollup_fn *fn;
@@ -104,6 +105,8 @@ static int rollup_next(struct node *n, struct row *ret, struct err *err)
 		rc = matrix_next(r->m, &s, err);
 		if (rc <= 0)
 			return rc;
+		if (n->tally)
+			tally_windows(n->tally, &r->m->win, &n->grid, &s);
 		*ret = (struct row){ s.labels, s.drop_name, n->v, NULL };
 		row_fill_absent(n->v, n->grid.n);
 		rc = r->fn(r, &s, ret, err);
@@ -117,7 +120,7 @@ static int rollup_next(struct node *n, struct row *ret, struct err *err)
 	return 1;
 }
 
-static const struct node_ops rollup_ops = { rollup_next, NULL };
+static const struct node_ops rollup_ops = { rollup_next, NULL, "range function" };
 
 /* Positions that annotations refer to. */
 static void set_positions(struct rollup *r, const struct promql_call *c)

@@ -51,6 +51,7 @@ struct matrix_ops {
 /* The head of every matrix. Samples of a series are valid until the next pull. */
 struct matrix {
 	const struct matrix_ops *ops;
+	struct node *node; /* that closes it */
 	const struct promql_expr *expr;
 	struct window win;
 	bool unique;                            /* as node.unique */

@@ -91,7 +91,7 @@ static int scalar_node_next(struct node *n, struct row *ret, struct err *err)
 	return 1;
 }
 
-static const struct node_ops scalar_node_ops = { scalar_node_next, NULL };
+static const struct node_ops scalar_node_ops = { scalar_node_next, NULL, "scalar" };
 
 struct scalar_binary {
 	struct node n; /* its left side is n.left */
@@ -119,7 +119,7 @@ static int scalar_binary_next(struct node *n, struct row *ret, struct err *err)
 	return rc ? rc : 1;
 }
 
-static const struct node_ops scalar_binary_ops = { scalar_binary_next, NULL };
+static const struct node_ops scalar_binary_ops = { scalar_binary_next, NULL, "operator" };
 
 int number_new(struct eval *ev, const struct promql_expr *e, struct grid g, double v, struct node **ret,
 	       struct err *err)

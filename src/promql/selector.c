@@ -2,6 +2,7 @@
 #include "promql/selector.h"
 
 #include "promql/fhist.h"
+#include "promql/trace.h"
 
 #include <math.h>
 
@@ -190,6 +191,8 @@ static int selector_next(struct node *n, struct row *ret, struct err *err)
 		if (rc == 1)
 			rc = eval_work(n->ev, n->grid.n, err) ? -err->code : 1;
 	} while (rc == 1 && row_is_empty(ret, n->grid.n));
+	if (rc == 1 && n->tally)
+		tally_row(n->tally, ret, n->grid.n, s->pick != PICK_VALUE);
 	return rc;
 }
 
@@ -200,7 +203,7 @@ static void selector_close(struct node *n)
 	arena_fini(&s->feed.cols);
 }
 
-static const struct node_ops selector_ops = { selector_next, selector_close };
+static const struct node_ops selector_ops = { selector_next, selector_close, "selector" };
 
 int selector_new(struct eval *ev, const struct promql_expr *e, struct grid g, struct shift shift, enum pick pick,
 		 bool counts_only, const struct promql_hints *hints, struct node **ret, struct err *err)
@@ -216,7 +219,7 @@ int selector_new(struct eval *ev, const struct promql_expr *e, struct grid g, st
 	s->smoothed = e->selector.smoothed;
 	feed_range(&s->feed, ev, &g, shift, s->lookback, s->smoothed ? s->lookback : 0);
 	*ret = &s->n;
-	int rc = feed_init(&s->feed, ev, &e->selector, err);
+	int rc = feed_init(&s->feed, &s->n, &e->selector, err);
 	s->n.unique = s->feed.name_fixed && !ev->strict;
 	return rc;
 }

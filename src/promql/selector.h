@@ -14,7 +14,10 @@ struct feed {
 	struct promql_hints hints;
 	void *set;
 	bool opened, ended;
-	uint64_t held; /* samples of the current series */
+	uint64_t held;                /* samples of the current series */
+	uint64_t n_series, n_samples; /* given by the source so far */
+	struct node *owner;
+	struct feed *next; /* eval.feeds list */
 	/* columns of the current series without staleness markers, see feed_samples */
 	struct arena cols;
 	bool stats;      /* hints of histograms are worked out anew, see feed_hints */
@@ -28,8 +31,8 @@ struct shift {
 	int64_t at_ms;
 };
 
-/* Compiles the matchers of a selector. `extra` may add more (NULL-terminated list, may be NULL). */
-int feed_init(struct feed *f, struct eval *ev, const struct promql_selector *sel, struct err *err);
+/* Compiles the matchers of a selector. The feed is closed with `owner`. */
+int feed_init(struct feed *f, struct node *owner, const struct promql_selector *sel, struct err *err);
 
 /* Sets the range of samples needed so that each step of `g` sees (ref - back, ref + ahead]; the query's grows by it. */
 void feed_range(struct feed *f, struct eval *ev, const struct grid *g, struct shift s, int64_t back_ms,

@@ -120,7 +120,7 @@ static void setop_close(struct node *n)
 	arena_fini(&s->arena);
 }
 
-static const struct node_ops setop_ops = { setop_next, setop_close };
+static const struct node_ops setop_ops = { setop_next, setop_close, "operator" };
 
 int setop_new(struct eval *ev, const struct promql_expr *e, struct node *lhs, struct node *rhs, struct node **ret,
 	      struct err *err)

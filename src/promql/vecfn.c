@@ -196,7 +196,7 @@ static int vecfn_next(struct node *n, struct row *ret, struct err *err)
 	return 1;
 }
 
-static const struct node_ops vecfn_ops = { vecfn_next, NULL };
+static const struct node_ops vecfn_ops = { vecfn_next, NULL, "function" };
 
 int vecfn_new(struct eval *ev, const struct promql_expr *call, struct node *child, struct node *const *params,
 	      size_t n_params, struct node **ret, struct err *err)

@@ -33,7 +33,7 @@ static int repeat_next(struct node *n, struct row *ret, struct err *err)
 	return rc ? rc : 1;
 }
 
-static const struct node_ops repeat_ops = { repeat_next, NULL };
+static const struct node_ops repeat_ops = { repeat_next, NULL, "evaluated once", NODE_SCOPE_ONCE, true };
 
 int repeat_new(struct eval *ev, struct node *child, struct grid g, struct node **ret, struct err *err)
 {
@@ -79,7 +79,7 @@ static void merge_close(struct node *n)
 	table_fini(&((struct merge *)n)->t);
 }
 
-static const struct node_ops merge_ops = { merge_next, merge_close };
+static const struct node_ops merge_ops = { merge_next, merge_close, "merge equal series", NODE_SCOPE_SAME, true };
 
 int merge_new(struct eval *ev, struct node *child, struct node **ret, struct err *err)
 {
@@ -126,14 +126,14 @@ static int scalar_next(struct node *n, struct row *ret, struct err *err)
 	return rc < 0 ? rc : 1;
 }
 
-static const struct node_ops scalar_ops = { scalar_next, NULL };
+static const struct node_ops scalar_ops = { scalar_next, NULL, "scalar of" };
 
 static int vector_next(struct node *n, struct row *ret, struct err *err)
 {
 	return node_next(((struct unary_node *)n)->child, ret, err);
 }
 
-static const struct node_ops vector_ops = { vector_next, NULL };
+static const struct node_ops vector_ops = { vector_next, NULL, "vector of" };
 
 static int unary_new(struct eval *ev, const struct promql_expr *e, const struct node_ops *ops, struct node *child,
 		     struct node **ret, struct err *err)
@@ -181,7 +181,7 @@ static int negate_next(struct node *n, struct row *ret, struct err *err)
 	return rc ? rc : 1;
 }
 
-static const struct node_ops negate_ops = { negate_next, NULL };
+static const struct node_ops negate_ops = { negate_next, NULL, "operator" };
 
 int negate_new(struct eval *ev, const struct promql_expr *e, struct node *child, bool scalar, struct node **ret,
 	       struct err *err)

@@ -261,6 +261,22 @@ static void strip_selector(struct labels selector, struct matcher **m, struct wi
 	*io_n = kept;
 }
 
+/* Why a store is not asked; NULL: it is, for the label sets of which *ret_sets are those that the selector keeps. */
+static const char *left_out(const struct fanout *f, struct matcher *const *m, size_t n, int64_t mint, int64_t maxt,
+			    const struct fanout_scope *scope, const struct endpoint_info *e, struct arena *a,
+			    struct labels **ret_sets, size_t *ret_n)
+{
+	if (!select_sets(f, e, a, ret_sets, ret_n))
+		return "its external labels do not pass --selector.relabel-config";
+	if (mint > e->maxt || maxt < e->mint)
+		return "its time range does not meet that of the selector";
+	if (!address_fits(scope, e->name))
+		return "its address does not pass storeMatch[]";
+	if (!sets_fit(m, n, e->label_sets, e->n_label_sets))
+		return "its external labels do not match the selector";
+	return NULL;
+}
+
 /* Adds the stores that fit, and what the selector wants of them. */
 static int choose(struct fanout *f, struct matcher *const *m, size_t n, int64_t mint, int64_t maxt,
 		  const struct fanout_scope *scope, struct arena *a, struct fanout_plan *p, struct set_list *narrowed,
@@ -274,8 +290,7 @@ static int choose(struct fanout *f, struct matcher *const *m, size_t n, int64_t 
 		struct endpoint_info *e = p->all[i];
 		struct labels *sets;
 		size_t n_sets;
-		if (!select_sets(f, e, a, &sets, &n_sets) || mint > e->maxt || maxt < e->mint ||
-		    !address_fits(scope, e->name) || !sets_fit(m, n, e->label_sets, e->n_label_sets))
+		if (left_out(f, m, n, mint, maxt, scope, e, a, &sets, &n_sets))
 			continue;
 		int rc = set_list_add(narrowed, sets, n_sets, a, err);
 		if (rc != 0)
@@ -315,6 +330,74 @@ int fanout_plan_make(struct fanout *f, const struct wire_matcher *m, size_t n, i
 	ret->n_matchers = n + n_extra;
 	ret->n_own = n;
 	return 0;
+}
+
+/* --- the plan, told ------------------------------------------------------------------------------ */
+
+static bool is_listed(const struct fanout_choice *c, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(c[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static int tell_choice(const struct endpoint_info *e, const char *why, struct arena *a, struct fanout_choice *ret,
+		       struct err *err)
+{
+	*ret = (struct fanout_choice){ arena_strdup(a, e->name), arena_strdup(a, e->component), e->mint, e->maxt, why };
+	return ret->name && ret->component ? 0 : arena_err(a, err);
+}
+
+/* Endpoints that no call goes to at present. */
+static int tell_unhealthy(struct fanout *f, struct arena *a, struct fanout_choice **io, size_t *io_n, struct err *err)
+{
+	size_t n, known = *io_n;
+	int rc = 0;
+	struct endpoint_status *s = endpoints_status(f->set, &n);
+	struct fanout_choice *all = arena_array(a, known + n + 1, sizeof(*all));
+	if (!all)
+		rc = arena_err(a, err);
+	else if (known)
+		memcpy(all, *io, known * sizeof(*all));
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		if (is_listed(all, known, s[i].info->name))
+			continue;
+		const char *why = s[i].last_error ? arena_printf(a, "it is not healthy: %s", s[i].last_error)
+						  : "it does not offer the Store API";
+		rc = why ? tell_choice(s[i].info, why, a, &all[(*io_n)++], err) : arena_err(a, err);
+	}
+	*io = all;
+	free(s);
+	return rc;
+}
+
+int fanout_explain(struct fanout *f, struct series_request *req, const struct fanout_scope *scope, struct arena *a,
+		   struct fanout_choice **ret, size_t *ret_n, struct err *err)
+{
+	struct fanout_plan p;
+	struct matcher **m;
+	struct labels *sets;
+	size_t n_sets;
+	*ret_n = 0;
+	int rc = fanout_plan_make(f, req->matchers, req->n_matchers, req->mint, req->maxt, scope, a, &p, err);
+	rc = rc ? rc : wire_matchers_compile(p.matchers, p.n_own, a, &m, err);
+	*ret = rc ? NULL : arena_array(a, p.n_all + 1, sizeof(**ret));
+	if (rc == 0 && !*ret)
+		rc = arena_err(a, err);
+	for (size_t i = 0; rc == 0 && i < p.n_all; i++) {
+		const struct endpoint_info *e = p.all[i];
+		const char *why = p.outside
+					  ? "the selector does not match the labels of this querier (--selector-label)"
+					  : left_out(f, m, p.n_own, req->mint, req->maxt, scope, e, a, &sets, &n_sets);
+		rc = tell_choice(e, why, a, &(*ret)[(*ret_n)++], err);
+	}
+	if (rc == 0) {
+		req->matchers = p.matchers;
+		req->n_matchers = p.n_matchers;
+	}
+	fanout_plan_fini(&p);
+	return rc ? rc : tell_unhealthy(f, a, ret, ret_n, err);
 }
 
 void fanout_plan_fini(struct fanout_plan *p)

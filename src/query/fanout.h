@@ -123,6 +123,20 @@ struct fanout_stats fanout_series_stats(const struct fanout_series *s);
 /* The endpoints that were asked, with their figures so far; valid until the call is closed. */
 const struct fanout_peer *fanout_series_peers(const struct fanout_series *s, size_t *ret_n);
 
+/* An endpoint, and whether a Series call would go to it. Strings lie in the arena or are static. */
+struct fanout_choice {
+	const char *name, *component;
+	int64_t mint, maxt;
+	const char *left_out; /* why not; NULL: it would be asked */
+};
+
+/*
+ * Whom a Series call would go to, now, and with which matchers: `req` with those of the selector put in. All endpoints of the
+ * Store API are in the list, and those that are not healthy. In `a`. INVALID_ARGUMENT for a bad regular expression.
+ */
+int fanout_explain(struct fanout *f, struct series_request *req, const struct fanout_scope *scope, struct arena *a,
+		   struct fanout_choice **ret, size_t *ret_n, struct err *err);
+
 /* Ends the call, at its end or before. NULL is fine. Does not suspend. */
 void fanout_series_close(struct fanout_series *s);
 

@@ -296,6 +296,7 @@ static int co_evaluate(struct remote *r, struct query_source *src, struct promql
 	struct promql_parse_opts parse = query_parse_opts(r->q);
 	struct promql_opts opts = query_engine_opts(r->q, r->max_resolution_ms, r->lookback_ms);
 	struct promql_source ps = query_source_promql(src);
+	opts.count_samples = true; /* the answer's statistics are Prometheus' */
 	struct promql_query pq = {
 		.text = str_c(r->query), .start_ms = r->start_ms, .end_ms = r->end_ms, .step_ms = r->step_ms
 	};

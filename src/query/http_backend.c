@@ -1,5 +1,6 @@
 #include "query/http_backend.h"
 
+#include "query/explain.h"
 #include "query/query.h"
 #include "query/source.h"
 #include "series/wire_series.h"
@@ -52,7 +53,10 @@ static struct query_select_opts *select_opts(const struct api_select *sel, struc
 		.max_resolution_ms = sel->max_resolution_ms,
 		.shard = sel->shard,
 		.limit = sel->limit,
-		.scope = { .store_match = m, .n_store_match = sel->n_store_match, .tenant = sel->tenant },
+		.scope = { .store_match = m,
+			   .n_store_match = sel->n_store_match,
+			   .tenant = sel->tenant,
+			   .detail = sel->detail },
 	};
 	return o;
 }
@@ -135,6 +139,8 @@ struct api_backend query_http_backend(struct query *q)
 		.engine_opts = engine_opts,
 		.source_new = source_new,
 		.source_progress = query_source_progress,
+		.source_explain = query_explain_select,
+		.source_analyze = query_analyze_select,
 		.source_notes = source_notes,
 		.source_observe = source_observe,
 		.label_names = co_label_names,

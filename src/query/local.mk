@@ -3,6 +3,7 @@ src_query_libquery_a_SOURCES = \
 	src/query/ask.c src/query/ask.h \
 	src/query/endpoint_info.c src/query/endpoint_info.h \
 	src/query/endpoints.c src/query/endpoints.h \
+	src/query/explain.c src/query/explain.h \
 	src/query/fanout.c src/query/fanout.h src/query/fanout_internal.h \
 	src/query/fanout_labels.c \
 	src/query/fanout_series.c \

@@ -149,15 +149,20 @@ static void keep_detail(struct query_set *set, const struct fanout_peer *p, size
 	struct query_source *s = set->src;
 	struct query_select *sel = arena_zalloc(s->a, sizeof(*sel));
 	struct fanout_peer *copy = arena_array(s->a, n + 1, sizeof(*copy));
-	if (!sel || !copy)
+	const struct wire_matcher *m = set->req.matchers;
+	struct wire_matcher *matchers = arena_array(s->a, set->req.n_matchers + 1, sizeof(*matchers));
+	if (!sel || !copy || !matchers)
 		return;
+	if (set->req.n_matchers)
+		memcpy(matchers, m, set->req.n_matchers * sizeof(*m));
 	for (size_t i = 0; i < n; i++) {
 		copy[i] = p[i];
 		copy[i].name = arena_strdup(s->a, p[i].name);
 		if (!copy[i].name)
 			return;
 	}
-	*sel = (struct query_select){ set->id, fanout_series_stats(set->stream), copy, n, NULL };
+	*sel = (struct query_select){ set->id, set->req, fanout_series_stats(set->stream), copy, n, NULL };
+	sel->req.matchers = matchers;
 	*s->last_select = sel;
 	s->last_select = &sel->next;
 }
@@ -203,15 +208,15 @@ static int64_t max_resolution(int64_t max_ms, const struct promql_hints *h)
 	return h->range_ms > 0 && needs_two_samples(h->func) ? MIN(max_ms, h->range_ms / 2) : max_ms;
 }
 
-static int set_matchers(struct query_set *set, struct matcher *const *m, size_t n, struct err *err)
+static int set_matchers(struct series_request *r, struct matcher *const *m, size_t n, struct arena *a, struct err *err)
 {
-	struct wire_matcher *w = arena_array(&set->held, n + 1, sizeof(*w));
+	struct wire_matcher *w = arena_array(a, n + 1, sizeof(*w));
 	if (!w)
-		return arena_err(&set->held, err);
+		return arena_err(a, err);
 	for (size_t i = 0; i < n; i++)
 		w[i] = (struct wire_matcher){ m[i]->type, m[i]->name, m[i]->value };
-	set->req.matchers = w;
-	set->req.n_matchers = n;
+	r->matchers = w;
+	r->n_matchers = n;
 	return 0;
 }
 
@@ -246,7 +251,25 @@ static int make_request(struct query_set *set, struct matcher *const *m, size_t 
 	}
 	if (set->dedup)
 		r->without_replica_labels = (struct wire_strs){ o->replica_labels, o->n_replica_labels };
-	return set_matchers(set, m, n, err);
+	return set_matchers(r, m, n, &set->held, err);
+}
+
+int query_source_request(struct query_source *s, struct matcher *const *matchers, size_t n_matchers,
+			 const struct promql_hints *hints, struct series_request *ret, struct err *err)
+{
+	struct query_set set = { .src = s };
+	arena_init(&set.held, s->a->budget);
+	int rc = make_request(&set, matchers, n_matchers, hints, err);
+	*ret = set.req;
+	rc = rc ? rc : set_matchers(ret, matchers, n_matchers, s->a, err);
+	arena_fini(&set.held);
+	return rc;
+}
+
+int query_source_choices(struct query_source *s, struct series_request *req, struct fanout_choice **ret, size_t *ret_n,
+			 struct err *err)
+{
+	return fanout_explain(s->q->fanout, req, &s->o->scope, s->a, ret, ret_n, err);
 }
 
 /* --- opening and closing ---------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "promql/engine.h"
 #include "query/fanout.h"
+#include "series/wire_series.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -64,6 +65,7 @@ const struct query_peer *query_source_peers(const struct query_source *s, size_t
 /* A select that is closed, kept with scope.detail. */
 struct query_select {
 	uint32_t id;               /* hints.id */
+	struct series_request req; /* its parts as long as the source */
 	struct fanout_stats stats; /* of the merged stream */
 	const struct fanout_peer *peers;
 	size_t n_peers;
@@ -72,6 +74,14 @@ struct query_select {
 
 /* The selects that are closed, oldest first; NULL without scope.detail. */
 const struct query_select *query_source_selects(const struct query_source *s);
+
+/* The request that a select would send. Its parts lie in the source's arena, or are borrowed from the arguments. */
+int query_source_request(struct query_source *s, struct matcher *const *matchers, size_t n_matchers,
+			 const struct promql_hints *hints, struct series_request *ret, struct err *err);
+
+/* Whom a request would go to: see fanout_explain. */
+int query_source_choices(struct query_source *s, struct series_request *req, struct fanout_choice **ret, size_t *ret_n,
+			 struct err *err);
 
 /* What was read so far, and from whom more is to come: for the list of active queries. `source` is a struct query_source. */
 void query_source_progress(void *source, struct api_progress *ret);

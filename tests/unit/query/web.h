@@ -24,7 +24,7 @@ static struct {
 static inline const char *co_get(const char *path, int status)
 {
 	struct err err;
-	char url[512];
+	char url[4600];
 	snprintf(url, sizeof(url), "%s%s", web.origin, path);
 	struct http_client_req rq = { .url = url };
 	http_client_resp_fini(&web.resp);
