@@ -313,9 +313,10 @@ static void start_process(void)
 		int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0644);
 		dup2(fd, 1);
 		dup2(fd, 2);
-		execl(the.binary, "thanos", "receive", path, http, grpc, write, "--label=receive=\"0\"",
-		      "--tsdb.out-of-order.time-window=30d", "--tsdb.min-block-duration=10m",
-		      "--tsdb.max-block-duration=10m", "--log.level=warn", (char *)NULL);
+		execl("/bin/sh", "sh", "-c", "exec $EMULATOR \"$0\" \"$@\"", the.binary, "receive", path, http, grpc,
+		      write, "--label=receive=\"0\"", "--tsdb.out-of-order.time-window=30d",
+		      "--tsdb.min-block-duration=10m", "--tsdb.max-block-duration=10m", "--log.level=warn",
+		      (char *)NULL);
 		_exit(127);
 	}
 }

@@ -6,6 +6,7 @@
 #include "unit/unit.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* The value of a metric without labels in exposed text. */
@@ -27,7 +28,9 @@ static void test_process_metrics_are_plausible(void **state)
 	metrics_expose(r, METRICS_TEXT, &b);
 	double now = (double)sys_now_ms() / 1000, start = value_of(b.p, "process_start_time_seconds");
 	assert_true(start > now - 600 && start < now + 5);
-	assert_true(value_of(b.p, "process_resident_memory_bytes") > 100000);
+	const char *emulator = getenv("EMULATOR");
+	if (!emulator || !*emulator) /* qemu's own answer for /proc/self/stat has no resident memory */
+		assert_true(value_of(b.p, "process_resident_memory_bytes") > 100000);
 	assert_true(value_of(b.p, "process_virtual_memory_bytes") >= value_of(b.p, "process_resident_memory_bytes"));
 	assert_true(value_of(b.p, "process_virtual_memory_max_bytes") > 0);
 	assert_true(value_of(b.p, "process_cpu_seconds_total") >= 0);

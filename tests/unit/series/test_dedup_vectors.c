@@ -125,6 +125,16 @@ static struct series_chunk *unpack_chunks(const json_t *list, size_t *ret_n)
 
 /* --- comparing ------------------------------------------------------------------------- */
 
+/* Whether two values are the same bits. A NaN that arithmetic made has the sign that the processor gives it: any will do. */
+static bool same_value(double got, double want)
+{
+	const uint64_t made = 0x7ff8000000000000, no_sign = INT64_MAX;
+	uint64_t x, y;
+	memcpy(&x, &got, sizeof(x));
+	memcpy(&y, &want, sizeof(y));
+	return x == y || ((x & no_sign) == made && (y & no_sign) == made);
+}
+
 /* Why two samples differ, NULL when they are the same bits. */
 static const char *difference(const struct series_samples *got, const struct series_samples *want, size_t i)
 {
@@ -134,8 +144,8 @@ static const char *difference(const struct series_samples *got, const struct ser
 	if (!g != !w)
 		return "type";
 	if (g)
-		return memcmp(&g->sum, &w->sum, sizeof(g->sum)) != 0 ? "sum" : g->hint != w->hint ? "hint" : NULL;
-	return memcmp(&got->v[i], &want->v[i], sizeof(double)) != 0 ? "value" : NULL;
+		return !same_value(g->sum, w->sum) ? "sum" : g->hint != w->hint ? "hint" : NULL;
+	return same_value(got->v[i], want->v[i]) ? NULL : "value";
 }
 
 /* Compares samples up to maxt; upstream's penalty iterator may give out one that lies after it. */
