@@ -111,6 +111,9 @@ static int gather_room(struct http_req *req, struct gather *g, size_t n, struct 
 	if (g->n + n <= g->cap)
 		return 0;
 	size_t cap = MAX(g->cap * 2, g->n + n);
+	/* A client that has sent this much gets room for all that it announced: larger copies would hold the loop. */
+	if (g->n >= FIRST_ROOM && req->content_length > 0)
+		cap = MAX(cap, (size_t)req->content_length);
 	char *p = arena_alloc(&req->arena, cap + 1);
 	if (!p)
 		return arena_err(&req->arena, err);

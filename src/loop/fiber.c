@@ -15,6 +15,7 @@
 #endif
 
 #define SLICE_NS 1000000      /* co_checkpoint yields after this long */
+#define TURN_NS 4000000       /* after this long the fibers that are left wait for the next turn */
 #define SLOW_HOLD_NS 50000000 /* a fiber that holds the loop longer is logged */
 #define SAMPLE_STACKS 16      /* one ended fiber in so many has its stack measured */
 
@@ -105,7 +106,8 @@ static void free_fiber(struct reactor *r, struct fiber *f)
 	free(f);
 }
 
-static void run_fiber(struct reactor *r, struct fiber *f)
+/* Runs a fiber until it parks, yields or ends; returns the time then. */
+static int64_t run_fiber(struct reactor *r, struct fiber *f)
 {
 	struct reactor *outer = running;
 	running = r;
@@ -127,17 +129,25 @@ static void run_fiber(struct reactor *r, struct fiber *f)
 	}
 	if (f->state == FIBER_ENDED)
 		free_fiber(r, f);
+	return now_ns;
 }
 
 void fiber_run_ready(struct reactor *r)
 {
-	/* Fibers made ready meanwhile run in the next turn, after its events. */
+	/* Fibers made ready meanwhile run in the next turn, after its events; and those for which this one has no time. */
 	struct list batch, *l;
 	list_init(&batch);
 	while ((l = list_pop_front(&r->ready)))
 		list_push_back(&batch, l);
+	while ((l = list_pop_front(&batch))) {
+		if (run_fiber(r, list_entry(l, struct fiber, run)) - r->turn_start_ns > TURN_NS)
+			break;
+	}
+	/* Those left were ready before those that became so meanwhile. */
+	while ((l = list_pop_front(&r->ready)))
+		list_push_back(&batch, l);
 	while ((l = list_pop_front(&batch)))
-		run_fiber(r, list_entry(l, struct fiber, run));
+		list_push_back(&r->ready, l);
 }
 
 void fiber_make_ready(struct fiber *f, bool woken)

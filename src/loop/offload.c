@@ -12,7 +12,7 @@
 
 #define MAX_QUEUED 1024
 #define MAX_THREADS 16
-#define DEFAULT_THREADS 2
+#define DEFAULT_THREADS 4
 
 struct job {
 	struct list link;

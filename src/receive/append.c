@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "codec/varint.h"
 #include "labels/labels.h"
+#include "loop/fiber.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,10 @@
 /* Most labels of a series that are parsed without asking for memory. */
 #define LABELS_INLINE 64
 #define LABELS_MAX 65536
+
+/* Samples and histograms of one series that are appended without letting others run. */
+#define PART_SAMPLES 4096
+#define PART_HISTOGRAMS 256
 
 /* Series waiting to be looked up together; each has one float and nothing else. */
 struct pending {
@@ -149,6 +154,14 @@ static void count(struct append_tally *t, enum head_result r, uint64_t *stored)
 	*stored += head_result_ok(r);
 }
 
+/* Lets others run when it is time; the bounds of this request hold again afterwards. Suspends. */
+static int co_pause(struct appender *a, struct err *err)
+{
+	int rc = co_checkpoint(err);
+	head_batch_resume(a->h, a->opts->batch);
+	return rc;
+}
+
 static void append_exemplars(struct appender *a, struct head_series *hs, const struct write_series *s)
 {
 	for (size_t i = 0; i < s->n_exemplars; i++) {
@@ -162,18 +175,30 @@ static void append_exemplars(struct appender *a, struct head_series *hs, const s
 	}
 }
 
-static void append_all(struct appender *a, struct head_series *hs, const struct write_series *s)
+static void append_hists(struct appender *a, struct head_series *hs, const struct write_series *s, size_t from,
+			 size_t to)
 {
-	for (size_t i = 0; i < s->n_samples; i++)
-		count(a->tally, head_append(a->h, hs, s->t[i], s->v[i]), &a->tally->samples);
-	for (size_t i = 0; i < s->n_histograms; i++) {
+	for (size_t i = from; i < to; i++) {
 		struct err why = ERR_NONE;
 		enum head_result r = head_append_hist(a->h, hs, s->histograms[i].t, &s->histograms[i].h, &why);
 		count(a->tally, r, &a->tally->histograms);
 		if (r == HEAD_BAD_HISTOGRAM)
 			note_detail(a->tally, why.msg);
 	}
+}
+
+/* Part number `part` of what a series carries; false when there is no more after it. */
+static bool append_part(struct appender *a, struct head_series *hs, const struct write_series *s, size_t part)
+{
+	size_t from = part * PART_SAMPLES, to = from + PART_SAMPLES;
+	size_t hists_from = part * PART_HISTOGRAMS, hists_to = hists_from + PART_HISTOGRAMS;
+	for (size_t i = from; i < MIN(to, s->n_samples); i++)
+		count(a->tally, head_append(a->h, hs, s->t[i], s->v[i]), &a->tally->samples);
+	append_hists(a, hs, s, MIN(hists_from, s->n_histograms), MIN(hists_to, s->n_histograms));
+	if (to < s->n_samples || hists_to < s->n_histograms)
+		return true;
 	append_exemplars(a, hs, s);
+	return false;
 }
 
 /* Looks up the waiting series together and appends their samples. */
@@ -211,67 +236,82 @@ static void put_off(struct pending *p, const struct write_series *s)
 	p->v[i] = s->v[0];
 }
 
-static int append_unusual(struct appender *a, const struct write_series *s, struct err *err)
+/* The series of bytes as they came, made where it is new; NULL when it is refused. */
+static struct head_series *find_raw(struct appender *a, const struct write_series *s, struct err *err, int *rc)
 {
 	struct head_series *hs = NULL;
+	*rc = 0;
+	if (s->raw_whole) {
+		struct hash128 key = hash_bytes128(s->raw_labels.p, s->raw_labels.n);
+		head_lookup(a->h, &key, 1, &hs);
+	}
+	return hs ? hs : parse_series(a, s, err, rc);
+}
+
+static int co_append_unusual(struct appender *a, const struct write_series *s, struct err *err)
+{
+	struct head_series *hs;
+	size_t part = 0;
 	int rc = 0;
 	if (s->fault) {
 		refuse(a->tally, s, APPEND_BAD_REFERENCE);
 		note_detail(a->tally, s->fault);
 		return 0;
 	}
-	if (s->raw_whole) {
-		struct hash128 key = hash_bytes128(s->raw_labels.p, s->raw_labels.n);
-		head_lookup(a->h, &key, 1, &hs);
-	}
-	if (!hs)
-		hs = parse_series(a, s, err, &rc);
-	if (hs)
-		append_all(a, hs, s);
+	while ((hs = find_raw(a, s, err, &rc)) && append_part(a, hs, s, part++))
+		if ((rc = co_pause(a, err)) != 0)
+			break;
 	return rc;
 }
 
 /* Appends series after series. */
-static int append_each(struct appender *a, struct write_reader *r, struct pending *p, struct err *err)
+static int co_append_each(struct appender *a, struct write_reader *r, struct pending *p, struct err *err)
 {
 	struct write_series s;
 	int rc;
 	while ((rc = write_reader_next(r, &s, err)) > 0) {
-		if (is_plain(&s)) {
+		bool plain = is_plain(&s);
+		if (plain)
 			put_off(p, &s);
-			rc = p->n == HEAD_LOOKUP_MAX ? flush(a, p, err) : 0;
-		} else {
-			/* In their order: those put off may be earlier samples of the same series. */
-			rc = flush(a, p, err);
-			if (rc == 0)
-				rc = append_unusual(a, &s, err);
-		}
+		if (plain && p->n < HEAD_LOOKUP_MAX)
+			continue;
+		/* In their order: those put off may be earlier samples of the same series. */
+		rc = flush(a, p, err);
+		if (rc == 0 && !plain)
+			rc = co_append_unusual(a, &s, err);
+		if (rc == 0)
+			rc = co_pause(a, err);
 		if (rc != 0)
 			return rc;
 	}
 	return rc < 0 ? rc : flush(a, p, err);
 }
 
-int append_body(struct head *h, struct write_reader *r, const struct append_opts *opts, struct append_tally *tally,
-		struct err *err)
+int co_append_body(struct head *h, struct write_reader *r, const struct append_opts *opts, struct append_tally *tally,
+		   struct err *err)
 {
 	struct appender a = { .h = h, .r = r, .opts = opts, .tally = tally };
 	struct pending p;
 	p.n = 0;
-	int rc = append_each(&a, r, &p, err);
+	head_batch_resume(h, opts->batch);
+	int rc = co_append_each(&a, r, &p, err);
 	strbuf_fini(&a.scratch);
 	return rc;
 }
 
-int append_series(struct head *h, struct labels labels, const struct write_series *s, const struct append_opts *opts,
-		  struct append_tally *tally, struct err *err)
+int co_append_series(struct head *h, struct labels labels, const struct write_series *s, const struct append_opts *opts,
+		     struct append_tally *tally, struct err *err)
 {
 	struct appender a = { .h = h, .opts = opts, .tally = tally };
+	struct head_series *hs;
+	size_t part = 0;
 	int rc = 0;
+	head_batch_resume(h, opts->batch);
 	if (check_labels(&a, labels, s)) {
-		struct head_series *hs = get_series(&a, head_key(labels, &a.scratch), labels, s, err, &rc);
-		if (hs)
-			append_all(&a, hs, s);
+		struct hash128 key = head_key(labels, &a.scratch);
+		while ((hs = get_series(&a, key, labels, s, err, &rc)) && append_part(&a, hs, s, part++))
+			if ((rc = co_pause(&a, err)) != 0)
+				break;
 	}
 	strbuf_fini(&a.scratch);
 	return rc;

@@ -1,6 +1,9 @@
 /*
  * receive/append.h - a write request into one tenant's head: the hot path.
  *
+ * Long bodies let others run in between: after each suspension the bounds on
+ * time are put back and series are looked up again.
+ *
  * Series are taken 32 at a time: their label bytes are hashed where they lie
  * in the body, looked up together so that cache misses overlap, and only
  * those that are new are parsed, checked and made. Nothing is allocated per sample.
@@ -39,21 +42,26 @@ struct append_tally {
 	char detail[200];                        /* the first histogram or reference error, in words; else "" */
 };
 
-/*
- * How to append. `batch` must have been begun (head_batch_begin).
- */
+/* How to append. */
 struct append_opts {
-	bool require_name;   /* refuse series without __name__ */
-	uint64_t max_series; /* refuse new ones beyond this many in the head; 0: never */
+	struct head_batch batch; /* bounds on time, from head_batch_save */
+	bool require_name;       /* refuse series without __name__ */
+	uint64_t max_series;     /* refuse new ones beyond this many in the head; 0: never */
 };
 
-/* Appends all series that `r` still has. Errors are those of the body (INVALID_ARGUMENT) and of memory; what was appended before stays. */
-int append_body(struct head *h, struct write_reader *r, const struct append_opts *opts, struct append_tally *tally,
-		struct err *err);
+/*
+ * Appends all series that `r` still has. Errors are those of the body (INVALID_ARGUMENT), of memory and of the
+ * fiber (CANCELLED, DEADLINE_EXCEEDED); what was appended before stays. Suspends.
+ */
+int co_append_body(struct head *h, struct write_reader *r, const struct append_opts *opts, struct append_tally *tally,
+		   struct err *err);
 
-/* Appends one series whose labels are not those of its bytes (relabelled, or its tenant label cut out). Sorted, not empty. */
-int append_series(struct head *h, struct labels labels, const struct write_series *s, const struct append_opts *opts,
-		  struct append_tally *tally, struct err *err);
+/*
+ * Appends one series whose labels are not those of its bytes (relabelled, or its tenant label cut out). Sorted, not
+ * empty. Errors are those of co_append_body. Suspends.
+ */
+int co_append_series(struct head *h, struct labels labels, const struct write_series *s, const struct append_opts *opts,
+		     struct append_tally *tally, struct err *err);
 
 /* Which answer a tally calls for. */
 enum append_answer {

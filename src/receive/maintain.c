@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FLUSH_BYTES (4u << 20) /* closed chunks in memory before they are written out */
-#define GC_STEP 20000          /* items freed between two suspensions */
+#define FLUSH_BYTES (4u << 20)  /* closed chunks in memory before they are written out */
+#define FLUSH_STEP (256u << 10) /* written at a time: begin and end of a flush hold the loop */
+#define GC_STEP 20000           /* items freed between two suspensions */
 #define CHILD_MEMORY (4ull << 30)
 #define CHILD_NICE 5
 #define WAIT_MS 1000 /* for old readers, before other tenants have their turn */
@@ -21,17 +22,25 @@ static int run_flush(void *arg, struct err *err)
 	return head_flush_run(arg, err);
 }
 
-static int co_flush(struct receive_db *db, struct err *err)
+static int co_flush_some(struct receive_db *db, bool *ret_more, struct err *err)
 {
-	if (head_flush_bytes(db->head) < FLUSH_BYTES)
-		return 0;
-	struct head_flush *f = head_flush_begin(db->head, UINT64_MAX);
+	struct head_flush *f = head_flush_begin(db->head, FLUSH_STEP);
+	*ret_more = f != NULL;
 	if (!f)
 		return 0;
 	fiber_mask();
 	int rc = co_offload("flush chunks", run_flush, f, err);
 	fiber_unmask();
 	head_flush_end(db->head, f, rc);
+	return rc == 0 ? co_yield(err) : rc;
+}
+
+static int co_flush(struct receive_db *db, struct err *err)
+{
+	bool more = head_flush_bytes(db->head) >= FLUSH_BYTES;
+	int rc = 0;
+	while (rc == 0 && more)
+		rc = co_flush_some(db, &more, err);
 	return rc;
 }
 
@@ -168,6 +177,7 @@ static int co_cut(struct receive_db *db, int64_t mint, int64_t maxt, bool *ret_e
 	struct strbuf out = { 0 };
 	struct head_block b = { 0 };
 	int64_t begin = sys_mono_ms();
+	head_cut_begin(db->head, maxt);
 	int rc = co_child_run("cut block", cut_in_child, &j, CHILD_MEMORY, CHILD_NICE, &out, err);
 	if (rc == 0 && out.n == sizeof(b))
 		memcpy(&b, out.p, sizeof(b));
@@ -177,11 +187,13 @@ static int co_cut(struct receive_db *db, int64_t mint, int64_t maxt, bool *ret_e
 	if (rc == 0)
 		rc = check_loaded(db, &b, err);
 	if (rc != 0) {
+		head_cut_end(db->head);
 		db->stats.compactions_failed++;
 		return err_prefix(err, "cut block");
 	}
 	/* In the turn in which the block came into the set: no reader sees its samples twice or not at all. */
 	head_truncate(db->head, maxt);
+	head_cut_end(db->head);
 	db->collecting = true;
 	db->stats.compactions++;
 	*ret_empty = !b.ulid[0];

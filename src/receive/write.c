@@ -15,6 +15,8 @@ struct target {
 	struct append_opts opts;
 };
 
+#define COUNT_EVERY 1024 /* series counted between two looks at the clock */
+
 /* A request under way. */
 struct write_call {
 	const struct receive_writer *w;
@@ -48,25 +50,21 @@ static int get_target(struct write_call *c, struct str tenant, struct target **r
 				 .opts = { .require_name = c->req->require_name,
 					   .max_series = receive_limits_of(c->w->limits, tenant).head_series } };
 	receive_db_touch(db);
+	head_batch_begin(receive_db_head(db), sys_now_ms());
+	(*ret)->opts.batch = head_batch_save(receive_db_head(db));
 	return 0;
-}
-
-/* Fixes the bounds on time for the appends that follow; nothing suspends until the next call. */
-static void begin_batch(struct target *t)
-{
-	head_batch_begin(receive_db_head(t->db), sys_now_ms());
 }
 
 /* --- the usual request: all for one tenant, as it is ---------------------------------- */
 
+/* Suspends. */
 static int write_whole(struct write_call *c, struct err *err)
 {
 	struct target *t;
 	int rc = get_target(c, c->req->tenant, &t, err);
 	if (rc != 0)
 		return rc;
-	begin_batch(t);
-	return append_body(receive_db_head(t->db), &c->reader, &t->opts, &c->out->tally, err);
+	return co_append_body(receive_db_head(t->db), &c->reader, &t->opts, &c->out->tally, err);
 }
 
 /* --- requests that are split or relabelled --------------------------------------------- */
@@ -104,6 +102,7 @@ static int transform(struct write_call *c, struct labels *io, struct str *io_ten
 	return 0;
 }
 
+/* Suspends. */
 static int write_one(struct write_call *c, const struct write_series *s, struct err *err)
 {
 	struct labels l;
@@ -123,10 +122,10 @@ static int write_one(struct write_call *c, const struct write_series *s, struct 
 	rc = get_target(c, tenant, &t, err);
 	if (rc != 0)
 		return rc;
-	begin_batch(t);
-	return append_series(receive_db_head(t->db), l, s, &t->opts, &c->out->tally, err);
+	return co_append_series(receive_db_head(t->db), l, s, &t->opts, &c->out->tally, err);
 }
 
+/* Suspends. */
 static int write_each(struct write_call *c, struct err *err)
 {
 	struct write_series s;
@@ -135,6 +134,8 @@ static int write_each(struct write_call *c, struct err *err)
 		struct arena_mark m = arena_mark(&c->scratch);
 		rc = write_one(c, &s, err);
 		arena_rewind(&c->scratch, m);
+		if (rc == 0)
+			rc = co_checkpoint(err);
 		if (rc != 0)
 			return rc;
 	}
@@ -143,13 +144,18 @@ static int write_each(struct write_call *c, struct err *err)
 
 /* --- limits ------------------------------------------------------------------------------ */
 
+/* Suspends. */
 static int count_samples(struct write_call *c, uint64_t *ret, struct err *err)
 {
 	struct write_series s;
+	size_t n = 0;
 	int rc;
 	*ret = 0;
-	while ((rc = write_reader_next(&c->reader, &s, err)) > 0)
+	while ((rc = write_reader_next(&c->reader, &s, err)) > 0) {
 		*ret += s.n_samples + s.n_histograms;
+		if (++n % COUNT_EVERY == 0 && (rc = co_checkpoint(err)) != 0)
+			return rc;
+	}
 	write_reader_rewind(&c->reader);
 	return rc;
 }
@@ -166,6 +172,7 @@ static int check_limit(struct write_call *c, const char *name, const char *what,
 		       (unsigned long long)limit);
 }
 
+/* Suspends. */
 static int check_limits(struct write_call *c, struct err *err)
 {
 	struct tenant_limits l = receive_limits_of(c->w->limits, c->req->tenant);
@@ -194,7 +201,7 @@ int co_receive_write(const struct receive_writer *w, const struct write_request 
 	arena_init(&c.scratch, req->budget);
 	int rc = tenant_name_check(req->tenant, err);
 	if (rc == 0) {
-		rc = write_reader_open(&c.reader, req->kind, req->body, req->budget, err);
+		rc = write_reader_open_pausing(&c.reader, req->kind, req->body, req->budget, co_checkpoint, err);
 		ret->series = c.reader.n_series;
 		if (rc == 0)
 			rc = check_limits(&c, err);

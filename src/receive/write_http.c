@@ -13,7 +13,7 @@
 #include <string.h>
 
 /* Bodies that would hold the loop for longer than about a millisecond are uncompressed off it. */
-#define OFFLOAD_BYTES (8u << 20)
+#define OFFLOAD_BYTES (1u << 20)
 
 #define V2_PROTO "io.prometheus.write.v2.Request"
 #define V1_PROTO "prometheus.WriteRequest"
@@ -148,7 +148,10 @@ static int read_body(struct receive *r, struct http_req *req, struct str tenant,
 		return err_set(err, ERR_OUT_OF_RANGE, "write request too large: %s", err->msg);
 	if (rc != 0 || j.in.n == 0)
 		return rc;
-	rc = j.in.n < OFFLOAD_BYTES / 8 ? uncompress(&j, err) : co_offload("snappy", uncompress, &j, err);
+	size_t size = 0;
+	rc = codec_snappy_size(j.in, MAX_BODY_BYTES, &size, err);
+	if (rc == 0)
+		rc = size < OFFLOAD_BYTES ? uncompress(&j, err) : co_offload("snappy", uncompress, &j, err);
 	if (rc == -ERR_RESOURCE_EXHAUSTED)
 		return err_set(err, ERR_OUT_OF_RANGE, "%s", err->msg);
 	return rc == 0 ? 0 : err_set(err, ERR_INVALID_ARGUMENT, "snappy decode error: %s", err->msg);

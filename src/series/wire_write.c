@@ -30,6 +30,8 @@ static const struct series_fields fields_v2 = { 4, 3, 5 };
 
 /* Samples that the columns have room for from the start. */
 #define COLUMNS_MIN 256
+/* Fields between two calls of the owner's pause. */
+#define PAUSE_FIELDS 8192
 /* Longest text of a fault. */
 #define FAULT_MAX 300
 
@@ -533,13 +535,22 @@ static const char *message_name(const struct write_reader *r)
 	return r->kind == WRITE_V2 ? "Request" : "WriteRequest";
 }
 
+/* Counts a field; now and then the owner's turn. */
+static ALWAYS_INLINE int walk_one(struct write_reader *r, struct err *err)
+{
+	return UNLIKELY(++r->walked % PAUSE_FIELDS == 0) && r->pause ? r->pause(err) : 0;
+}
+
 /* Looks through a tenant's tuple: counts its series, finds the tenant's name. */
 static int tuple_scan(struct write_reader *r, struct str msg, struct str *ret_tenant, size_t *n, struct err *err)
 {
 	struct wire w = wire_begin(msg);
 	struct wire_field f;
+	int rc;
 	*ret_tenant = STR("");
 	while (wire_next(&w, &f)) {
+		if ((rc = walk_one(r, err)) < 0)
+			return rc;
 		if (f.num == TUPLE_TIMESERIES && wire_is(&w, &f, WIRE_LEN))
 			++*n;
 		else if (f.num == TUPLE_TENANT && wire_is(&w, &f, WIRE_LEN))
@@ -579,10 +590,13 @@ static int collect_symbols(struct write_reader *r, size_t n, struct err *err)
 	struct str *p = arena_array(&r->symbols_arena, n, sizeof(*p));
 	if (!p)
 		return arena_err(&r->symbols_arena, err);
-	for (size_t i = 0; i < n && wire_next(&w, &f);) {
+	int rc = 0;
+	for (size_t i = 0; i < n && rc == 0 && wire_next(&w, &f); rc = walk_one(r, err)) {
 		if (f.num == V2_SYMBOLS)
 			p[i++] = f.s;
 	}
+	if (rc < 0)
+		return rc;
 	r->symbols = p;
 	r->n_symbols = n;
 	if (n && p[0].n)
@@ -593,7 +607,13 @@ static int collect_symbols(struct write_reader *r, size_t n, struct err *err)
 int write_reader_open(struct write_reader *r, enum write_kind kind, struct str body, struct budget *budget,
 		      struct err *err)
 {
-	*r = (struct write_reader){ .kind = kind, .budget = budget, .body = body };
+	return write_reader_open_pausing(r, kind, body, budget, NULL, err);
+}
+
+int write_reader_open_pausing(struct write_reader *r, enum write_kind kind, struct str body, struct budget *budget,
+			      write_pause_fn *pause, struct err *err)
+{
+	*r = (struct write_reader){ .kind = kind, .budget = budget, .body = body, .pause = pause };
 	arena_init(&r->symbols_arena, budget);
 	arena_init(&r->scratch, budget);
 	size_t n_plain = 0, n_tuples = 0, n_symbols = 0;
@@ -601,6 +621,8 @@ int write_reader_open(struct write_reader *r, enum write_kind kind, struct str b
 	struct wire_field f;
 	while (wire_next(&w, &f)) {
 		int rc = open_field(r, &w, &f, &n_plain, &n_tuples, &n_symbols, err);
+		if (rc == 0)
+			rc = walk_one(r, err);
 		if (rc < 0)
 			return rc;
 	}

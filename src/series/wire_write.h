@@ -119,9 +119,11 @@ struct write_reader {
 	size_t n_symbols;
 	struct write_columns columns;
 	const struct write_series *current;
-	size_t n_series;   /* of the whole body */
-	struct str tenant; /* WRITE_THANOS: of the request; series have their own */
-	int64_t replica;   /* WRITE_THANOS: from 1, 0 is not replicated yet */
+	int (*pause)(struct err *err); /* NULL: none */
+	uint32_t walked;               /* fields, for `pause` */
+	size_t n_series;               /* of the whole body */
+	struct str tenant;             /* WRITE_THANOS: of the request; series have their own */
+	int64_t replica;               /* WRITE_THANOS: from 1, 0 is not replicated yet */
 };
 
 /*
@@ -132,6 +134,13 @@ struct write_reader {
  */
 int write_reader_open(struct write_reader *r, enum write_kind kind, struct str body, struct budget *budget,
 		      struct err *err);
+
+/* Called every few thousand fields, so that the owner can let others run (it may suspend) or give up (negative). */
+typedef int write_pause_fn(struct err *err);
+
+/* As write_reader_open for bodies that are long; errors of `pause` (may be NULL) are passed on. Suspends when it does. */
+int write_reader_open_pausing(struct write_reader *r, enum write_kind kind, struct str body, struct budget *budget,
+			      write_pause_fn *pause, struct err *err);
 
 /* Frees what the reader holds. */
 void write_reader_close(struct write_reader *r);

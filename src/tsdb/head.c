@@ -97,7 +97,7 @@ static struct head *head_new(const struct head_config *cfg)
 	h->maxt = h->ooo_maxt = INT64_MIN;
 	h->min_valid = h->min_valid_time;
 	h->max_ok = INT64_MAX;
-	h->truncated = INT64_MIN;
+	h->truncated = h->cut_until = INT64_MIN;
 	h->ooo_min = INT64_MAX;
 	h->next_ref = 1;
 	h->ooo_seq = 1;

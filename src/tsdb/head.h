@@ -148,6 +148,20 @@ bool head_result_ok(enum head_result r);
 /* Starts a run of appends at `now_ms` (wall clock): fixes the bounds on time, as an appender of Prometheus does. */
 void head_batch_begin(struct head *h, int64_t now_ms);
 
+/* The bounds on time of a run of appends. */
+struct head_batch {
+	int64_t min_valid, max_ok, ooo_min;
+};
+
+/* The bounds in force: to be kept by an owner who lets others append before it goes on. */
+struct head_batch head_batch_save(const struct head *h);
+
+/*
+ * Puts the bounds of an earlier run back, but that nothing is taken which is in a block by now or is being cut. After
+ * the owner has suspended, pointers to series are stale.
+ */
+void head_batch_resume(struct head *h, struct head_batch b);
+
 /* Whether appends can be accepted: false after a failed commit until a later one succeeded, and when read-only. */
 bool head_writable(const struct head *h);
 
@@ -357,7 +371,7 @@ int head_reader_exemplars(struct head_reader *r, struct matcher *const *m, size_
 /* Bytes of closed chunks that are only in memory. They are safe in the WAL; writing them out saves memory and replay. */
 uint64_t head_flush_bytes(const struct head *h);
 
-/* Takes closed chunks (at most `max_bytes`) for writing; NULL when there are none or a flush is under way. */
+/* Takes closed chunks (about `max_bytes`, the oldest) for writing; NULL when there are none or a flush is under way. */
 struct head_flush *head_flush_begin(struct head *h, uint64_t max_bytes);
 
 /* Writes them to the head chunk files. Blocks; touches only the flush and the files. No sync: the WAL holds the samples. */
@@ -373,6 +387,15 @@ void head_flush_end(struct head *h, struct head_flush *f, int result);
  * [*ret_mint, *ret_maxt) is the aligned range of the oldest.
  */
 bool head_cut_due(const struct head *h, int64_t *ret_mint, int64_t *ret_maxt);
+
+/*
+ * Says that samples before `maxt` are being written to a block from now on: until head_cut_end nothing is added there
+ * (in order; with a window it is taken as out of order), for it would not be in the block. Before the fork, in its turn.
+ */
+void head_cut_begin(struct head *h, int64_t maxt_ms);
+
+/* Ends it, after head_truncate or a failure. */
+void head_cut_end(struct head *h);
 
 /* A block that was written. `ulid` is "" when there was nothing to write. */
 struct head_block {

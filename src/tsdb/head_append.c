@@ -39,7 +39,7 @@ bool head_result_ok(enum head_result r)
 void head_batch_begin(struct head *h, int64_t now_ms)
 {
 	h->max_ok = h->cfg.max_future_ms ? now_ms + h->cfg.max_future_ms : INT64_MAX;
-	h->min_valid = h->min_valid_time;
+	h->min_valid = MAX(h->min_valid_time, h->cut_until);
 	h->ooo_min = INT64_MAX;
 	if (h->maxt == INT64_MIN)
 		return;
@@ -47,6 +47,29 @@ void head_batch_begin(struct head *h, int64_t now_ms)
 	h->min_valid = MAX(h->min_valid, h->maxt - h->cfg.chunk_range_ms / 2);
 	if (h->cfg.ooo_window_ms)
 		h->ooo_min = h->maxt - h->cfg.ooo_window_ms;
+}
+
+struct head_batch head_batch_save(const struct head *h)
+{
+	return (struct head_batch){ h->min_valid, h->max_ok, h->ooo_min };
+}
+
+void head_batch_resume(struct head *h, struct head_batch b)
+{
+	h->min_valid = MAX(b.min_valid, MAX(h->min_valid_time, h->cut_until));
+	h->max_ok = b.max_ok;
+	h->ooo_min = b.ooo_min;
+}
+
+void head_cut_begin(struct head *h, int64_t maxt)
+{
+	h->cut_until = maxt;
+	h->min_valid = MAX(h->min_valid, maxt);
+}
+
+void head_cut_end(struct head *h)
+{
+	h->cut_until = INT64_MIN;
 }
 
 static enum head_result refuse(struct head *h, enum head_result r)

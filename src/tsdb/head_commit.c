@@ -2,6 +2,7 @@
 #include "tsdb/head_int.h"
 
 #include "base/assert.h"
+#include "base/compiler.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -9,12 +10,16 @@
 /* What a commit takes with it to its thread. */
 struct head_commit {
 	struct wal_writer *wal, *wbl;
+	struct head_stage wal_stage, wbl_stage; /* become the last records of the batches */
 	struct wal_batch wal_batch, wbl_batch;
 	bool cut_wal, cut_wbl, never_sync;
 	struct wal_pos wal_pos, wbl_pos; /* after the run */
 	struct wal_writer_stats wal_stats, wbl_stats;
 	uint32_t wbl_start; /* the segment that a cut began */
 };
+
+/* Staging buffers up to this size are used again. */
+#define KEEP_BYTES ((size_t)1 << 20)
 
 /* Moves a staged record to the end of the batch. */
 static void seal_one(struct wal_batch *b, struct record_buf *r)
@@ -43,22 +48,22 @@ void head_stage_seal(struct head *h)
 	seal_stage(&h->wbl_batch, &h->wbl);
 }
 
-static void stage_fini(struct head_stage *st)
+/* Frees buffers of more than `keep` bytes. */
+static void stage_trim(struct head_stage *st, size_t keep)
 {
-	record_buf_fini(&st->series);
-	record_buf_fini(&st->samples);
-	record_buf_fini(&st->hists);
-	record_buf_fini(&st->fhists);
-	record_buf_fini(&st->custom_hists);
-	record_buf_fini(&st->custom_fhists);
-	record_buf_fini(&st->exemplars);
-	record_buf_fini(&st->tombstones);
+	struct record_buf *const bufs[] = { &st->series,       &st->samples,       &st->hists,     &st->fhists,
+					    &st->custom_hists, &st->custom_fhists, &st->exemplars, &st->tombstones };
+	for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
+		if (bufs[i]->b.cap > keep)
+			record_buf_fini(bufs[i]);
 }
 
 void head_stage_fini(struct head *h)
 {
-	stage_fini(&h->wal);
-	stage_fini(&h->wbl);
+	stage_trim(&h->wal, 0);
+	stage_trim(&h->wbl, 0);
+	stage_trim(&h->spare_wal, 0);
+	stage_trim(&h->spare_wbl, 0);
 	wal_batch_fini(&h->wal_batch);
 	wal_batch_fini(&h->wbl_batch);
 }
@@ -96,6 +101,14 @@ uint64_t head_committed(const struct head *h)
 	return h->committed;
 }
 
+/* Takes what is staged away, without copying it; staging goes on in the spare buffers. */
+static void take_stage(struct head_stage *to, struct head_stage *from, struct head_stage *spare)
+{
+	*to = *from;
+	*from = *spare;
+	*spare = (struct head_stage){ 0 };
+}
+
 struct head_commit *head_commit_begin(struct head *h)
 {
 	return head_commit_needed(h) ? head_sync_begin(h) : NULL;
@@ -105,10 +118,11 @@ struct head_commit *head_sync_begin(struct head *h)
 {
 	if (h->commit || h->cfg.read_only)
 		return NULL;
-	head_stage_seal(h);
 	struct head_commit *c = xcalloc(1, sizeof(*c));
 	c->wal = h->wal_w;
 	c->wbl = h->wbl_w;
+	take_stage(&c->wal_stage, &h->wal, &h->spare_wal);
+	take_stage(&c->wbl_stage, &h->wbl, &h->spare_wbl);
 	wal_batch_move(&c->wal_batch, &h->wal_batch);
 	wal_batch_move(&c->wbl_batch, &h->wbl_batch);
 	c->cut_wal = h->cut_wal;
@@ -130,8 +144,18 @@ static int run_log(struct wal_writer *w, const struct wal_batch *b, bool cut, bo
 	return rc;
 }
 
+/* Gathers all records in the batches. */
+static void seal_commit(struct head_commit *c)
+{
+	seal_stage(&c->wal_batch, &c->wal_stage);
+	seal_stage(&c->wbl_batch, &c->wbl_stage);
+	stage_trim(&c->wal_stage, KEEP_BYTES);
+	stage_trim(&c->wbl_stage, KEEP_BYTES);
+}
+
 int head_commit_run(struct head_commit *c, bool sync, struct err *err)
 {
+	seal_commit(c);
 	struct wal_pos before = wal_writer_pos(c->wbl);
 	sync = sync && !c->never_sync;
 	c->wbl_start = before.segment + (before.offset > 0);
@@ -142,6 +166,10 @@ int head_commit_run(struct head_commit *c, bool sync, struct err *err)
 	c->wbl_pos = wal_writer_pos(c->wbl);
 	c->wal_stats = wal_writer_stats(c->wal);
 	c->wbl_stats = wal_writer_stats(c->wbl);
+	if (rc == 0) { /* large memory is given back here, where nobody waits for it */
+		wal_batch_fini(&c->wal_batch);
+		wal_batch_fini(&c->wbl_batch);
+	}
 	return rc;
 }
 
@@ -172,10 +200,14 @@ void head_commit_end(struct head *h, struct head_commit *c, int result)
 		h->committed = h->commit_no;
 	h->writable = !h->pending && !h->cfg.read_only;
 	if (h->pending) {
+		seal_commit(c);
 		put_back(&h->wal_batch, &c->wal_batch);
 		put_back(&h->wbl_batch, &c->wbl_batch);
 	}
 	wal_batch_fini(&c->wal_batch);
 	wal_batch_fini(&c->wbl_batch);
+	/* One commit at a time: the spare places are empty. */
+	h->spare_wal = c->wal_stage;
+	h->spare_wbl = c->wbl_stage;
 	free(c);
 }

@@ -8,9 +8,8 @@
 
 struct head_flush {
 	struct head_chunks *files;
-	struct head_chunk_rec *recs;
-	uint32_t *ids;
-	size_t n;
+	VEC(struct head_chunk_rec) recs;
+	VEC(uint32_t) ids;
 	size_t taken; /* entries of head->unflushed, with those that were gone */
 };
 
@@ -32,19 +31,18 @@ static struct closed_chunk *find_chunk(struct head *h, uint32_t id, int64_t mint
 
 struct head_flush *head_flush_begin(struct head *h, uint64_t max_bytes)
 {
-	if (h->flush || h->unflushed.n == 0 || h->cfg.read_only)
+	if (h->flush || h->unflushed_at == h->unflushed.n || h->cfg.read_only)
 		return NULL;
 	struct head_flush *f = xcalloc(1, sizeof(*f));
 	f->files = h->files;
-	f->recs = xcalloc(h->unflushed.n, sizeof(*f->recs));
-	f->ids = xcalloc(h->unflushed.n, sizeof(*f->ids));
-	for (uint64_t bytes = 0; f->taken < h->unflushed.n && bytes < max_bytes; f->taken++) {
-		const struct unflushed_chunk *u = &h->unflushed.p[f->taken];
+	size_t left = h->unflushed.n - h->unflushed_at;
+	for (uint64_t bytes = 0; f->taken < left && bytes < max_bytes; f->taken++) {
+		const struct unflushed_chunk *u = &h->unflushed.p[h->unflushed_at + f->taken];
 		struct closed_chunk *c = find_chunk(h, u->id, u->mint);
 		if (!c)
 			continue;
-		f->ids[f->n] = u->id;
-		f->recs[f->n++] = (struct head_chunk_rec){
+		*vec_push(&f->ids) = u->id;
+		*vec_push(&f->recs) = (struct head_chunk_rec){
 			.series_ref = head_by_id(h, u->id)->ref,
 			.mint = c->mint,
 			.maxt = c->maxt,
@@ -58,14 +56,18 @@ struct head_flush *head_flush_begin(struct head *h, uint64_t max_bytes)
 
 int head_flush_run(struct head_flush *f, struct err *err)
 {
-	return head_chunks_write(f->files, f->recs, f->n, err);
+	return head_chunks_write(f->files, f->recs.p, f->recs.n, err);
 }
 
-/* Forgets the first `n` entries. */
+/* Forgets the first `n` entries; those left are moved only now and then. */
 static void drop_entries(struct head *h, size_t n)
 {
-	h->unflushed.n -= n;
-	memmove(h->unflushed.p, h->unflushed.p + n, h->unflushed.n * sizeof(*h->unflushed.p));
+	h->unflushed_at += n;
+	if (h->unflushed_at < h->unflushed.n - h->unflushed_at)
+		return;
+	h->unflushed.n -= h->unflushed_at;
+	memmove(h->unflushed.p, h->unflushed.p + h->unflushed_at, h->unflushed.n * sizeof(*h->unflushed.p));
+	h->unflushed_at = 0;
 }
 
 void head_flush_end(struct head *h, struct head_flush *f, int result)
@@ -73,20 +75,20 @@ void head_flush_end(struct head *h, struct head_flush *f, int result)
 	CHECK(h->flush == f);
 	h->flush = NULL;
 	if (result == 0)
-		result = head_chunks_publish(h->files, f->recs, f->n, NULL);
-	for (size_t i = 0; i < f->n && result == 0; i++) {
-		struct closed_chunk *c = find_chunk(h, f->ids[i], f->recs[i].mint);
+		result = head_chunks_publish(h->files, f->recs.p, f->recs.n, NULL);
+	for (size_t i = 0; i < f->recs.n && result == 0; i++) {
+		struct closed_chunk *c = find_chunk(h, f->ids.p[i], f->recs.p[i].mint);
 		CHECK(c); /* nothing is removed during a flush */
 		uint8_t *bytes = c->bytes;
 		c->in_file = true;
-		c->ref = f->recs[i].ref;
+		c->ref = f->recs.p[i].ref;
 		h->unflushed_bytes -= c->size;
 		h->closed_bytes -= c->size;
 		head_free_later(h, bytes);
 	}
 	if (result == 0)
 		drop_entries(h, f->taken);
-	free(f->recs);
-	free(f->ids);
+	vec_fini(&f->recs);
+	vec_fini(&f->ids);
 	free(f);
 }

@@ -185,10 +185,12 @@ struct head {
 	bool writable;
 	int64_t mint, maxt; /* of samples */
 	struct head_stage wal, wbl;
+	struct head_stage spare_wal, spare_wbl; /* empty, with memory from before, unless a commit is under way */
 	uint64_t n_samples, n_hists, n_ooo;
 	uint64_t refused[HEAD_RESULTS];
 
 	int64_t min_valid_time; /* from blocks and truncation */
+	int64_t cut_until;      /* samples before are being cut; INT64_MIN: none */
 	uint64_t next_ref;
 
 	/* Series. */
@@ -238,8 +240,9 @@ struct head {
 
 	/* Chunk files. */
 	struct head_chunks *files;
-	VEC(struct unflushed_chunk) unflushed; /* closed chunks in memory, oldest first */
-	uint32_t files_first_needed;           /* files below may be deleted */
+	VEC(struct unflushed_chunk) unflushed; /* closed chunks in memory, oldest first, from unflushed_at on */
+	size_t unflushed_at;
+	uint32_t files_first_needed; /* files below may be deleted */
 	uint64_t unflushed_bytes;
 	struct head_flush *flush;
 

@@ -118,6 +118,7 @@ static void grow(struct head_postings *p, struct posting_list *l)
 	if (l->cap)
 		p->retire(p->retire_arg, l->p);
 	l->p = ids;
+	p->cap_ids += cap - l->cap;
 	l->cap = cap;
 }
 
@@ -187,6 +188,7 @@ void head_postings_sweep(struct head_postings *p, size_t i, bool (*dead)(void *a
 		return;
 	struct posting_list old = *l;
 	l->cap = live > POSTINGS_INLINE ? live : 0;
+	p->cap_ids -= old.cap - l->cap;
 	uint32_t *to = l->cap ? xmalloc(live * sizeof(*to)) : l->in;
 	uint32_t n = 0;
 	for (uint32_t k = 0; k < old.n; k++) {
@@ -232,12 +234,9 @@ void head_postings_compact(struct head_postings *p)
 
 uint64_t head_postings_memory(const struct head_postings *p)
 {
-	uint64_t ids = 0;
-	for (size_t i = 0; i < p->n_lists; i++)
-		ids += p->lists[i].cap;
 	uint64_t names = 0;
 	for (size_t i = 0; i < p->names.n; i++)
 		names += p->names.p[i].lists.cap * sizeof(uint32_t);
-	return ids * sizeof(uint32_t) + names + p->cap_lists * sizeof(*p->lists) +
+	return p->cap_ids * sizeof(uint32_t) + names + p->cap_lists * sizeof(*p->lists) +
 	       (uint64_t)p->n_slots * sizeof(*p->slots) + p->names.cap * sizeof(*p->names.p);
 }

@@ -44,6 +44,7 @@ struct head_postings {
 	uint32_t *name_slots; /* likewise: index into names + 1 */
 	uint32_t n_name_slots;
 	uint64_t n_ids;                     /* entries in all lists */
+	uint64_t cap_ids;                   /* room in all lists that have memory of their own */
 	void (*retire)(void *arg, void *p); /* takes heap memory that is no longer needed */
 	void *retire_arg;
 };

@@ -5,6 +5,7 @@ Everything runs on loopback; processes are ended, by pid, when the test ends.
 """
 import atexit
 import json
+import mmap
 import os
 import pathlib
 import shutil
@@ -113,12 +114,12 @@ def http(url, data=None, headers=None, method=None, timeout=30, tls=None):
         return e.code, e.headers, e.read()
 
 
-def wait_http(url, process=None, timeout=30):
+def wait_http(url, process=None, timeout=30, headers=None):
     """Until the URL answers 200."""
     end = time.monotonic() + timeout
     while time.monotonic() < end:
         try:
-            if http(url, timeout=2)[0] == 200:
+            if http(url, timeout=2, headers=headers)[0] == 200:
                 return
         except (OSError, urllib.error.URLError):
             pass
@@ -140,11 +141,39 @@ def api(base, path, **params):
     return answer
 
 
+class Faults:
+    """Slow and failing syncs of processes that are started with .env (faults.c)."""
+
+    FIELDS = ("delay_ms", "error", "fail_from", "fail_count", "calls", "failed")
+
+    def __init__(self):
+        library = BUILD / "tests/e2e/faults.so"
+        if not library.exists():
+            skip(f"{library} is not built")
+        path = scratch("faults") / f"control{len(_processes)}"
+        path.write_bytes(bytes(4 * len(self.FIELDS)))
+        with open(path, "r+b") as f:
+            self.__dict__["map"] = mmap.mmap(f.fileno(), 4 * len(self.FIELDS))
+        self.__dict__["env"] = {"LD_PRELOAD": str(library), "THANOS_FAULTS": str(path),
+                                "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+
+    def __getattr__(self, name):
+        return struct.unpack_from("<I", self.map, 4 * self.FIELDS.index(name))[0]
+
+    def __setattr__(self, name, value):
+        struct.pack_into("<I", self.map, 4 * self.FIELDS.index(name), value)
+
+    def fail_next(self, n, error):
+        """The next n syncs fail."""
+        self.error, self.fail_from = error, self.calls + 1
+        self.fail_count = n
+
+
 class Receive:
     """thanos receive on ports of its own."""
 
-    def __init__(self, name="receive", path=None, *flags, start=True):
-        self.name, self.flags = name, flags
+    def __init__(self, name="receive", path=None, *flags, start=True, env=None):
+        self.name, self.flags, self.env = name, flags, env
         self.path = path or scratch(f"{name}-data")
         self.http, self.grpc, self.write = free_port(), free_port(), free_port()
         self.base = f"http://127.0.0.1:{self.http}"
@@ -155,7 +184,7 @@ class Receive:
     def start(self, wait=True):
         self.process = Process(self.name, THANOS, "receive", f"--tsdb.path={self.path}", f'--label=receive="{self.name}"',
                                f"--http-address=127.0.0.1:{self.http}", f"--grpc-address=127.0.0.1:{self.grpc}",
-                               f"--remote-write.address=127.0.0.1:{self.write}", *self.flags)
+                               f"--remote-write.address=127.0.0.1:{self.write}", *self.flags, env=self.env)
         if wait:
             wait_http(f"{self.base}/-/ready", self.process, 60)
 

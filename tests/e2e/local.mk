@@ -11,7 +11,13 @@ E2E_TESTS = \
 	tests/e2e/test_tenants \
 	tests/e2e/test_tls
 dist_check_SCRIPTS += $(E2E_TESTS)
-EXTRA_DIST += tests/e2e/e2e.py tests/e2e/raw.py
+EXTRA_DIST += tests/e2e/e2e.py tests/e2e/raw.py tests/e2e/faults.c
+
+# Loaded into the programs under test by those that let syncs fail.
+check_DATA += tests/e2e/faults.so
+CLEANFILES += tests/e2e/faults.so
+tests/e2e/faults.so: tests/e2e/faults.c
+	$(AM_V_CC)$(MKDIR_P) tests/e2e && $(CC) -O2 -Wall -shared -fPIC -D_GNU_SOURCE -o $@ $(srcdir)/tests/e2e/faults.c -ldl
 
 # kill -9 under load; THANOS_LEDGER_CYCLES=200 for a long run.
 check_PROGRAMS += tests/e2e/test_ledger

@@ -55,6 +55,53 @@ static void test_samples_in_order_only(void **state)
 	head_close(h);
 }
 
+static void test_bounds_of_a_batch_hold_after_others_appended(void **state)
+{
+	struct head *h = open_with((struct head_config){ 0 });
+	head_batch_begin(h, 0);
+	assert_int_equal(head_append(h, series_i(h, 1), 500000, 1), HEAD_OK);
+	head_batch_begin(h, 0);
+	struct head_batch b = head_batch_save(h);
+	head_batch_begin(h, 0);
+	assert_int_equal(head_append(h, series_i(h, 2), 500000 + RANGE, 1), HEAD_OK);
+	head_batch_begin(h, 0);
+	assert_int_equal(head_append(h, series_i(h, 3), 500000, 1), HEAD_OUT_OF_BOUNDS);
+	head_batch_resume(h, b);
+	assert_int_equal(head_append(h, series_i(h, 3), 500000, 1), HEAD_OK);
+	/* But nothing comes to where a block was cut meanwhile. */
+	head_truncate(h, 500000 + RANGE / 2);
+	head_batch_resume(h, b);
+	assert_int_equal(head_append(h, series_i(h, 4), 500000, 1), HEAD_OUT_OF_BOUNDS);
+	assert_int_equal(head_append(h, series_i(h, 4), 500000 + RANGE / 2, 1), HEAD_OK);
+	head_close(h);
+}
+
+static void test_nothing_is_added_to_a_range_that_is_being_cut(void **state)
+{
+	for (int ooo = 0; ooo < 2; ooo++) {
+		struct head *h = open_with((struct head_config){ .ooo_window_ms = ooo ? RANGE : 0 });
+		enum head_result late = ooo ? HEAD_OK_OOO : HEAD_OUT_OF_BOUNDS;
+		head_batch_begin(h, 0);
+		assert_int_equal(head_append(h, series_i(h, 1), RANGE - 1, 1), HEAD_OK);
+		head_batch_begin(h, 0);
+		struct head_batch b = head_batch_save(h);
+		head_cut_begin(h, RANGE);
+		assert_int_equal(head_append(h, series_i(h, 2), RANGE - 1, 1), late);
+		head_batch_begin(h, 0);
+		assert_int_equal(head_append(h, series_i(h, 3), RANGE - 1, 1), late);
+		head_batch_resume(h, b);
+		assert_int_equal(head_append(h, series_i(h, 4), RANGE - 1, 1), late);
+		assert_int_equal(head_append(h, series_i(h, 4), RANGE, 1), HEAD_OK);
+		head_cut_end(h); /* it failed */
+		head_batch_begin(h, 0);
+		assert_int_equal(head_append(h, series_i(h, 5), RANGE - 1, 1), HEAD_OK);
+		must_commit(h);
+		head_close(h);
+		scratch_fini(dir);
+		dir = scratch_new();
+	}
+}
+
 static void test_duplicates_are_known_by_their_bits(void **state)
 {
 	struct head *h = open_with((struct head_config){ 0 });
@@ -521,6 +568,8 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(test_samples_in_order_only),
+		T(test_bounds_of_a_batch_hold_after_others_appended),
+		T(test_nothing_is_added_to_a_range_that_is_being_cut),
 		T(test_duplicates_are_known_by_their_bits),
 		T(test_stale_float_on_histograms_becomes_a_histogram),
 		T(test_series_limit_and_aliases),
