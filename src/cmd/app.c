@@ -14,13 +14,13 @@
 #include "loop/fiber.h"
 #include "loop/reactor.h"
 #include "loop/signal.h"
+#include "metrics/budget.h"
 #include "metrics/metrics.h"
 #include "metrics/process.h"
 #include "net/addr.h"
 #include "net/tls.h"
 
 #include <ctype.h>
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,28 +52,6 @@ static void init_tenant_header(struct app *app)
 		*p = (char)tolower((unsigned char)*p);
 }
 
-static double read_used(void *arg)
-{
-	return (double)((struct budget *)arg)->used;
-}
-
-static double read_refusals(void *arg)
-{
-	return (double)((struct budget *)arg)->refusals;
-}
-
-/* What requests hold of the memory that they may. */
-static void memory_metrics_init(struct app *app)
-{
-	struct budget *b = &app->memory;
-	metrics_gauge_fn(app->metrics, "thanos_memory_used_bytes", "Memory that requests hold now.", read_used, b);
-	metrics_counter_fn(app->metrics, "thanos_memory_refused_total",
-			   "Times that requests together were refused memory.", read_refusals, b);
-	gauge_set(metrics_gauge(app->metrics, "thanos_memory_limit_bytes",
-				"Memory that requests together may hold; +Inf is no limit."),
-		  b->limit == BUDGET_UNLIMITED ? INFINITY : (double)b->limit);
-}
-
 static int app_init(struct app *app, const struct app_setup *setup, struct err *err)
 {
 	*app = (struct app){ .setup = setup };
@@ -89,7 +67,7 @@ static int app_init(struct app *app, const struct app_setup *setup, struct err *
 	app->process = metrics_process_new(app->metrics);
 	metrics_build_info_init(app->metrics, thanos_version, thanos_revision, "main");
 	reactor_metrics_init(app->reactor, app->metrics);
-	memory_metrics_init(app);
+	metrics_budget_init(app->metrics, "thanos_memory", "requests", &app->memory);
 	probe_init(&app->probe, setup->component, &app->log);
 	probe_metrics_init(&app->probe, app->metrics);
 	http_metrics_init(&app->http_metrics, app->metrics, app->tenant_header, setup->default_tenant);

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += src/metrics/libmetrics.a
 src_metrics_libmetrics_a_SOURCES = \
+	src/metrics/budget.c src/metrics/budget.h \
 	src/metrics/expose.c src/metrics/expose.h \
 	src/metrics/metrics.h \
 	src/metrics/process.c src/metrics/process.h \

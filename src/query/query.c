@@ -2,10 +2,10 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/sys.h"
 #include "base/vec.h"
 #include "labels/relabel_yaml.h"
 #include "loop/reactor.h"
+#include "metrics/budget.h"
 #include "metrics/metrics.h"
 #include "query/source.h"
 #include "series/wire_series.h"
@@ -113,19 +113,9 @@ static void split_replica_labels(struct query *q)
 	vec_fini(&all);
 }
 
-void query_metrics_init(struct query_metrics *m, const struct query_config *cfg, struct metrics_registry *reg)
+static void metrics_init(struct query_metrics *m, const struct query_config *cfg, struct metrics_registry *reg)
 {
 	static const double waits[] = { 0.01, 0.1, 0.3, 0.6, 1, 3, 6, 9, 20, 30, 60, 90, 120, 240, 360, 720 };
-	gauge_set(
-		metrics_gauge(reg, "thanos_query_concurrent_gate_queries_max", "Maximum number of concurrent queries."),
-		cfg->max_concurrent);
-	m->queries_in_flight = metrics_gauge(reg, "thanos_query_concurrent_gate_queries_in_flight",
-					     "Number of queries that are currently in flight.");
-	m->queries_total =
-		metrics_counter(reg, "thanos_query_concurrent_gate_queries_total", "Total number of queries.");
-	m->queries_wait =
-		metrics_histogram(reg, "thanos_query_concurrent_gate_queries_duration_seconds",
-				  "How many seconds it took for queries to wait at the gate.", waits, ARRAY_LEN(waits));
 	gauge_set(metrics_gauge(reg, "thanos_query_concurrent_selects_gate_selects_max",
 				"Maximum number of concurrent selects."),
 		  cfg->max_concurrent_select);
@@ -140,23 +130,6 @@ void query_metrics_init(struct query_metrics *m, const struct query_config *cfg,
 					    "Duration of the Thanos Store API select phase for a query.",
 					    METRICS_LABELS("series_le", "samples_le", "tenant"), cfg->duration_bounds.p,
 					    cfg->duration_bounds.n);
-}
-
-static double read_used(void *arg)
-{
-	return (double)((struct budget *)arg)->used;
-}
-
-static double read_refusals(void *arg)
-{
-	return (double)((struct budget *)arg)->refusals;
-}
-
-static void memory_metrics_init(struct query *q, struct metrics_registry *reg)
-{
-	metrics_gauge_fn(reg, "thanos_query_memory_used_bytes", "Memory that queries hold now.", read_used, &q->budget);
-	metrics_counter_fn(reg, "thanos_query_memory_refused_total", "Times that queries together were refused memory.",
-			   read_refusals, &q->budget);
 }
 
 static int make_selector(struct query *q, struct err *err)
@@ -184,8 +157,9 @@ struct query *query_new(struct reactor *r, const struct query_config *cfg, struc
 	budget_init(&q->budget, NULL, "queries", cfg->max_memory_bytes ? cfg->max_memory_bytes : BUDGET_UNLIMITED);
 	gate_init(&q->gate, cfg->max_concurrent);
 	if (reg) {
-		query_metrics_init(&q->m, &q->cfg, reg);
-		memory_metrics_init(q, reg);
+		metrics_init(&q->m, &q->cfg, reg);
+		metrics_budget_init(reg, "thanos_query_memory", "queries", &q->budget);
+		gate_metrics_init(&q->gate, reg, "thanos_query_concurrent_gate_queries_", "queries");
 	}
 	int rc = make_selector(q, err);
 	if (rc == 0 && !(q->discovery = discovery_new(r, dns, &q->cfg.discovery, reg, err)))
@@ -214,8 +188,10 @@ void query_free(struct query *q)
 	endpoints_free(q->endpoints);
 	discovery_free(q->discovery);
 	relabel_rules_free(q->selector);
-	if (q->reg)
+	if (q->reg) {
 		metrics_off_collect(q->reg, &q->budget);
+		gate_metrics_fini(&q->gate, q->reg);
+	}
 	budget_fini(&q->budget);
 	arena_fini(&q->arena);
 	free(q);
@@ -280,24 +256,13 @@ const struct str *query_replica_labels(const struct query *q, size_t *ret_n)
 
 int co_query_gate_enter(struct query *q, struct err *err)
 {
-	int64_t begin_ns = sys->mono_ns();
 	int rc = co_gate_enter(&q->gate, err);
-	if (q->m.queries_wait)
-		histogram_observe(q->m.queries_wait, (double)(sys->mono_ns() - begin_ns) / 1e9);
-	if (rc != 0)
-		return err ? err_prefix(err, "failed to wait for turn") : rc;
-	if (q->m.queries_in_flight) {
-		gauge_add(q->m.queries_in_flight, 1);
-		counter_inc(q->m.queries_total);
-	}
-	return 0;
+	return rc != 0 && err ? err_prefix(err, "failed to wait for turn") : rc;
 }
 
 void query_gate_leave(struct query *q)
 {
 	gate_leave(&q->gate);
-	if (q->m.queries_in_flight)
-		gauge_add(q->m.queries_in_flight, -1);
 }
 
 void query_budget_init(struct query *q, struct budget *b)

@@ -16,9 +16,9 @@ struct metrics_vec;
 
 /* Numbers that are NULL without a registry. */
 struct query_metrics {
-	struct gauge *queries_in_flight, *selects_in_flight;
-	struct counter *queries_total, *selects_total;
-	struct metrics_histogram *queries_wait, *selects_wait;
+	struct gauge *selects_in_flight;
+	struct counter *selects_total;
+	struct metrics_histogram *selects_wait;
 	struct metrics_vec *duration; /* by series_le, samples_le, tenant */
 };
 
@@ -41,8 +41,5 @@ struct query {
 	struct fiber *updater; /* NULL when not running */
 	struct waitq stopped;
 };
-
-/* Registers the metrics of queries and selects. */
-void query_metrics_init(struct query_metrics *m, const struct query_config *cfg, struct metrics_registry *reg);
 
 #endif

@@ -160,35 +160,11 @@ static void init_store(struct receive_metrics *m, struct metrics_registry *reg)
 		metrics_gauge(reg, "thanos_store_server_pending_series_requests", "Number of pending series requests.");
 }
 
-static double gate_held(void *arg)
-{
-	return ((struct gate *)arg)->held;
-}
-
-static double gate_entered(void *arg)
-{
-	return (double)((struct gate *)arg)->entered;
-}
-
-static double gate_slots(void *arg)
-{
-	return ((struct gate *)arg)->slots;
-}
-
 /* Limits, and the gate of write requests (upstream: pkg/gate with its prefix). */
 static void init_limits(struct receive_metrics *m, struct metrics_registry *reg)
 {
-	static const double waits[] = { 0.01, 0.1, 0.3, 0.6, 1, 3, 6, 9, 20, 30, 60, 90, 120, 240, 360, 720 };
-#define GATE "thanos_receive_write_request_concurrent_gate_write_requests_"
-	metrics_gauge_fn(reg, GATE "max", "Maximum number of concurrent write_requests; 0 is no limit.", gate_slots,
-			 m->gate);
-	metrics_gauge_fn(reg, GATE "in_flight", "Number of write_requests that are currently in flight.", gate_held,
-			 m->gate);
-	metrics_counter_fn(reg, GATE "total", "Total number of write_requests.", gate_entered, m->gate);
-	m->gate_wait = metrics_histogram(reg, GATE "duration_seconds",
-					 "How many seconds it took for write_requests to wait at the gate.", waits,
-					 ARRAY_LEN(waits));
-#undef GATE
+	gate_metrics_init(m->gate, reg, "thanos_receive_write_request_concurrent_gate_write_requests_",
+			  "write_requests");
 	m->limits = metrics_gauge_vec(reg, "thanos_receive_write_limits", "The configured write limits.",
 				      METRICS_LABELS("tenant", "limit"));
 	m->limits_hit = metrics_summary_vec(reg, "thanos_receive_write_limits_hit",
@@ -266,7 +242,7 @@ void receive_metrics_init(struct receive_metrics *m, struct metrics_registry *re
 void receive_metrics_fini(struct receive_metrics *m, struct metrics_registry *reg)
 {
 	metrics_off_collect(reg, m);
-	metrics_off_collect(reg, m->gate);
+	gate_metrics_fini(m->gate, reg);
 }
 
 void receive_metrics_write(struct receive_metrics *m, int status, struct str tenant, uint64_t n_series,

@@ -20,10 +20,9 @@ struct gauge;
 /* Handles. A plain value of its component. */
 struct receive_metrics {
 	struct metrics_vec *write_timeseries, *write_samples; /* histograms by code and tenant */
-	struct metrics_vec *limited; /* requests refused by the active series limit, by tenant */
-	struct gauge *pending;       /* write requests being served */
-	struct gate *gate;           /* that they pass; read at exposition */
-	struct metrics_histogram *gate_wait;
+	struct metrics_vec *limited;     /* requests refused by the active series limit, by tenant */
+	struct gauge *pending;           /* write requests being served */
+	struct gate *gate;               /* that they pass */
 	struct metrics_vec *limits;      /* gauges by tenant and limit */
 	struct metrics_vec *limits_hit;  /* summaries likewise: by how much requests were over */
 	struct metrics_vec *head_limits; /* gauges by tenant */

@@ -1,7 +1,6 @@
 #include "receive/internal.h"
 
 #include "base/mem.h"
-#include "base/sys.h"
 #include "codec/snappy.h"
 #include "http/req.h"
 #include "loop/offload.h"
@@ -271,9 +270,7 @@ static int co_serve_write(struct receive *r, struct http_req *req, struct err *e
 int co_receive_write_http(struct http_req *req, void *arg, struct err *err)
 {
 	struct receive *r = arg;
-	int64_t begin_ns = sys->mono_ns();
 	int rc = co_gate_enter(&r->gate, err);
-	histogram_observe(r->metrics.gate_wait, (double)(sys->mono_ns() - begin_ns) / 1e9);
 	if (rc != 0)
 		return rc;
 	gauge_add(r->metrics.pending, 1);

@@ -2,6 +2,8 @@
 
 #include "loop/backoff.h"
 #include "loop/reactor.h"
+#include "metrics/expose.h"
+#include "metrics/metrics.h"
 #include "unit/unit.h"
 
 static struct reactor *r;
@@ -57,6 +59,29 @@ static void test_a_cancelled_waiter_gives_nothing_back(void **state)
 	reactor_free(r);
 }
 
+static void test_metrics_follow_the_gate(void **state)
+{
+	struct metrics_registry *reg = metrics_registry_new();
+	r = reactor_new(NULL, NULL);
+	gate_init(&g, 1);
+	gate_metrics_init(&g, reg, "x_gate_visits_", "visits");
+	fiber_start(r, "hold", hold, NULL);
+	fiber_start(r, "visit", visit, NULL);
+	reactor_run_until_idle(r);
+	struct strbuf out = { 0 };
+	metrics_expose(reg, METRICS_TEXT, &out);
+	strbuf_add_ch(&out, '\0');
+	assert_non_null(strstr(out.p, "x_gate_visits_max 1\n"));
+	assert_non_null(strstr(out.p, "x_gate_visits_in_flight 0\n"));
+	assert_non_null(strstr(out.p, "x_gate_visits_total 2\n"));
+	assert_non_null(strstr(out.p, "x_gate_visits_duration_seconds_bucket{le=\"0.01\"} 1\n"));
+	assert_non_null(strstr(out.p, "x_gate_visits_duration_seconds_count 2\n"));
+	strbuf_fini(&out);
+	gate_metrics_fini(&g, reg);
+	metrics_registry_free(reg);
+	reactor_free(r);
+}
+
 static void test_backoff_doubles_within_bounds(void **state)
 {
 	struct backoff b;
@@ -76,6 +101,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_never_more_than_the_slots),
 		cmocka_unit_test(test_a_cancelled_waiter_gives_nothing_back),
+		cmocka_unit_test(test_metrics_follow_the_gate),
 		cmocka_unit_test(test_backoff_doubles_within_bounds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
