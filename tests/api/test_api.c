@@ -166,8 +166,8 @@ static void co_stats(struct rig *g)
 	struct answer a;
 	co_rig_ask(g, "GET", "/api/v1/query", "query=ser&time=300&stats=all&analyze=true", &a);
 	assert_non_null(strstr(a.body, "\"stats\":{\"timings\":{\"evalTotalTime\":"));
-	assert_non_null(strstr(a.body, "},\"samples\":{\"totalQueryableSamples\":"));
-	assert_non_null(strstr(a.body, "\"analysis\":{\"name\":\"[query]\",\"executionTime\":\""));
+	assert_non_null(strstr(a.body, "},\"samples\":{\"totalQueryableSamplesPerStep\":[[300,"));
+	assert_non_null(strstr(a.body, "\"analysis\":{\"name\":\"[selector] ser\",\"executionTime\":\""));
 	http_client_resp_fini(&a.resp);
 }
 
@@ -470,7 +470,11 @@ static void co_others(struct rig *g)
 	http_client_resp_fini(&a.resp);
 	co_expect(g, "GET", "/api/v1/format_query", "query=sum(up)by(job)", 200,
 		  "{\"status\":\"success\",\"data\":\"sum by (job) (up)\"}");
-	co_refused(g, "/api/v1/query_explain", "query=up", 501, "unavailable", "explaining queries is not available");
+	co_expect(
+		g, "GET", "/api/v1/query_explain", "query=up&time=300", 200,
+		"{\"status\":\"success\",\"data\":{\"name\":\"[selector] up\",\"position\":[0,2],\"start\":300000,"
+		"\"end\":300000,\"step\":0,\"steps\":1,\"select\":{\"selector\":\"{__name__=\\\"up\\\"}\",\"minTime\":1,"
+		"\"maxTime\":300000,\"step\":0,\"range\":0,\"func\":\"\",\"without\":[]}}}");
 	co_expect(g, "GET", "/api/v1/nonexistent", "", 404, "404 page not found\n");
 	co_rig_ask(g, "OPTIONS", "/api/v1/query", "", &a);
 	assert_int_equal(a.status, 204);
