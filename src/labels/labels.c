@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/short.h"
 
 #include <stdlib.h>
 #define XXH_STATIC_LINKING_ONLY /* for a hash state on the stack */
@@ -12,15 +13,19 @@
 /* Label sets up to this many bytes are hashed from one buffer on the stack. */
 #define HASH_BUF 1024
 
+static inline bool same(struct str a, struct str b)
+{
+	return a.n == b.n && (a.p == b.p || short_eq(a.p, b.p, a.n));
+}
+
 int labels_cmp(struct labels a, struct labels b)
 {
 	size_t n = MIN(a.n, b.n);
 	for (size_t i = 0; i < n; i++) {
-		int d = str_cmp(a.p[i].name, b.p[i].name);
-		if (d == 0)
-			d = str_cmp(a.p[i].value, b.p[i].value);
-		if (d != 0)
-			return d;
+		if (!same(a.p[i].name, b.p[i].name))
+			return str_cmp(a.p[i].name, b.p[i].name);
+		if (!same(a.p[i].value, b.p[i].value))
+			return str_cmp(a.p[i].value, b.p[i].value);
 	}
 	return (a.n > b.n) - (a.n < b.n);
 }
@@ -30,7 +35,7 @@ bool labels_eq(struct labels a, struct labels b)
 	if (a.n != b.n)
 		return false;
 	for (size_t i = 0; i < a.n; i++) {
-		if (!str_eq(a.p[i].name, b.p[i].name) || !str_eq(a.p[i].value, b.p[i].value))
+		if (!same(a.p[i].name, b.p[i].name) || !same(a.p[i].value, b.p[i].value))
 			return false;
 	}
 	return true;

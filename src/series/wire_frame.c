@@ -2,7 +2,7 @@
 #include "series/wire_series.h"
 
 #include "base/assert.h"
-#include "series/wire_write.h"
+#include "base/short.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -154,23 +154,62 @@ static const char *frame_label_read(struct str msg, struct label *l)
 	return w.fault;
 }
 
-int frame_series_read(struct str body, struct arena *a, struct series *ret, struct err *err)
+/*
+ * Reads the labels at the start of a Series as all stores write them: one after the other, name before value, all of it
+ * shorter than 128 bytes. Stops at the first that looks otherwise; `*ret_n` is how many were read. Returns where it stopped.
+ */
+static const char *plain_labels(struct str body, struct label *l, size_t max, size_t *ret_n)
+{
+	enum { TAG = WIRE_TAG(SERIES_LABELS, WIRE_LEN), NAME = WIRE_TAG(1, WIRE_LEN), VALUE = WIRE_TAG(2, WIRE_LEN) };
+	const uint8_t *p = (const uint8_t *)body.p, *end = p + body.n;
+	size_t n = 0;
+	for (; n < max && end - p >= 6 && p[0] == TAG && p[1] < 128; n++) {
+		size_t len = p[1], name = p[3];
+		if (len < 4 || len > (size_t)(end - p) - 2 || p[2] != NAME || name > len - 4)
+			break;
+		const uint8_t *value = p + 4 + name;
+		if (value[0] != VALUE || value[1] != len - 4 - name)
+			break;
+		l[n] = (struct label){ str_mem(p + 4, name), str_mem(value + 2, value[1]) };
+		p += 2 + len;
+	}
+	*ret_n = n;
+	return (const char *)p;
+}
+
+static int count_fields(struct str body, size_t *labels, size_t *chunks, struct err *err)
 {
 	struct wire w = wire_begin(body);
 	struct wire_field f;
-	size_t n_labels = 0, n_chunks = 0;
 	while (wire_next(&w, &f)) {
 		if (f.num <= SERIES_CHUNKS && wire_is(&w, &f, WIRE_LEN))
-			++*(f.num == SERIES_LABELS ? &n_labels : &n_chunks);
+			++*(f.num == SERIES_LABELS ? labels : chunks);
 	}
-	if (w.fault)
-		return wire_err(&w, "Series", err);
-	struct label *l = arena_array(a, n_labels, sizeof(*l));
-	struct series_chunk *c = arena_array(a, n_chunks, sizeof(*c));
+	return w.fault ? wire_err(&w, "Series", err) : 0;
+}
+
+/* Labels that fit on the stack while they are read. */
+#define PLAIN_LABELS 32
+
+int frame_series_read(struct str body, struct arena *a, struct series *ret, struct err *err)
+{
+	struct label plain[PLAIN_LABELS];
+	struct wire_field f;
+	size_t n_plain = 0, n_labels, n_chunks = 0;
+	const char *rest = body.n ? plain_labels(body, plain, PLAIN_LABELS, &n_plain) : body.p;
+	body = str_mem(rest, body.n ? body.n - (size_t)(rest - body.p) : 0);
+	n_labels = n_plain;
+	int rc = count_fields(body, &n_labels, &n_chunks, err);
+	if (rc != 0)
+		return rc;
+	struct label *l = arena_alloc(a, n_labels * sizeof(*l));
+	struct series_chunk *c = arena_alloc(a, n_chunks * sizeof(*c));
 	if (!l || !c)
 		return arena_err(a, err);
 	*ret = (struct series){ .labels = { l, n_labels }, .chunks = c, .n_chunks = n_chunks };
-	w = wire_begin(body);
+	memcpy(l, plain, n_plain * sizeof(*l));
+	l += n_plain;
+	struct wire w = wire_begin(body);
 	while (wire_next(&w, &f)) {
 		const char *fault = f.num == SERIES_LABELS   ? frame_label_read(f.s, l++)
 				    : f.num == SERIES_CHUNKS ? chunk_read(f.s, c++)
@@ -247,50 +286,106 @@ static int check_encodings(const struct series_chunk *c, size_t n, struct err *e
 	return 0;
 }
 
-/* Puts what was written to `own` since the last piece into a piece, then a borrowed one. */
-static void put_data(struct frame_writer *w, size_t *own_from, struct str data)
+/* A series being written: the frame's own bytes from `from` on are not yet in a piece. */
+struct putter {
+	struct frame_writer *w;
+	size_t from;
+	char *p; /* where the next byte goes: in room that was reserved */
+};
+
+static inline void put_byte(struct putter *o, uint8_t v)
+{
+	*o->p++ = (char)v;
+}
+
+static inline void put_uvarint(struct putter *o, uint64_t v)
+{
+	if (v < 128)
+		put_byte(o, (uint8_t)v);
+	else
+		o->p = (char *)varint_put((uint8_t *)o->p, v);
+}
+
+/* Field numbers here are all below 16. */
+static inline void put_head(struct putter *o, uint32_t num, size_t n)
+{
+	put_byte(o, (uint8_t)WIRE_TAG(num, WIRE_LEN));
+	put_uvarint(o, n);
+}
+
+static inline void put_bytes(struct putter *o, struct str s)
+{
+	short_copy(o->p, s.p, s.n);
+	o->p += s.n;
+}
+
+static inline void put_int_opt(struct putter *o, uint32_t num, uint64_t v)
+{
+	if (!v)
+		return;
+	put_byte(o, (uint8_t)WIRE_TAG(num, WIRE_VARINT));
+	put_uvarint(o, v);
+}
+
+/* Counts what was written as the frame's own, and makes that a piece if there is any. */
+static void put_piece(struct putter *o)
+{
+	struct frame_writer *w = o->w;
+	w->own.n = (size_t)(o->p - w->own.p);
+	if (w->own.n > o->from)
+		*vec_push(&w->pieces) = (struct frame_piece){ NULL, o->from, w->own.n - o->from };
+	o->from = w->own.n;
+}
+
+/* Chunk data: copied, or borrowed as a piece of their own. */
+static void put_data(struct putter *o, struct str data)
 {
 	if (data.n <= FRAME_COPY_MAX) {
-		strbuf_add_str(&w->own, data);
+		put_bytes(o, data);
 		return;
 	}
-	*vec_push(&w->pieces) = (struct frame_piece){ NULL, *own_from, w->own.n - *own_from };
-	*vec_push(&w->pieces) = (struct frame_piece){ data.p, 0, data.n };
-	*own_from = w->own.n;
+	put_piece(o);
+	*vec_push(&o->w->pieces) = (struct frame_piece){ data.p, 0, data.n };
 }
 
-static void put_head(struct strbuf *b, uint32_t num, size_t n)
+static void put_part(struct putter *o, uint32_t num, const struct series_part *p)
 {
-	enc_uvarint(b, WIRE_TAG(num, WIRE_LEN));
-	enc_uvarint(b, n);
-}
-
-static void put_part(struct frame_writer *w, size_t *own_from, uint32_t num, const struct series_part *p)
-{
-	struct strbuf *b = &w->own;
-	put_head(b, num, part_size(p));
-	wire_put_int_opt(b, CHUNK_TYPE, type_of_enc(p->chunk.enc));
+	put_head(o, num, part_size(p));
+	put_int_opt(o, CHUNK_TYPE, (uint64_t)type_of_enc(p->chunk.enc));
 	if (p->chunk.data.n) {
-		put_head(b, CHUNK_DATA, p->chunk.data.n);
-		put_data(w, own_from, p->chunk.data);
+		put_head(o, CHUNK_DATA, p->chunk.data.n);
+		put_data(o, p->chunk.data);
 	}
-	wire_put_int_opt(b, CHUNK_HASH, (int64_t)p->hash);
+	put_int_opt(o, CHUNK_HASH, p->hash);
 }
 
-static void put_chunk(struct frame_writer *w, size_t *own_from, const struct series_chunk *c)
+static void put_chunk(struct putter *o, const struct series_chunk *c)
 {
-	put_head(&w->own, SERIES_CHUNKS, chunk_size(c));
-	wire_put_int_opt(&w->own, AGGR_MINT, c->mint);
-	wire_put_int_opt(&w->own, AGGR_MAXT, c->maxt);
+	put_head(o, SERIES_CHUNKS, chunk_size(c));
+	put_int_opt(o, AGGR_MINT, (uint64_t)c->mint);
+	put_int_opt(o, AGGR_MAXT, (uint64_t)c->maxt);
 	for (uint32_t i = 0; i < SERIES_AGGRS; i++) {
 		if (c->part[i].chunk.enc != CHUNK_NONE)
-			put_part(w, own_from, AGGR_RAW + i, &c->part[i]);
+			put_part(o, AGGR_RAW + i, &c->part[i]);
 	}
 }
 
-static size_t label_size(const struct label *l)
+static inline size_t label_size(const struct label *l)
 {
 	return (l->name.n ? wire_len_size(1, l->name.n) : 0) + (l->value.n ? wire_len_size(2, l->value.n) : 0);
+}
+
+static void put_label(struct putter *o, const struct label *l)
+{
+	put_head(o, SERIES_LABELS, label_size(l));
+	if (l->name.n) {
+		put_head(o, 1, l->name.n);
+		put_bytes(o, l->name);
+	}
+	if (l->value.n) {
+		put_head(o, 2, l->value.n);
+		put_bytes(o, l->value);
+	}
 }
 
 /* Adds a series with its labels either encoded or as pairs. */
@@ -300,19 +395,20 @@ static int add(struct frame_writer *w, struct str encoded, struct labels labels,
 	int rc = check_encodings(chunks, n_chunks, err);
 	if (rc < 0)
 		return rc;
-	size_t n = encoded.n, own_from = w->own.n;
+	size_t n = encoded.n;
 	for (size_t i = 0; i < labels.n; i++)
 		n += wire_len_size(SERIES_LABELS, label_size(&labels.p[i]));
 	for (size_t i = 0; i < n_chunks; i++)
 		n += wire_len_size(SERIES_CHUNKS, chunk_size(&chunks[i]));
-	put_head(&w->own, BATCH_SERIES, n);
-	strbuf_add_str(&w->own, encoded);
+	struct putter o = { .w = w, .from = w->own.n };
+	o.p = strbuf_reserve(&w->own, wire_len_size(BATCH_SERIES, n));
+	put_head(&o, BATCH_SERIES, n);
+	put_bytes(&o, encoded);
 	for (size_t i = 0; i < labels.n; i++)
-		write_put_label(&w->own, SERIES_LABELS, labels.p[i].name, labels.p[i].value);
+		put_label(&o, &labels.p[i]);
 	for (size_t i = 0; i < n_chunks; i++)
-		put_chunk(w, &own_from, &chunks[i]);
-	if (w->own.n > own_from)
-		*vec_push(&w->pieces) = (struct frame_piece){ NULL, own_from, w->own.n - own_from };
+		put_chunk(&o, &chunks[i]);
+	put_piece(&o);
 	w->bytes += wire_len_size(BATCH_SERIES, n);
 	w->n_series++;
 	return 0;

@@ -167,6 +167,8 @@ void head_close(struct head *h)
 	head_stage_fini(h);
 	free_series(h);
 	head_postings_fini(&h->postings);
+	free(h->order.ids);
+	free(h->order.rank);
 	head_chunks_close(h->files);
 	for (uint32_t i = 0; i < h->ring_cap; i++)
 		free(h->ring[i].labels);

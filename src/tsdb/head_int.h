@@ -157,6 +157,19 @@ struct unflushed_chunk {
 	int64_t mint;
 };
 
+/*
+ * All series of some moment in the order of their labels, so that a large
+ * selection is not sorted each time. Series that came later are in it after
+ * the next update; series that are gone may be in it.
+ */
+struct head_order {
+	uint32_t *ids;  /* sorted by labels */
+	uint32_t *rank; /* of id first + i: its index in ids; UINT32_MAX: not in it */
+	uint32_t n;
+	uint32_t first, limit; /* ids that were looked at: [first, limit) */
+	bool updating;
+};
+
 /* A series that is gone but may be named in segments up to `segment`. */
 struct head_removed {
 	uint64_t ref;
@@ -201,6 +214,7 @@ struct head {
 	uint64_t n_series, n_created, n_removed;
 	uint64_t n_closed, n_open, closed_bytes;
 	struct head_postings postings;
+	struct head_order order;
 	struct strbuf key_scratch;
 	VEC(struct head_tombstone) tombstones;
 

@@ -1,12 +1,11 @@
-/* Matchers to ids, and ids sorted by labels. */
+/* Matchers to ids. */
 #include "tsdb/head_select.h"
 
 #include "base/compiler.h"
 #include "base/mem.h"
 #include "labels/matcher.h"
 #include "tsdb/head_int.h"
-
-#include <stdlib.h>
+#include "tsdb/head_order.h"
 
 /* Ids handled between two checkpoints. */
 #define PAUSE_EVERY 8192
@@ -254,156 +253,6 @@ static int select_ids(struct selection *s, struct matcher *const *m, size_t n_m,
 	return intersect(s, ret_ids, ret_n);
 }
 
-/* --- order by labels ------------------------------------------------------------------------ */
-
-/*
- * Series are compared as sequences of ranks of their pairs. The ranks come
- * from sorting each distinct pair once.
- */
-struct sorter {
-	struct selection *s;
-	uint32_t *seq;   /* pairs of all series, one after the other: list numbers, then ranks */
-	uint32_t *start; /* n + 1 offsets into seq */
-	uint32_t *ranks; /* by list number, + 1 */
-	uint64_t *key;   /* the first two ranks */
-};
-
-static int gather_pairs(struct sorter *o, const uint32_t *ids, size_t n)
-{
-	struct selection *s = o->s;
-	size_t total = 0;
-	for (size_t i = 0; i < n; i++) {
-		const struct head_series *x = head_by_id(s->h, ids[i]);
-		total += x ? x->n_labels : 0;
-	}
-	o->seq = arena_alloc(s->a, total * sizeof(*o->seq));
-	o->start = arena_alloc(s->a, (n + 1) * sizeof(*o->start));
-	o->key = arena_alloc(s->a, n * sizeof(*o->key));
-	o->ranks = arena_zalloc(s->a, s->h->postings.n_lists * sizeof(*o->ranks));
-	if (!o->seq || !o->start || !o->key || !o->ranks || total > UINT32_MAX)
-		return arena_err(s->a, s->err);
-	uint32_t at = 0;
-	for (size_t i = 0; i < n; i++) {
-		const struct head_series *x = head_by_id(s->h, ids[i]);
-		o->start[i] = at;
-		for (size_t k = 0; x && k < x->n_labels; k++) {
-			const struct posting_list *l =
-				head_postings_find(&s->h->postings, x->labels[2 * k], x->labels[2 * k + 1]);
-			o->seq[at++] = (uint32_t)(l - s->h->postings.lists);
-		}
-	}
-	o->start[n] = at;
-	return 0;
-}
-
-/* A pair with its strings, while pairs are sorted. */
-struct pair {
-	struct str name, value;
-	uint32_t list;
-};
-
-static int cmp_pair(const void *a, const void *b)
-{
-	const struct pair *x = a, *y = b;
-	int d = x->name.p == y->name.p ? 0 : str_cmp(x->name, y->name);
-	return d ? d : str_cmp(x->value, y->value);
-}
-
-static int rank_pairs(struct sorter *o, size_t n_seq)
-{
-	struct selection *s = o->s;
-	VEC(struct pair) pairs = { 0 };
-	for (size_t i = 0; i < n_seq; i++) {
-		uint32_t list = o->seq[i];
-		if (o->ranks[list])
-			continue;
-		o->ranks[list] = 1;
-		const struct posting_list *l = &s->h->postings.lists[list];
-		*vec_push(&pairs) =
-			(struct pair){ symtab_get(s->h->symtab, l->name), symtab_get(s->h->symtab, l->value), list };
-	}
-	if (pairs.n)
-		qsort(pairs.p, pairs.n, sizeof(*pairs.p), cmp_pair);
-	for (size_t i = 0; i < pairs.n; i++)
-		o->ranks[pairs.p[i].list] = (uint32_t)i + 1;
-	vec_fini(&pairs);
-	for (size_t i = 0; i < n_seq; i++)
-		o->seq[i] = o->ranks[o->seq[i]];
-	return 0;
-}
-
-static int cmp_series(const struct sorter *o, uint32_t a, uint32_t b)
-{
-	if (o->key[a] != o->key[b])
-		return o->key[a] < o->key[b] ? -1 : 1;
-	uint32_t na = o->start[a + 1] - o->start[a], nb = o->start[b + 1] - o->start[b];
-	const uint32_t *x = o->seq + o->start[a], *y = o->seq + o->start[b];
-	for (uint32_t i = 2; i < na && i < nb; i++) {
-		if (x[i] != y[i])
-			return x[i] < y[i] ? -1 : 1;
-	}
-	return (na > nb) - (na < nb);
-}
-
-static void merge_runs(const struct sorter *o, const uint32_t *from, uint32_t *to, size_t a, size_t mid, size_t end)
-{
-	size_t i = a, j = mid;
-	for (size_t k = a; k < end; k++) {
-		bool left = i < mid && (j >= end || cmp_series(o, from[i], from[j]) <= 0);
-		to[k] = left ? from[i++] : from[j++];
-	}
-}
-
-/* Bottom-up merge sort of *order, with checkpoints in between; swaps the two arrays. */
-static int merge_sort(struct sorter *o, size_t n, uint32_t **order, uint32_t **tmp)
-{
-	int rc = 0;
-	for (size_t width = 1; width < n && rc == 0; width *= 2) {
-		for (size_t a = 0; a < n && rc == 0; a += 2 * width) {
-			merge_runs(o, *order, *tmp, a, MIN(a + width, n), MIN(a + 2 * width, n));
-			rc = pause_after(o->s, 2 * width);
-		}
-		uint32_t *swap = *order;
-		*order = *tmp;
-		*tmp = swap;
-	}
-	return rc;
-}
-
-static int sort_by_ranks(struct sorter *o, uint32_t *ids, size_t n)
-{
-	struct arena *a = o->s->a;
-	uint32_t *order = arena_alloc(a, n * sizeof(*order)), *tmp = arena_alloc(a, n * sizeof(*tmp));
-	if (!order || !tmp)
-		return arena_err(a, o->s->err);
-	for (size_t i = 0; i < n; i++) {
-		uint32_t len = o->start[i + 1] - o->start[i];
-		const uint32_t *x = o->seq + o->start[i];
-		o->key[i] = (uint64_t)(len > 0 ? x[0] : 0) << 32 | (len > 1 ? x[1] : 0);
-		order[i] = (uint32_t)i;
-	}
-	int rc = merge_sort(o, n, &order, &tmp);
-	if (rc != 0)
-		return rc;
-	for (size_t i = 0; i < n; i++)
-		tmp[i] = ids[order[i]];
-	memcpy(ids, tmp, n * sizeof(*ids));
-	return 0;
-}
-
-static int sort_ids(struct selection *s, uint32_t *ids, size_t n)
-{
-	struct sorter o = { .s = s };
-	struct arena_mark m = arena_mark(s->a);
-	int rc = gather_pairs(&o, ids, n);
-	if (rc == 0)
-		rc = rank_pairs(&o, o.start[n]);
-	if (rc == 0)
-		rc = sort_by_ranks(&o, ids, n);
-	arena_rewind(s->a, m);
-	return rc;
-}
-
 int head_reader_select(struct head_reader *r, struct matcher *const *m, size_t n_m, bool sorted, struct arena *a,
 		       uint32_t **ret_ids, size_t *ret_n, struct err *err)
 {
@@ -413,7 +262,7 @@ int head_reader_select(struct head_reader *r, struct matcher *const *m, size_t n
 	r->h->selecting++;
 	int rc = select_ids(&s, m, n_m, ret_ids, ret_n);
 	if (rc == 0 && sorted && *ret_n > 1)
-		rc = sort_ids(&s, *ret_ids, *ret_n);
+		rc = head_order_sort(r, *ret_ids, ret_n, a, err);
 	r->h->selecting--;
 	return rc;
 }

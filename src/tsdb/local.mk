@@ -15,6 +15,7 @@ src_tsdb_libtsdb_a_SOURCES = \
 	src/tsdb/head_gc.c \
 	src/tsdb/head_ooo.c \
 	src/tsdb/head_postings.c src/tsdb/head_postings.h \
+	src/tsdb/head_order.c src/tsdb/head_order.h \
 	src/tsdb/head_read.c \
 	src/tsdb/head_replay.c \
 	src/tsdb/head_select.c src/tsdb/head_select.h \

@@ -1,10 +1,10 @@
 /*
  * Remote write load: the same series in every round, one sample each.
  *
- *	load_write HOST:PORT PATH SERIES ROUNDS PER_REQUEST INTERVAL_MS START_MS CONNECTIONS
+ *	load_write HOST:PORT PATH SERIES ROUNDS PER_REQUEST INTERVAL_MS START_MS CONNECTIONS [METRIC]
  *
  * Series have 10 labels, about 263 bytes: 200 metric names x 64 CPUs x as many
- * instances as it takes; values are integer counters, times exact. Bodies
+ * instances as it takes, or all of them of METRIC, with a label series that tells them apart; values are integer counters, times exact. Bodies
  * are remote write 1.0, snappy. Prints what was sent, the wall time, its own CPU time and the latency
  * of requests; any answer but 2xx ends it with exit code 1.
  */
@@ -25,6 +25,7 @@
 
 struct load {
 	const char *host, *port, *path;
+	const char *metric; /* NULL: 200 names */
 	uint64_t series, rounds, per_request;
 	int64_t interval_ms, start_ms;
 	unsigned connections;
@@ -42,11 +43,11 @@ struct worker {
 };
 
 /* The labels of series i, sorted by name, as they lie in a TimeSeries message. */
-static void put_labels(struct strbuf *b, uint64_t i)
+static void put_labels(struct strbuf *b, const char *metric, uint64_t i)
 {
 	char v[64];
 	snprintf(v, sizeof(v), "node_bench_metric_number_%03u_total", (unsigned)(i % 200));
-	rw_put_label(b, "__name__", v);
+	rw_put_label(b, "__name__", metric ? metric : v);
 	rw_put_label(b, "cluster", "production-eu-west-1");
 	snprintf(v, sizeof(v), "%u", (unsigned)(i / 200 % 64));
 	rw_put_label(b, "cpu", v);
@@ -57,6 +58,10 @@ static void put_labels(struct strbuf *b, uint64_t i)
 	rw_put_label(b, "job", "node_exporter");
 	rw_put_label(b, "mode", "user");
 	rw_put_label(b, "namespace", "monitoring");
+	if (metric) {
+		snprintf(v, sizeof(v), "%u", (unsigned)(i % 200));
+		rw_put_label(b, "series", v);
+	}
 	rw_put_label(b, "team", "observability-platform");
 }
 
@@ -91,7 +96,7 @@ static void make_template(const struct load *l, uint64_t from, uint64_t to, stru
 	t->ends = xcalloc(to - from, sizeof(size_t));
 	for (uint64_t i = from; i < to; i++) {
 		strbuf_reset(&ts);
-		put_labels(&ts, i);
+		put_labels(&ts, l->metric, i);
 		put_sample_template(&ts);
 		rw_put_bytes(&t->raw, 1, ts.p, ts.n);
 		t->ends[i - from] = t->raw.n;
@@ -164,8 +169,10 @@ static void report(struct load *l, int64_t wall_ns)
 
 int main(int argc, char **argv)
 {
-	if (argc != 9) {
-		fprintf(stderr, "usage: %s HOST:PORT PATH SERIES ROUNDS PER_REQUEST INTERVAL_MS START_MS CONNECTIONS\n",
+	if (argc != 9 && argc != 10) {
+		fprintf(stderr,
+			"usage: %s HOST:PORT PATH SERIES ROUNDS PER_REQUEST INTERVAL_MS START_MS CONNECTIONS"
+			" [METRIC]\n",
 			argv[0]);
 		return 2;
 	}
@@ -176,6 +183,7 @@ int main(int argc, char **argv)
 	struct load l = { .host = argv[1],
 			  .port = colon + 1,
 			  .path = argv[2],
+			  .metric = argv[9],
 			  .series = strtoull(argv[3], NULL, 10),
 			  .rounds = strtoull(argv[4], NULL, 10),
 			  .per_request = strtoull(argv[5], NULL, 10),
