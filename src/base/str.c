@@ -17,6 +17,13 @@ bool str_has_suffix(struct str s, struct str suffix)
 	return s.n >= suffix.n && str_eq(str_mem(s.p + (s.n - suffix.n), suffix.n), suffix);
 }
 
+void str_lower(char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i] >= 'A' && p[i] <= 'Z')
+			p[i] |= 'a' - 'A';
+}
+
 ptrdiff_t str_index(struct str s, char c)
 {
 	const char *q = s.n ? memchr(s.p, c, s.n) : NULL;

@@ -67,6 +67,9 @@ bool str_has_prefix(struct str s, struct str prefix);
 /* Whether `s` ends in `suffix`. */
 bool str_has_suffix(struct str s, struct str suffix);
 
+/* Makes the ASCII letters among `n` bytes small, in place. */
+void str_lower(char *p, size_t n);
+
 /* Index of the first `c` in `s`, or -1. */
 ptrdiff_t str_index(struct str s, char c);
 

@@ -20,7 +20,6 @@
 #include "net/addr.h"
 #include "net/tls.h"
 
-#include <ctype.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,8 +47,7 @@ static void init_tenant_header(struct app *app)
 	if (!app->setup->tenant_header)
 		return;
 	app->tenant_header = xstrdup(app->setup->tenant_header);
-	for (char *p = app->tenant_header; *p; p++)
-		*p = (char)tolower((unsigned char)*p);
+	str_lower(app->tenant_header, strlen(app->tenant_header));
 }
 
 static int app_init(struct app *app, const struct app_setup *setup, struct err *err)

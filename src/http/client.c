@@ -99,9 +99,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 		return 0;
 	}
 	struct str kept = r->headers.p[r->headers.n - 1].name;
-	for (size_t i = 0; i < kept.n; i++)
-		if (kept.p[i] >= 'A' && kept.p[i] <= 'Z')
-			((char *)kept.p)[i] |= 32;
+	str_lower((char *)kept.p, kept.n);
 	return size * n;
 }
 

@@ -60,9 +60,8 @@ static void h2_body_consumed(struct http_req *req, size_t n)
 static struct str lower(struct http_req *req, struct str name)
 {
 	char *p = arena_memdup(&req->arena, name.p, name.n);
-	for (size_t i = 0; p && i < name.n; i++)
-		if (p[i] >= 'A' && p[i] <= 'Z')
-			p[i] = (char)(p[i] - 'A' + 'a');
+	if (p)
+		str_lower(p, name.n);
 	return str_mem(p, p ? name.n : 0);
 }
 

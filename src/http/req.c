@@ -283,9 +283,7 @@ int http_req_add_header(struct http_req *req, struct str name, struct str value,
 	if (!http_headers_add(&req->headers, &req->arena, name, value))
 		return arena_err(&req->arena, err);
 	struct str copy = req->headers.p[req->headers.n - 1].name;
-	for (size_t i = 0; i < copy.n; i++)
-		if (copy.p[i] >= 'A' && copy.p[i] <= 'Z')
-			((char *)copy.p)[i] |= 32;
+	str_lower((char *)copy.p, copy.n);
 	return 0;
 }
 

@@ -11,21 +11,11 @@
 #include "loop/offload.h"
 #include "receive/store.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define LIMITS_CHECK_MS 1000
 #define LIMITS_FILE_BYTES (1u << 20)
-
-/* Header names arrive in lower case. */
-static char *lower(const char *s)
-{
-	char *p = xstrdup(s);
-	for (char *q = p; *q; q++)
-		*q = (char)tolower((unsigned char)*q);
-	return p;
-}
 
 static int read_configs(struct receive *r, struct err *err)
 {
@@ -75,7 +65,8 @@ int receive_new(struct receive **ret, const struct receive_config *cfg, struct e
 {
 	struct receive *r = xcalloc(1, sizeof(*r));
 	r->cfg = cfg;
-	r->tenant_header = lower(cfg->tenant_header);
+	r->tenant_header = xstrdup(cfg->tenant_header);
+	str_lower(r->tenant_header, strlen(r->tenant_header)); /* header names arrive in lower case */
 	gate_init(&r->gate, 0);
 	waitq_init(&r->stopped);
 	r->dbs_cfg = (struct receive_dbs_config){

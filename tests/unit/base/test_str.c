@@ -53,6 +53,10 @@ static void test_find_trim_and_affixes(void **state)
 	assert_true(str_has_prefix(STR("dns+x"), STR("dns+")));
 	assert_true(str_has_suffix(STR("dns+x"), STR("+x")));
 	assert_true(str_eq_nocase(STR("Host"), STR("hOST")));
+	char name[] = "X-@AZ[\xC3\x84-Ab";
+	str_lower(name, sizeof(name) - 2);
+	assert_string_equal(name, "x-@az[\xC3\x84-ab");
+	str_lower(NULL, 0);
 }
 
 int main(void)
