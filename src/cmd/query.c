@@ -239,12 +239,12 @@ static int prepare(struct query_call *c, struct app *app, struct err *err)
 	return make_api(c, app, err);
 }
 
-/* Ready once all endpoints were asked for the first time, or that took too long. Suspends. */
+/* Ready once the endpoints were asked for the first time (endpoints_ready), or that took too long. Suspends. */
 static int become_ready(struct query_call *c, struct app *app, struct err *err)
 {
 	struct err why = ERR_NONE;
 	int64_t old = fiber_set_deadline(reactor_now_ms(app->reactor) + FIRST_ROUND_MS);
-	int rc = co_endpoints_wait_first(query_endpoints(c->query), &why);
+	int rc = co_endpoints_wait_ready(query_endpoints(c->query), &why);
 	fiber_restore_deadline(old);
 	if (rc == -ERR_CANCELLED)
 		return err_set(err, ERR_CANCELLED, "%s", why.msg);

@@ -354,15 +354,15 @@ void grpc_channel_set_metrics(struct grpc_channel *ch, struct grpc_client_metric
 	ch->metrics = m;
 }
 
-/* Adds to a failed wait why the last try to connect failed, where one did. */
+/* Adds to a failed wait why the last try to connect failed, where one did; that names the address. */
 static int wait_failed(const struct grpc_channel *ch, struct err *err)
 {
 	const struct grpc_sub *sub = ch->subs.n ? ch->subs.p[ch->next % ch->subs.n] : NULL;
 	if (!sub || !sub->last.code)
 		return err_prefix(err, "waiting for a connection to %s", ch->target);
 	struct err why = *err;
-	return err_set(err, (enum err_code)why.code, "waiting for a connection to %s: %s; last connection error: %s",
-		       ch->target, why.msg, sub->last.msg);
+	return err_set(err, (enum err_code)why.code, "waiting for a connection: %s; last connection error: %s", why.msg,
+		       sub->last.msg);
 }
 
 /* The next connection in turn that takes calls, or NULL. */
@@ -387,7 +387,7 @@ static int no_connection(const struct grpc_channel *ch, struct err *err)
 		if (ch->subs.p[i]->state != GRPC_TRANSIENT_FAILURE)
 			return 0;
 	const struct grpc_sub *sub = ch->subs.p[ch->next % ch->subs.n];
-	return err_set(err, ERR_UNAVAILABLE, "connection error to %s: %s", sub->text, sub->last.msg);
+	return err_set(err, ERR_UNAVAILABLE, "connection error: %s", sub->last.msg);
 }
 
 int co_grpc_channel_pick(struct grpc_channel *ch, bool wait_for_ready, struct grpc_link **ret, struct err *err)

@@ -20,6 +20,9 @@
 /* Longest text of external labels in the metric. */
 #define METRIC_LABELS_MAX 1000
 
+/* Readiness waits no longer than this for the endpoints that have not answered when one has. */
+#define STRAGGLERS_MS 1000
+
 /* How often the addresses behind a host name are looked at again while its connection is fine. */
 #define LOOKUP_INTERVAL_MS 30000
 
@@ -49,7 +52,8 @@ struct endpoints {
 	struct endpoints_config cfg;
 	struct logger *lg;
 	VEC(struct endpoint *) all; /* sorted by name */
-	bool first_done;
+	bool first_done;            /* the first round */
+	int64_t first_answer_ms;    /* of any endpoint, monotonic; 0: none yet */
 	struct waitq first;
 	struct metrics_vec *connections;
 	const char *metric_labels[4]; /* ended by NULL */
@@ -325,6 +329,14 @@ static struct endpoint_peer peer_of(const struct endpoint *e)
 	return (struct endpoint_peer){ e->name, e->spec.strict, e->spec.group, e->channel, e->tls };
 }
 
+static void note_first_answer(struct endpoints *s, int64_t now_ms)
+{
+	if (s->first_answer_ms)
+		return;
+	s->first_answer_ms = MAX(now_ms, 1);
+	waitq_wake_all(&s->first);
+}
+
 /* Takes over an answer, or what went wrong instead. */
 static void note(struct endpoint *e, struct endpoint_info *answer, const struct err *failed)
 {
@@ -337,6 +349,7 @@ static void note(struct endpoint *e, struct endpoint_info *answer, const struct 
 		e->failed = ERR_NONE;
 		e->last_check_ms = sys_now_ms();
 		e->answered_ms = now_ms;
+		note_first_answer(e->set, now_ms);
 	} else {
 		err_set(&e->failed, ERR_UNAVAILABLE, "rpc error: code = %s desc = %s", err_code_name(failed->code),
 			failed->msg);
@@ -498,16 +511,22 @@ int co_endpoints_run(struct endpoints *s, struct err *err)
 	}
 }
 
-bool endpoints_first_done(const struct endpoints *s)
+bool endpoints_ready(const struct endpoints *s)
 {
-	return s->first_done;
+	return s->first_done || (s->first_answer_ms && reactor_now_ms(s->r) - s->first_answer_ms >= STRAGGLERS_MS);
 }
 
-int co_endpoints_wait_first(struct endpoints *s, struct err *err)
+int co_endpoints_wait_ready(struct endpoints *s, struct err *err)
 {
 	int rc = 0;
-	while (rc == 0 && !s->first_done)
+	while (rc == 0 && !endpoints_ready(s)) {
+		int64_t until_ms = s->first_answer_ms ? s->first_answer_ms + STRAGGLERS_MS : FIBER_NO_DEADLINE;
+		int64_t old_ms = fiber_set_deadline(until_ms);
 		rc = co_waitq_wait(&s->first, "first endpoint update", err);
+		fiber_restore_deadline(old_ms);
+		if (rc == -ERR_DEADLINE_EXCEEDED)
+			rc = fiber_check(err); /* the caller's own, or only that of the stragglers */
+	}
 	return rc;
 }
 

@@ -99,11 +99,14 @@ int co_endpoints_update(struct endpoints *s, struct err *err);
 /* Rounds until cancelled. */
 int co_endpoints_run(struct endpoints *s, struct err *err);
 
-/* Whether the first round has ended. */
-bool endpoints_first_done(const struct endpoints *s);
+/*
+ * Whether the first round has ended, or an endpoint answered a second ago: one that is dead must not keep the others
+ * from being queried for the whole info timeout (upstream waits for all: WaitForFirstUpdate).
+ */
+bool endpoints_ready(const struct endpoints *s);
 
-/* Waits until the first round has ended, or the deadline. */
-int co_endpoints_wait_first(struct endpoints *s, struct err *err);
+/* Waits until endpoints_ready, or the deadline. */
+int co_endpoints_wait_ready(struct endpoints *s, struct err *err);
 
 /* Those that take part in fan-outs and offer all of `apis`, sorted by name. Heap array of references: endpoints_release gives both back. */
 struct endpoint_info **endpoints_get(struct endpoints *s, unsigned apis, size_t *ret_n);

@@ -83,7 +83,7 @@ static int co_info(struct grpc_call *c, void *arg, struct err *err)
 	Thanos__Info__InfoResponse r = THANOS__INFO__INFO_RESPONSE__INIT;
 	Thanos__Info__StoreInfo store = THANOS__INFO__STORE_INFO__INIT;
 	Thanos__Info__QueryAPIInfo query_api = THANOS__INFO__QUERY_APIINFO__INIT;
-	if (!endpoints_first_done(query_endpoints(q)))
+	if (!endpoints_ready(query_endpoints(q)))
 		return err_set(err, ERR_UNKNOWN, "Not ready");
 	r.componenttype = (char *)"query";
 	r.store = &store;

@@ -373,9 +373,23 @@ static void write_groups(struct rules_call *c, struct jsonw *w)
 	jsonw_array_end(w);
 }
 
+static bool any_alert(const struct rules_call *c)
+{
+	for (size_t i = 0; i < c->n_groups; i++)
+		for (size_t k = 0; k < c->groups[i].n_rules; k++)
+			if (c->groups[i].rules[k].alert && c->groups[i].rules[k].alert->n_alerts)
+				return true;
+	return false;
+}
+
+/* None is null, as upstream's nil slice. */
 static void write_alerts(struct rules_call *c, struct jsonw *w)
 {
 	jsonw_key(w, "alerts");
+	if (!any_alert(c)) {
+		jsonw_null(w);
+		return;
+	}
 	jsonw_array_begin(w);
 	for (size_t i = 0; i < c->n_groups && !jsonw_failed(w); i++)
 		for (size_t k = 0; k < c->groups[i].n_rules; k++) {

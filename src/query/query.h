@@ -96,7 +96,7 @@ void query_free(struct query *q);
 /* Its configuration, copied. */
 const struct query_config *query_config(const struct query *q);
 
-/* Its endpoints: for /api/v1/stores, readiness (co_endpoints_wait_first) and other fan-outs. */
+/* Its endpoints: for /api/v1/stores, readiness (co_endpoints_wait_ready) and other fan-outs. */
 struct endpoints *query_endpoints(struct query *q);
 
 /* Its fan-out. */

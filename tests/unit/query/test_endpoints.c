@@ -136,6 +136,45 @@ static void test_hanging_info_holds_nobody_up(void **state)
 	rig_run(&the_rig, hanging_body);
 }
 
+/* A querier of its own over the same two stores, of which one never answers. */
+static void ready_body(struct rig *rig)
+{
+	struct query_config cfg = rig->cfg;
+	cfg.endpoints.info_timeout_ms = 60000;
+	rig->store[0].info_hangs = true;
+	struct query *q = query_new(rig->r, &cfg, rig->dns, NULL, NULL, &rig->err);
+	assert_non_null(q);
+	assert_false(endpoints_ready(query_endpoints(q)));
+	query_start(q);
+	int64_t old = fiber_set_deadline(reactor_now_ms(rig->r) + 30000);
+	assert_int_equal(co_endpoints_wait_ready(query_endpoints(q), NULL), 0);
+	fiber_restore_deadline(old);
+	assert_true(endpoints_ready(query_endpoints(q)));
+	size_t n;
+	struct endpoint_info **list = endpoints_get(query_endpoints(q), ENDPOINT_STORE, &n);
+	assert_int_equal(n, 1);
+	assert_string_equal(list[0]->name, rig->store[1].addr);
+	endpoints_release(list, n);
+	/* With none that answers, the wait ends with the caller's deadline. */
+	co_query_stop(q);
+	query_free(q);
+	rig->store[1].info_hangs = true;
+	q = query_new(rig->r, &cfg, rig->dns, NULL, NULL, &rig->err);
+	query_start(q);
+	old = fiber_set_deadline(reactor_now_ms(rig->r) + 50);
+	assert_int_equal(co_endpoints_wait_ready(query_endpoints(q), NULL), -ERR_DEADLINE_EXCEEDED);
+	fiber_restore_deadline(old);
+	assert_false(endpoints_ready(query_endpoints(q)));
+	co_query_stop(q);
+	query_free(q);
+}
+
+static void test_ready_without_the_endpoint_that_is_dead(void **state)
+{
+	rig_init(&the_rig, 2);
+	rig_run(&the_rig, ready_body);
+}
+
 static void restart_body(struct rig *rig)
 {
 	expect_active(rig, "0");
@@ -349,7 +388,7 @@ static void test_wrong_configuration_is_refused(void **state)
 static void run_body(struct rig *rig)
 {
 	query_start(rig->q);
-	assert_int_equal(co_endpoints_wait_first(query_endpoints(rig->q), NULL), 0);
+	assert_int_equal(co_endpoints_wait_ready(query_endpoints(rig->q), NULL), 0);
 	rig->store[0].info_fails = true;
 	for (int i = 0; i < 100 && !status_of(rig, 0).last_error; i++)
 		co_sleep_ms(20, NULL);
@@ -425,6 +464,7 @@ int main(void)
 		cmocka_unit_test(test_health_follows_info),
 		cmocka_unit_test(test_endpoint_is_listed_from_its_first_answer),
 		cmocka_unit_test(test_hanging_info_holds_nobody_up),
+		cmocka_unit_test(test_ready_without_the_endpoint_that_is_dead),
 		cmocka_unit_test(test_store_that_restarts_comes_back),
 		cmocka_unit_test(test_strict_endpoint_is_queried_though_it_never_answered),
 		cmocka_unit_test(test_names_groups_and_looked_up_addresses),

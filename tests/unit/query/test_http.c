@@ -336,7 +336,7 @@ static void no_stores_body(struct rig *rig)
 {
 	co_expect("/api/v1/stores", 200, "{\"status\":\"success\",\"data\":{}}");
 	co_expect("/api/v1/rules", 200, "{\"status\":\"success\",\"data\":{\"groups\":[]}}");
-	co_expect("/api/v1/alerts", 200, "{\"status\":\"success\",\"data\":{\"alerts\":[]}}");
+	co_expect("/api/v1/alerts", 200, "{\"status\":\"success\",\"data\":{\"alerts\":null}}");
 	co_expect("/api/v1/metadata", 200, "{\"status\":\"success\",\"data\":{}}");
 	co_expect("/api/v1/query_exemplars?query=test&start=1700000000000&end=1700003600000", 200,
 		  "{\"status\":\"success\",\"data\":[]}");
