@@ -186,9 +186,10 @@ const struct histogram *series_hist_parse(struct parser *p, bool *ret_hint_set)
 	struct literal l = { .h = { .is_float = true } };
 	struct parser_catch c = { .up = p->catch, .where = "series values" };
 	p->catch = &c;
-	if (!parser_expect(p, TOK_OPEN_HIST) || !parse_pairs(p, &l))
-		return NULL;
+	bool good = parser_expect(p, TOK_OPEN_HIST) && parse_pairs(p, &l);
 	p->catch = c.up;
+	if (!good)
+		return NULL;
 	l.h.pos_spans = one_span(p, l.offset[0], l.n[0]);
 	l.h.neg_spans = one_span(p, l.offset[1], l.n[1]);
 	l.h.n_pos_spans = l.n[0] > 0;
