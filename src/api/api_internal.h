@@ -29,6 +29,12 @@ int co_api_labels(struct http_req *req, void *arg, struct err *err);
 /* /api/v1/label/:name/values */
 int co_api_label_values(struct http_req *req, void *arg, struct err *err);
 
+/* /api/v1/read: Prometheus remote read. */
+int co_api_read(struct http_req *req, void *arg, struct err *err);
+
+/* /federate */
+int co_api_federate(struct http_req *req, void *arg, struct err *err);
+
 /* /api/v1/format_query */
 int co_api_format_query(struct http_req *req, void *arg, struct err *err);
 

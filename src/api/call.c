@@ -50,13 +50,21 @@ void call_end_deadline(struct call *c)
 	c->has_deadline = false;
 }
 
+/* Answers in the form that the endpoint has. */
+static int co_reply_error(struct call *c, enum api_errtype type, struct str text, struct err *err)
+{
+	if (c->plain)
+		return co_api_reply_text_error(c->req, type, text, err);
+	return co_api_reply_error(c->req, type, text, err);
+}
+
 /* Tells the caller of a query that an operator ended it, which the cancelled fiber must be allowed to. */
 static int co_tell_killed(struct call *c, struct err *err)
 {
 	char text[96];
 	snprintf(text, sizeof(text), "query was canceled by an operator in %s", c->doing);
 	fiber_mask();
-	int rc = co_api_reply_error(c->req, API_CANCELED, str_c(text), err);
+	int rc = co_reply_error(c, API_CANCELED, str_c(text), err);
 	fiber_unmask();
 	return rc;
 }
@@ -76,10 +84,10 @@ int co_call_fail(struct call *c, const struct err *e, struct err *err)
 	if (now == -ERR_DEADLINE_EXCEEDED) {
 		snprintf(text, sizeof(text), "query timed out in %s", c->doing);
 		call_end_deadline(c);
-		return co_api_reply_error(c->req, API_TIMEOUT, str_c(text), err);
+		return co_reply_error(c, API_TIMEOUT, str_c(text), err);
 	}
 	call_end_deadline(c);
-	return co_api_reply_error(c->req, c->errtype, c->errtext.n ? c->errtext : str_c(e->msg), err);
+	return co_reply_error(c, c->errtype, c->errtext.n ? c->errtext : str_c(e->msg), err);
 }
 
 struct str call_param(const struct call *c, const char *name)

@@ -35,6 +35,7 @@ struct call {
 	int64_t old_deadline;
 	struct budget *old_budget;
 	bool has_deadline;
+	bool plain; /* errors are answered as text, not JSON */
 };
 
 /*

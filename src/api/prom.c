@@ -24,6 +24,8 @@ static const struct http_route routes[] = {
 	{ HTTP_GET, "/api/v1/label/:name/values", co_api_label_values, .name = "label_values" },
 	{ HTTP_GET | HTTP_POST, "/api/v1/format_query", co_api_format_query, .name = "format_query" },
 	{ HTTP_GET | HTTP_POST, "/api/v1/parse_query", co_api_parse_query, .name = "parse_query" },
+	{ HTTP_POST, "/api/v1/read", co_api_read, .name = "read", .no_compress = true },
+	{ HTTP_GET, "/federate", co_api_federate, .name = "federate" },
 };
 
 void api_prom_init(struct api_prom *p, const struct api_prom_config *cfg, const struct api_backend *b,
@@ -32,10 +34,20 @@ void api_prom_init(struct api_prom *p, const struct api_prom_config *cfg, const 
 	double bounds[12];
 	*p = (struct api_prom){ .cfg = *cfg, .backend = b };
 	metrics_buckets_exponential(bounds, ARRAY_LEN(bounds), 15 * 60, 2);
-	if (reg)
-		p->range_hist = metrics_histogram(reg, "thanos_query_range_requested_timespan_duration_seconds",
-						  "A histogram of the query range window in seconds", bounds,
-						  ARRAY_LEN(bounds));
+	gate_init(&p->read_gate, cfg->read_concurrency);
+	if (!reg)
+		return;
+	p->reads = metrics_gauge(reg, "thanos_query_remote_read_handler_queries",
+				 "The current number of remote reads and federations, executing or queued.");
+	p->read_warnings = metrics_counter(reg, "thanos_query_remote_read_warnings_total",
+					   "Warnings of stores in answers to remote reads.");
+	p->federation_warnings = metrics_counter(reg, "thanos_query_federation_warnings_total",
+						 "Warnings of stores while answering federation requests.");
+	p->federation_errors =
+		metrics_counter(reg, "thanos_query_federation_errors_total", "Federation requests that failed.");
+	p->range_hist =
+		metrics_histogram(reg, "thanos_query_range_requested_timespan_duration_seconds",
+				  "A histogram of the query range window in seconds", bounds, ARRAY_LEN(bounds));
 }
 
 void api_prom_add_routes(struct api_prom *p, struct http_router *r)

@@ -140,6 +140,17 @@ int co_api_reply_error(struct http_req *req, enum api_errtype type, struct str t
 	return rc;
 }
 
+int co_api_reply_text_error(struct http_req *req, enum api_errtype type, struct str text, struct err *err)
+{
+	struct strbuf b = { 0 };
+	strbuf_add_str(&b, text);
+	strbuf_add_ch(&b, '\n');
+	http_resp_header(req, "X-Content-Type-Options", STR("nosniff"));
+	int rc = co_http_reply_buf(req, errtypes[type].status, "text/plain; charset=utf-8", &b, err);
+	strbuf_fini(&b);
+	return rc;
+}
+
 int co_api_reply_err(struct http_req *req, enum api_errtype type, const struct err *e, struct err *err)
 {
 	return co_api_reply_error(req, type, str_c(e->msg), err);

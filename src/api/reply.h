@@ -68,6 +68,9 @@ int co_api_reply_end(struct api_reply *r, struct err *err);
 /* Answers with an error. Suspends. */
 int co_api_reply_error(struct http_req *req, enum api_errtype type, struct str text, struct err *err);
 
+/* As co_api_reply_error, as text instead of JSON: for endpoints whose clients are no API clients. Suspends. */
+int co_api_reply_text_error(struct http_req *req, enum api_errtype type, struct str text, struct err *err);
+
 /* Answers with the error that `e` holds, as co_api_reply_error. */
 int co_api_reply_err(struct http_req *req, enum api_errtype type, const struct err *e, struct err *err);
 

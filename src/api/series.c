@@ -8,6 +8,7 @@
 #include "api/call.h"
 #include "api/param.h"
 #include "api/result.h"
+#include "api/union.h"
 #include "loop/fiber.h"
 
 #include <string.h>
@@ -22,13 +23,6 @@ struct piece {
 	char text[];
 };
 
-/* One selector's series. */
-struct one_set {
-	void *set;
-	struct promql_series cur;
-	bool live; /* cur holds a series */
-};
-
 /* A request under way. */
 struct listing {
 	struct call c;
@@ -36,8 +30,7 @@ struct listing {
 	uint64_t limit, n;
 	const struct api_matchers *matchers;
 	size_t n_matchers;
-	struct promql_source src;
-	struct one_set *sets;
+	struct api_union all;
 	struct piece *first, *last;
 	struct strbuf scratch;
 };
@@ -91,95 +84,39 @@ static int keep_series(struct listing *l, struct labels labels, struct err *err)
 	return rc ? rc : keep(l, strbuf_str(&l->scratch), err);
 }
 
-/* --- the merge of the selectors' series --------------------------------------------------- */
+/* --- collecting ---------------------------------------------------------------------------- */
 
-static int co_advance(struct listing *l, struct one_set *s, struct err *err)
+static int co_keep_all(struct listing *l, struct err *err)
 {
-	int rc = l->src.next(l->src.arg, s->set, &s->cur, err);
-	s->live = rc == 1;
-	return rc < 0 ? rc : 0;
-}
-
-static int co_open(struct listing *l, struct err *err)
-{
-	struct promql_hints hints = { .mint_ms = l->start, .maxt_ms = l->end };
-	for (size_t i = 0; i < l->n_matchers; i++) {
-		struct one_set *s = &l->sets[i];
-		int rc = l->src.select(l->src.arg, l->matchers[i].p, l->matchers[i].n, &hints, &s->set, err);
-		if (rc)
-			return rc;
-		rc = co_advance(l, s, err);
-		if (rc)
-			return rc;
-	}
-	return 0;
-}
-
-/* The set with the smallest series; NULL at the end. */
-static struct one_set *smallest(struct listing *l)
-{
-	struct one_set *min = NULL;
-	for (size_t i = 0; i < l->n_matchers; i++) {
-		struct one_set *s = &l->sets[i];
-		if (s->live && (!min || labels_cmp(s->cur.labels, min->cur.labels) < 0))
-			min = s;
-	}
-	return min;
-}
-
-/* Steps over a series in all sets, that of `min` last: its labels are looked at till then. */
-static int co_step_over(struct listing *l, struct one_set *min, struct err *err)
-{
-	for (size_t i = 0; i < l->n_matchers; i++) {
-		struct one_set *s = &l->sets[i];
-		if (s == min || !s->live || !labels_eq(s->cur.labels, min->cur.labels))
-			continue;
-		int rc = co_advance(l, s, err);
-		if (rc)
-			return rc;
-	}
-	return co_advance(l, min, err);
-}
-
-static int co_merge(struct listing *l, struct err *err)
-{
-	struct one_set *min;
-	while ((min = smallest(l)) != NULL) {
+	struct promql_series s;
+	int rc;
+	while ((rc = co_api_union_next(&l->all, &s, err)) == 1) {
 		if (l->limit && l->n == l->limit) {
 			api_note(&l->c.notes, STR("results truncated due to limit"));
 			return 0;
 		}
-		int rc = keep_series(l, min->cur.labels, err);
-		rc = rc ? rc : co_step_over(l, min, err);
+		rc = keep_series(l, s.labels, err);
 		if (rc == 0 && l->n % 1024 == 0)
 			rc = co_checkpoint(err);
 		if (rc)
 			return rc;
 	}
-	return 0;
-}
-
-static void close_sets(struct listing *l)
-{
-	for (size_t i = 0; l->sets && i < l->n_matchers; i++)
-		if (l->sets[i].set)
-			l->src.close(l->src.arg, l->sets[i].set);
+	return rc;
 }
 
 static int co_collect(struct listing *l, struct err *err)
 {
 	struct call *c = &l->c;
+	struct promql_hints hints = { .mint_ms = l->start, .maxt_ms = l->end };
+	struct promql_source src;
 	void *source;
 	c->errtype = API_EXECUTION;
-	l->sets = arena_array(&c->arena, l->n_matchers, sizeof(*l->sets));
-	if (!l->sets)
-		return arena_err(&c->arena, err);
-	int rc = c->be->source_new(c->be->arg, &c->select, &c->arena, &source, &l->src, err);
+	int rc = c->be->source_new(c->be->arg, &c->select, &c->arena, &source, &src, err);
 	if (rc)
 		return rc;
-	rc = co_open(l, err);
-	rc = rc ? rc : co_merge(l, err);
-	close_sets(l);
+	rc = co_api_union_open(&l->all, &src, l->matchers, l->n_matchers, &hints, &c->arena, err);
+	rc = rc ? rc : co_keep_all(l, err);
+	api_union_close(&l->all);
 	c->be->source_notes(source, &c->notes);
 	return rc;
 }

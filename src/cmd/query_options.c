@@ -159,6 +159,12 @@ static const struct option rows[] = {
 	  .help = "Most memory that one query may use; 0 is no limit." },
 	{ "query.max-memory", OPTION_BYTES, O(query_max_memory), .def = "0",
 	  .help = "Most memory that all queries together may use; 0 is no limit." },
+	{ "query.remote-read.sample-limit", OPTION_INT, O(query_remote_read_sample_limit), .def = "50000000",
+	  .help = "Most samples of a remote read that is answered with samples; streamed answers have no such limit. 0 is no limit." },
+	{ "query.remote-read.max-concurrent", OPTION_INT, O(query_remote_read_max_concurrent), .def = "10",
+	  .help = "Remote reads and federation requests at a time; others wait. 0 is no limit." },
+	{ "query.remote-read.max-bytes-in-frame", OPTION_BYTES, O(query_remote_read_max_bytes_in_frame), .def = "1MiB",
+	  .help = "Bytes of a series after which a frame of a streamed remote read ends; clients may refuse larger ones." },
 };
 
 static const struct option_rows own_rows = OPTION_ROWS(rows);

@@ -90,6 +90,9 @@ struct query_options {
 	int64_t query_max_samples;
 	uint64_t query_memory_limit;
 	uint64_t query_max_memory;
+	int64_t query_remote_read_sample_limit;
+	int64_t query_remote_read_max_concurrent;
+	uint64_t query_remote_read_max_bytes_in_frame;
 };
 
 /* The command: name, help and rows. */

@@ -34,6 +34,10 @@ struct query_http *query_http_new(struct query *q, const struct query_http_confi
 		.default_tenant = qc->default_tenant,
 		.tenant_cert_field = cfg->tenant_cert_field,
 		.enforce_label = cfg->enforce_label,
+		.lookback_ms = qc->lookback_ms,
+		.read_sample_limit = cfg->read_sample_limit,
+		.read_concurrency = cfg->read_concurrency,
+		.read_frame_bytes = cfg->read_frame_bytes,
 	};
 	pc.replica_labels = query_replica_labels(q, &pc.n_replica_labels);
 	h->q = q;

@@ -30,6 +30,9 @@ struct query_http_config {
 	const char *external_prefix;   /* --web.external-prefix: where browsers see the server; NULL: as the router's */
 	/* --no-<rule, target, metric-metadata, exemplar, status>.partial-response: one endpoint's failure is all's */
 	bool rules_abort, targets_abort, metadata_abort, exemplars_abort, status_abort;
+	uint64_t read_sample_limit;   /* --query.remote-read.sample-limit; 0: none */
+	uint32_t read_concurrency;    /* --query.remote-read.max-concurrent; 0: no limit */
+	uint64_t read_frame_bytes;    /* --query.remote-read.max-bytes-in-frame; 0: 1 MiB */
 	const struct api_flag *flags; /* for /api/v1/status/flags */
 	size_t n_flags;
 	const char *version, *revision, *branch, *build_user, *build_date;

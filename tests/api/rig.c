@@ -11,7 +11,7 @@
 
 /* --- the backend ------------------------------------------------------------------------ */
 
-static int gate_enter(void *arg, struct err *err)
+static int enter_gate(void *arg, struct err *err)
 {
 	struct rig *g = arg;
 	int rc = fiber_check(err);
@@ -19,7 +19,7 @@ static int gate_enter(void *arg, struct err *err)
 	return rc;
 }
 
-static void gate_leave(void *arg)
+static void leave_gate(void *arg)
 {
 	struct rig *g = arg;
 	g->gate_out++;
@@ -135,7 +135,7 @@ static int source_new(void *arg, const struct api_select *sel, struct arena *a, 
 	if (!s)
 		return arena_err(a, err);
 	g->seen = *sel;
-	*s = (struct source){ .g = g, .inner = store_source(g->store), .sort = sel->skip_chunks };
+	*s = (struct source){ .g = g, .inner = store_source(g->store), .sort = g->sort || sel->skip_chunks };
 	*ret_source = s;
 	*ret = (struct promql_source){
 		.arg = s, .select = co_select, .next = next, .close = close_set, .checkpoint = checkpoint
@@ -216,8 +216,8 @@ static int label_names(void *arg, const struct api_select *sel, struct api_match
 }
 
 static const struct api_backend backend = {
-	.gate_enter = gate_enter,
-	.gate_leave = gate_leave,
+	.gate_enter = enter_gate,
+	.gate_leave = leave_gate,
 	.budget_init = begin_budget,
 	.budget_fini = end_budget,
 	.parse_opts = parse_opts,
@@ -261,7 +261,7 @@ void rig_init(struct rig *g, const struct api_prom_config *cfg, struct str scrip
 	struct http_server_config sc = { .reactor = g->r, .router = g->router };
 	g->server = http_server_new(&sc);
 	assert_int_equal(http_server_listen(g->server, "127.0.0.1:0", &err), 0);
-	struct http_client_config cc = { .reactor = g->r, .proxy_url = "" };
+	struct http_client_config cc = { .reactor = g->r, .proxy_url = "", .no_compression = true };
 	g->client = http_client_new(&cc, &err);
 	assert_non_null(g->client);
 }

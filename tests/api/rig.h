@@ -28,6 +28,7 @@ struct rig {
 	/* What the backend does; set between requests. */
 	struct promql_opts engine;
 	uint64_t memory_limit;
+	bool sort;                 /* series come sorted; else only those without samples do */
 	int64_t select_delay_ms;   /* of every select */
 	int select_code;           /* an error of every select; 0: none */
 	const char *store_warning; /* of every source */

@@ -1,4 +1,5 @@
-/* Times, durations, truth values, limits and escaped names of requests. */
+/* Accept headers of federation, times, durations, truth values, limits and escaped names of requests. */
+#include "api/expfmt.h"
 #include "api/param.h"
 
 #include "base/assert.h"
@@ -25,5 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct str name = api_name_unescape(&a, in);
 	CHECK(name.n <= in.n);
 	arena_fini(&a);
+	char type[EXPFMT_TYPE_MAX];
+	CHECK(*expfmt_content_type(expfmt_negotiate(in), type));
 	return 0;
 }
