@@ -302,6 +302,7 @@ static int matchers_of(struct call *c, const struct promql_selector *s, struct a
 
 int call_matchers(struct call *c, const char *name, const struct api_matchers **ret, size_t *ret_n, struct err *err)
 {
+	struct promql_parse_opts o = c->be->parse_opts(c->be->arg);
 	const struct str *texts;
 	size_t n;
 	int rc = read_list(c, name, &texts, &n, err);
@@ -314,7 +315,7 @@ int call_matchers(struct call *c, const char *name, const struct api_matchers **
 		return arena_err(&c->arena, err);
 	for (size_t i = 0; i < n && !rc; i++) {
 		struct promql_expr *e;
-		rc = promql_parse_selector(texts[i], &c->arena, &e, err);
+		rc = promql_parse_selector_by(texts[i], &o, &c->arena, &e, err);
 		rc = rc ? rc : matchers_of(c, &e->selector, &m[i], err);
 	}
 	*ret = m;

@@ -19,8 +19,9 @@ struct matcher_re {
 	struct arena arena; /* pattern and values */
 	bool read;          /* `pattern` holds */
 	struct pattern pattern;
-	struct regex *regex; /* NULL where the pattern alone decides */
-	struct str *values;  /* sorted set, NULL where it is not finite */
+	struct regex *regex;    /* NULL where the pattern alone decides */
+	struct budget *charged; /* with the automaton's memory; NULL: none */
+	struct str *values;     /* sorted set, NULL where it is not finite */
 	size_t n_values;
 	struct hmap by_hash; /* of values, if there are many */
 };
@@ -64,13 +65,15 @@ static void re_free(struct matcher_re *re)
 	if (!re)
 		return;
 	hmap_fini(&re->by_hash);
+	if (re->charged)
+		budget_give(re->charged, regex_memory(re->regex));
 	regex_free(re->regex);
 	arena_fini(&re->arena);
 	budget_fini(&re->budget);
 	free(re);
 }
 
-static int re_new(struct str expr, struct matcher_re **ret, struct err *err)
+static int re_new(struct str expr, regex_compile_fn *compile, struct matcher_re **ret, struct err *err)
 {
 	if (expr.n > REGEX_MAX_PATTERN)
 		return err_set(err, ERR_INVALID_ARGUMENT, "regular expression of %zu bytes is too long (%zu at most)",
@@ -84,7 +87,7 @@ static int re_new(struct str expr, struct matcher_re **ret, struct err *err)
 	if (decided && p->plain)
 		decided = re_collect(re);
 	if (!decided) {
-		int rc = regex_compile(expr, &re->regex, err);
+		int rc = compile(expr, &re->regex, err);
 		if (rc < 0) {
 			re_free(re);
 			return rc;
@@ -102,7 +105,8 @@ static int check_type(enum matcher_type type, struct err *err)
 }
 
 /* Fills a matcher whose memory (struct, then both strings) is there. */
-static int matcher_fill(struct matcher *m, enum matcher_type type, struct str name, struct str value, struct err *err)
+static int matcher_fill(struct matcher *m, regex_compile_fn *compile, enum matcher_type type, struct str name,
+			struct str value, struct err *err)
 {
 	char *bytes = (char *)(m + 1);
 	if (name.n)
@@ -115,7 +119,7 @@ static int matcher_fill(struct matcher *m, enum matcher_type type, struct str na
 		.value = str_mem(bytes + name.n, value.n),
 	};
 	if (type == MATCH_RE || type == MATCH_NRE)
-		return re_new(m->value, &m->re, err);
+		return re_new(m->value, compile, &m->re, err);
 	return 0;
 }
 
@@ -125,7 +129,7 @@ int matcher_compile(enum matcher_type type, struct str name, struct str value, s
 	if (rc < 0)
 		return rc;
 	struct matcher *m = xmalloc(sizeof(*m) + name.n + value.n);
-	rc = matcher_fill(m, type, name, value, err);
+	rc = matcher_fill(m, regex_compile, type, name, value, err);
 	if (rc < 0) {
 		free(m);
 		return rc;
@@ -139,8 +143,25 @@ static void re_cleanup(void *arg)
 	re_free(arg);
 }
 
+/* Counts the automaton's memory. */
+static int charge(struct matcher_re *re, struct arena *a, struct err *err)
+{
+	if (!re->regex || !a->budget)
+		return 0;
+	if (!budget_take(a->budget, regex_memory(re->regex)))
+		return budget_err(a->budget, err);
+	re->charged = a->budget;
+	return 0;
+}
+
 int matcher_compile_in(struct arena *a, enum matcher_type type, struct str name, struct str value, struct matcher **ret,
 		       struct err *err)
+{
+	return matcher_compile_by(regex_compile, a, type, name, value, ret, err);
+}
+
+int matcher_compile_by(regex_compile_fn *compile, struct arena *a, enum matcher_type type, struct str name,
+		       struct str value, struct matcher **ret, struct err *err)
 {
 	int rc = check_type(type, err);
 	if (rc < 0)
@@ -148,13 +169,15 @@ int matcher_compile_in(struct arena *a, enum matcher_type type, struct str name,
 	struct matcher *m = arena_alloc(a, sizeof(*m) + name.n + value.n);
 	if (!m)
 		return arena_err(a, err);
-	rc = matcher_fill(m, type, name, value, err);
+	rc = matcher_fill(m, compile, type, name, value, err);
 	if (rc < 0)
 		return rc;
 	if (m->re && !arena_on_fini(a, re_cleanup, m->re)) {
 		re_free(m->re);
 		return arena_err(a, err);
 	}
+	if (m->re && (rc = charge(m->re, a, err)) != 0)
+		return rc;
 	*ret = m;
 	return 0;
 }

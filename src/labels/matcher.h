@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "base/strbuf.h"
 #include "labels/labels.h"
+#include "labels/regex.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,9 +42,16 @@ struct matcher {
 /* Makes a matcher with copies of both strings. INVALID_ARGUMENT for a bad pattern or type. */
 int matcher_compile(enum matcher_type type, struct str name, struct str value, struct matcher **ret, struct err *err);
 
-/* As matcher_compile; `a` frees it. */
+/* Most matchers of one selector or request: what compiles lists of them refuses more. */
+#define MATCHERS_MAX 1000
+
+/* As matcher_compile; `a` frees it. The memory of an automaton counts against its budget. */
 int matcher_compile_in(struct arena *a, enum matcher_type type, struct str name, struct str value, struct matcher **ret,
 		       struct err *err);
+
+/* As matcher_compile_in; an automaton, where one is needed, is made by `compile`. Suspends when that does. */
+int matcher_compile_by(regex_compile_fn *compile, struct arena *a, enum matcher_type type, struct str name,
+		       struct str value, struct matcher **ret, struct err *err);
 
 /* Frees a matcher of matcher_compile. NULL is fine. */
 void matcher_free(struct matcher *m);

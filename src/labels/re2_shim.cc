@@ -121,7 +121,13 @@ static void describe(const re2::RE2 &re, char *msg, size_t n)
 		snprintf(msg, n, "error parsing regexp: %s: `%.200s`", text, arg.c_str());
 }
 
-extern "C" struct re2_shim *re2_shim_new(struct str pattern, size_t max_program, char *msg, size_t n)
+extern "C" size_t re2_shim_memory(size_t max_program)
+{
+	return static_cast<size_t>(budget_for(max_program));
+}
+
+extern "C" struct re2_shim *re2_shim_new(struct str pattern, size_t max_program, char *msg, size_t n,
+					 bool *ret_too_large)
 {
 	re2::RE2::Options opts;
 	opts.set_dot_nl(true);
@@ -130,11 +136,13 @@ extern "C" struct re2_shim *re2_shim_new(struct str pattern, size_t max_program,
 	struct re2_shim *re = new re2_shim(with_old_group_names(pattern), opts);
 	if (!re->re.ok()) {
 		describe(re->re, msg, n);
+		*ret_too_large = re->re.error_code() == re2::RE2::ErrorPatternTooLarge;
 		delete re;
 		return nullptr;
 	}
 	if (static_cast<size_t>(re->re.ProgramSize()) > max_program / BYTES_PER_INSTRUCTION) {
 		snprintf(msg, n, "error parsing regexp: expression too large");
+		*ret_too_large = true;
 		delete re;
 		return nullptr;
 	}

@@ -17,9 +17,12 @@ struct re2_shim;
 
 /*
  * Compiles `pattern`; `max_program` bounds the program's bytes. Returns NULL
- * with a C string of at most `n` bytes in `msg` where it cannot.
+ * with a C string of at most `n` bytes in `msg` where it cannot; *ret_too_large tells whether that bound is why.
  */
-struct re2_shim *re2_shim_new(struct str pattern, size_t max_program, char *msg, size_t n);
+struct re2_shim *re2_shim_new(struct str pattern, size_t max_program, char *msg, size_t n, bool *ret_too_large);
+
+/* Most bytes that RE2 may take for a pattern with this `max_program`: program and the states that matching caches. */
+size_t re2_shim_memory(size_t max_program);
 
 /* Frees it. */
 void re2_shim_free(struct re2_shim *re);

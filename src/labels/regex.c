@@ -9,8 +9,15 @@
 /* Group numbers from here on are taken as names, as in Go. */
 #define GROUP_NUMBER_LIMIT 100000000
 
+/* Program that most patterns fit into, in bytes; what matching may cache goes with it. */
+#define SMALL_PROGRAM (REGEX_MAX_PROGRAM / 12)
+
+/* Patterns up to this length that repeat nothing compile quickly. */
+#define QUICK_PATTERN 48
+
 struct regex {
 	struct re2_shim *re;
+	size_t max_program; /* that it was compiled with */
 };
 
 int regex_compile(struct str pattern, struct regex **ret, struct err *err)
@@ -19,12 +26,26 @@ int regex_compile(struct str pattern, struct regex **ret, struct err *err)
 	if (pattern.n > REGEX_MAX_PATTERN)
 		return err_set(err, ERR_INVALID_ARGUMENT, "regular expression of %zu bytes is too long (%zu at most)",
 			       pattern.n, REGEX_MAX_PATTERN);
-	struct re2_shim *re = re2_shim_new(pattern, REGEX_MAX_PROGRAM, msg, sizeof(msg));
+	bool too_large = false;
+	size_t max = SMALL_PROGRAM;
+	struct re2_shim *re = re2_shim_new(pattern, max, msg, sizeof(msg), &too_large);
+	if (!re && too_large)
+		re = re2_shim_new(pattern, max = REGEX_MAX_PROGRAM, msg, sizeof(msg), &too_large);
 	if (!re)
 		return err_set(err, ERR_INVALID_ARGUMENT, "%s", msg);
 	*ret = xmalloc(sizeof(**ret));
-	(*ret)->re = re;
+	**ret = (struct regex){ re, max };
 	return 0;
+}
+
+bool regex_is_costly(struct str pattern)
+{
+	return pattern.n > QUICK_PATTERN || str_index(pattern, '{') >= 0;
+}
+
+uint64_t regex_memory(const struct regex *re)
+{
+	return re2_shim_memory(re->max_program);
 }
 
 void regex_free(struct regex *re)

@@ -2,7 +2,8 @@
  * labels/regex.h - regular expressions of Prometheus: RE2 syntax, anchored at
  * both ends, '.' matches newlines (`^(?s:...)$`).
  *
- * Matching takes time linear in the text. A pattern is at most
+ * Matching takes time linear in the text. Compiling touches nothing but the
+ * pattern and may be done on any thread. A pattern is at most
  * REGEX_MAX_PATTERN bytes and compiles to at most REGEX_MAX_PROGRAM bytes.
  * The only file that knows RE2 is re2_shim.cc.
  */
@@ -16,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -32,6 +34,15 @@ struct regex;
 
 /* Compiles a pattern; INVALID_ARGUMENT with the reason where it is malformed, too long or too large. */
 int regex_compile(struct str pattern, struct regex **ret, struct err *err);
+
+/* As regex_compile: what an owner gives to those who compile for him, so that long ones can be compiled elsewhere. */
+typedef int regex_compile_fn(struct str pattern, struct regex **ret, struct err *err);
+
+/* Whether compiling may take longer than a tenth of a millisecond or so. */
+bool regex_is_costly(struct str pattern);
+
+/* Most bytes that the program and what matching caches may take. */
+uint64_t regex_memory(const struct regex *re);
 
 /* Frees a compiled pattern. NULL is fine. */
 void regex_free(struct regex *re);

@@ -128,7 +128,7 @@ struct promql_matcher {
 	enum promql_match_type type;
 	struct str name;
 	struct str value;
-	const struct matcher *compiled; /* labels/matcher.h; lives as long as the arena */
+	struct matcher *compiled; /* labels/matcher.h; lives as long as the arena */
 };
 
 /* A list of label names, in the order written. */

@@ -119,6 +119,8 @@ struct promql_source {
 	 * error. May be NULL.
 	 */
 	int (*checkpoint)(void *arg, uint64_t n_samples, struct err *err);
+	/* Compiles regular expressions; NULL: regex_compile. It may suspend, as all of these. */
+	regex_compile_fn *compile;
 };
 
 /* A value at a time. */

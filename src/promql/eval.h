@@ -241,6 +241,12 @@ int node_scalar(struct node *n, const double **ret, struct err *err);
 /* Notes `n` samples computed; runs the checkpoint every few thousand. */
 int eval_work(struct eval *ev, uint64_t n, struct err *err);
 
+/* What compiles regular expressions for a source. */
+static inline regex_compile_fn *source_compile(const struct promql_source *src)
+{
+	return src->compile ? src->compile : regex_compile;
+}
+
 /* Runs the checkpoint now. */
 int eval_checkpoint(struct eval *ev, struct err *err);
 

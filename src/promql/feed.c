@@ -16,7 +16,11 @@ static int compile(struct feed *f, const struct promql_selector *sel, struct err
 		return eval_oom(f->ev, err);
 	for (size_t i = 0; i < sel->n_matchers; i++) {
 		const struct promql_matcher *m = &sel->matchers[i];
-		int rc = matcher_compile_in(f->ev->arena, types[m->type], m->name, m->value, &f->matchers[i], err);
+		int rc = 0;
+		f->matchers[i] = m->compiled;
+		if (!f->matchers[i])
+			rc = matcher_compile_by(source_compile(f->ev->src), f->ev->arena, types[m->type], m->name,
+						m->value, &f->matchers[i], err);
 		if (rc)
 			return rc;
 		f->name_fixed |= m->type == PROMQL_MATCH_EQ && str_eq(m->name, LABEL_METRIC_NAME);

@@ -16,6 +16,7 @@ struct label_fn {
 	struct labels_builder builder;
 	struct strbuf text;
 	struct regex *re;
+	uint64_t charged; /* of the budget, for `re` */
 	bool replace, started;
 };
 
@@ -30,12 +31,27 @@ static int bad_label(const struct label_fn *f, const char *which, struct str nam
 		       f->replace ? "label_replace" : "label_join", STR_ARG(name));
 }
 
+/* Counts the memory of the regular expression. */
+static int charge(struct label_fn *f, struct err *err)
+{
+	f->charged = regex_memory(f->re);
+	if (budget_take(f->n.ev->arena->budget, f->charged))
+		return 0;
+	f->charged = 0;
+	return budget_err(f->n.ev->arena->budget, err);
+}
+
 static int start(struct label_fn *f, struct err *err)
 {
 	f->started = true;
 	if (f->replace) {
 		struct err why = ERR_NONE;
-		if (regex_compile(string_arg(f->call, 4), &f->re, &why))
+		int rc = source_compile(f->n.ev->src)(string_arg(f->call, 4), &f->re, &why);
+		if (rc != 0 && rc != -ERR_INVALID_ARGUMENT)
+			return err_set(err, (enum err_code)why.code, "%s", why.msg);
+		if (rc == 0 && (rc = charge(f, err)) != 0)
+			return rc;
+		if (rc != 0)
 			return err_set(err, ERR_FAILED_PRECONDITION,
 				       "invalid regular expression in label_replace(): %.*s",
 				       STR_ARG(string_arg(f->call, 4)));
@@ -89,6 +105,7 @@ static void label_fn_close(struct node *n)
 	labels_builder_fini(&f->builder);
 	strbuf_fini(&f->text);
 	regex_free(f->re);
+	budget_give(n->ev->arena->budget, f->charged);
 }
 
 static const struct node_ops label_fn_ops = { label_fn_next, label_fn_close, "function" };

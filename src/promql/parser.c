@@ -478,9 +478,15 @@ int promql_parse(struct str text, const struct promql_parse_opts *opts, struct a
 
 int promql_parse_selector(struct str text, struct arena *a, struct promql_expr **ret_expr, struct err *err)
 {
+	return promql_parse_selector_by(text, NULL, a, ret_expr, err);
+}
+
+int promql_parse_selector_by(struct str text, const struct promql_parse_opts *opts, struct arena *a,
+			     struct promql_expr **ret_expr, struct err *err)
+{
 	struct parser p;
 	struct promql_expr *e = NULL;
-	parser_init(&p, text, false, NULL, a);
+	parser_init(&p, text, false, opts, a);
 	if (length_ok(&p)) {
 		enum promql_tok t = parser_peek(&p);
 		if (t == TOK_LEFT_BRACE) {

@@ -14,6 +14,7 @@
 #define PROMQL_PARSER_H
 
 #include "base/err.h"
+#include "labels/regex.h"
 #include "promql/ast.h"
 
 /* Longest query text, in bytes. */
@@ -38,10 +39,12 @@ struct promql_parse_opts {
 	bool fill_modifiers;         /* fill(), fill_left(), fill_right() */
 	bool duration_expr;          /* arithmetic in ranges and offsets; on by default since 3.14 */
 	bool x_functions;            /* Thanos' xrate, xincrease, xdelta */
+	/* Compiles expressions of matchers; NULL: regex_compile. Where it suspends, parsing does. */
+	regex_compile_fn *compile;
 };
 
 /* Everything on: what tests and tools use. */
-#define PROMQL_PARSE_ALL ((struct promql_parse_opts){ true, true, true, true, true })
+#define PROMQL_PARSE_ALL ((struct promql_parse_opts){ true, true, true, true, true, NULL })
 
 /* One complaint. */
 struct promql_parse_err {
@@ -72,6 +75,10 @@ int promql_parse(struct str text, const struct promql_parse_opts *opts, struct a
  * does: refusing it is the caller's. Errors as promql_parse.
  */
 int promql_parse_selector(struct str text, struct arena *a, struct promql_expr **ret_expr, struct err *err);
+
+/* As promql_parse_selector with options, of which only `compile` matters. */
+int promql_parse_selector_by(struct str text, const struct promql_parse_opts *opts, struct arena *a,
+			     struct promql_expr **ret_expr, struct err *err);
 
 /*
  * Formats a complaint as "<line>:<column>: parse error: <message>"; an empty

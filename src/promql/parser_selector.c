@@ -59,7 +59,13 @@ static bool add_matcher(struct parser *p, struct promql_selector *s, size_t *cap
 	static const enum matcher_type types[] = { MATCH_EQ, MATCH_NEQ, MATCH_RE, MATCH_NRE };
 	struct matcher *compiled = NULL;
 	struct err err = ERR_NONE;
-	if (matcher_compile_in(p->arena, types[m.type], m.name, m.value, &compiled, &err) < 0) {
+	regex_compile_fn *compile = p->opts.compile ? p->opts.compile : regex_compile;
+	if (s->n_matchers == MATCHERS_MAX) {
+		parser_complain(p, pos, "selector has more than %d matchers", MATCHERS_MAX);
+		p->stop = true;
+		return false;
+	}
+	if (matcher_compile_by(compile, p->arena, types[m.type], m.name, m.value, &compiled, &err) < 0) {
 		if (err.code == ERR_RESOURCE_EXHAUSTED)
 			return parser_oom(p);
 		parser_complain(p, pos, "%s", err.msg);

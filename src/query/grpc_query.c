@@ -9,6 +9,7 @@
 #include "query/grpc_internal.h"
 #include "query/query.h"
 #include "query/source.h"
+#include "series/regex.h"
 #include "series/wire_series.h"
 #include "series/wire_write.h"
 
@@ -70,8 +71,8 @@ static int take_set(struct remote *r, const Thanos__StoreMatchers *from, struct 
 		return arena_err(r->a, err);
 	for (size_t i = 0; i < from->n_labelmatchers; i++) {
 		const Thanos__LabelMatcher *m = from->labelmatchers[i];
-		int rc = matcher_compile_in(r->a, (enum matcher_type)m->type, str_c(m->name), str_c(m->value), &p[i],
-					    err);
+		int rc = matcher_compile_by(co_regex_compile, r->a, (enum matcher_type)m->type, str_c(m->name),
+					    str_c(m->value), &p[i], err);
 		if (rc != 0)
 			return rc;
 	}

@@ -7,6 +7,7 @@
 #include "proto/rules.pb-c.h"
 #include "query/endpoints.h"
 #include "query/http_internal.h"
+#include "query/query.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +80,7 @@ static int add_matchers(struct rules_call *c, const struct promql_selector *s, s
 
 static int read_params(struct rules_call *c, struct err *err)
 {
+	struct promql_parse_opts o = query_parse_opts(c->a.h->q);
 	struct asking *a = &c->a;
 	int rc = read_type(c, err);
 	rc = rc ? rc : asking_list(a, "match[]", &c->req.matcher_string, &c->req.n_matcher_string, err);
@@ -87,7 +89,7 @@ static int read_params(struct rules_call *c, struct err *err)
 	rc = rc ? rc : asking_list(a, "file[]", &c->req.file, &c->req.n_file, err);
 	for (size_t i = 0; i < c->req.n_matcher_string && !rc; i++) {
 		struct promql_expr *e;
-		rc = promql_parse_selector(str_c(c->req.matcher_string[i]), &a->arena, &e, err);
+		rc = promql_parse_selector_by(str_c(c->req.matcher_string[i]), &o, &a->arena, &e, err);
 		rc = rc ? rc : add_matchers(c, &e->selector, err);
 	}
 	return rc;

@@ -6,6 +6,7 @@
 #include "promql/parser.h"
 #include "query/endpoints.h"
 #include "query/http_internal.h"
+#include "query/query.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +83,7 @@ static int enforce_tenant(struct tsdb_call *c, struct err *err)
 
 static int read_params(struct tsdb_call *c, struct err *err)
 {
+	struct promql_parse_opts o = query_parse_opts(c->a.h->q);
 	char **texts;
 	size_t n;
 	int rc = api_limit_parse(http_params_get(c->a.params, "limit"), &c->limit, err);
@@ -94,7 +96,7 @@ static int read_params(struct tsdb_call *c, struct err *err)
 	rc = asking_list(&c->a, "match[]", &texts, &n, err);
 	for (size_t i = 0; i < n && !rc; i++) {
 		struct promql_expr *e;
-		rc = promql_parse_selector(str_c(texts[i]), &c->a.arena, &e, err);
+		rc = promql_parse_selector_by(str_c(texts[i]), &o, &c->a.arena, &e, err);
 		rc = rc ? rc : add_matchers(c, &e->selector, err);
 	}
 	return rc ? rc : enforce_tenant(c, err);

@@ -8,6 +8,7 @@
 #include "metrics/budget.h"
 #include "metrics/metrics.h"
 #include "query/source.h"
+#include "series/regex.h"
 #include "series/wire_series.h"
 
 #include <stdlib.h>
@@ -302,6 +303,7 @@ struct promql_parse_opts query_parse_opts(const struct query *q)
 		.experimental_functions = q->cfg.experimental_functions,
 		.x_functions = q->cfg.x_functions,
 		.duration_expr = true,
+		.compile = co_regex_compile,
 	};
 }
 
@@ -315,7 +317,7 @@ static int make_label_request(const struct query_select_opts *o, struct matcher 
 	if (!w)
 		return arena_err(a, err);
 	for (size_t i = 0; i < n; i++)
-		w[i] = (struct wire_matcher){ m[i]->type, m[i]->name, m[i]->value };
+		w[i] = (struct wire_matcher){ m[i]->type, m[i]->name, m[i]->value, m[i] };
 	*ret = (struct label_request){
 		.partial_response = o->partial_response ? PARTIAL_WARN : PARTIAL_ABORT,
 		.start = start,

@@ -6,6 +6,7 @@
 #include "metrics/metrics.h"
 #include "query/query_internal.h"
 #include "series/dedup.h"
+#include "series/regex.h"
 #include "series/samples.h"
 #include "series/wire_series.h"
 #include "text/float.h"
@@ -214,7 +215,7 @@ static int set_matchers(struct series_request *r, struct matcher *const *m, size
 	if (!w)
 		return arena_err(a, err);
 	for (size_t i = 0; i < n; i++)
-		w[i] = (struct wire_matcher){ m[i]->type, m[i]->name, m[i]->value };
+		w[i] = (struct wire_matcher){ m[i]->type, m[i]->name, m[i]->value, m[i] };
 	r->matchers = w;
 	r->n_matchers = n;
 	return 0;
@@ -532,6 +533,7 @@ struct promql_source query_source_promql(struct query_source *s)
 		.next = source_next,
 		.close = source_close,
 		.checkpoint = source_checkpoint,
+		.compile = co_regex_compile,
 	};
 }
 

@@ -7,6 +7,7 @@
 #include "proto/exemplars.pb-c.h"
 #include "receive/cursor.h"
 #include "receive/view.h"
+#include "series/regex.h"
 
 #include <string.h>
 
@@ -148,7 +149,9 @@ int co_receive_exemplars(struct grpc_call *call, void *arg, struct err *err)
 	c.req = req;
 	if (!c.r->ready)
 		return err_set(err, ERR_UNAVAILABLE, "storage is not open yet");
-	rc = promql_parse(str_c(c.req->query), &PROMQL_PARSE_ALL, c.a, &expr, NULL, err);
+	struct promql_parse_opts opts = PROMQL_PARSE_ALL;
+	opts.compile = co_regex_compile;
+	rc = promql_parse(str_c(c.req->query), &opts, c.a, &expr, NULL, err);
 	if (rc == 0)
 		rc = collect(&c, expr, err);
 	return rc != 0 ? rc : send_all(&c, err);

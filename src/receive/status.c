@@ -7,6 +7,7 @@
 #include "proto/status.pb-c.h"
 #include "receive/cursor.h"
 #include "receive/view.h"
+#include "series/regex.h"
 
 #include <string.h>
 
@@ -122,8 +123,8 @@ static int compile_matchers(struct status_call *c, struct err *err)
 	int rc = c->matchers ? 0 : arena_err(c->a, err);
 	for (size_t i = 0; i < c->req->n_matchers && rc == 0; i++) {
 		const Thanos__LabelMatcher *m = c->req->matchers[i];
-		rc = matcher_compile_in(c->a, (enum matcher_type)m->type, str_c(m->name), str_c(m->value),
-					&c->matchers[i], err);
+		rc = matcher_compile_by(co_regex_compile, c->a, (enum matcher_type)m->type, str_c(m->name),
+					str_c(m->value), &c->matchers[i], err);
 	}
 	return rc;
 }

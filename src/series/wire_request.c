@@ -1,4 +1,5 @@
 /* Requests and label responses of the Store API. */
+#include "series/regex.h"
 #include "series/wire_series.h"
 
 /* A message being read, and the arrays that grow in its arena. */
@@ -477,11 +478,16 @@ void label_response_write(const struct label_response *r, struct strbuf *b)
 int wire_matchers_compile(const struct wire_matcher *m, size_t n, struct arena *a, struct matcher ***ret,
 			  struct err *err)
 {
+	if (n > MATCHERS_MAX)
+		return err_set(err, ERR_INVALID_ARGUMENT, "%zu matchers, at most %d are allowed", n, MATCHERS_MAX);
 	struct matcher **p = arena_array(a, n, sizeof(*p));
 	if (!p)
 		return arena_err(a, err);
 	for (size_t i = 0; i < n; i++) {
-		int rc = matcher_compile_in(a, m[i].type, m[i].name, m[i].value, &p[i], err);
+		int rc = 0;
+		p[i] = m[i].compiled;
+		if (!p[i])
+			rc = matcher_compile_by(co_regex_compile, a, m[i].type, m[i].name, m[i].value, &p[i], err);
 		if (rc < 0)
 			return rc;
 	}

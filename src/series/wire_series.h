@@ -35,6 +35,7 @@ struct wire_strs {
 struct wire_matcher {
 	enum matcher_type type;
 	struct str name, value;
+	struct matcher *compiled; /* where it has been compiled already; borrowed; else NULL */
 };
 
 /* google.protobuf.Any. `present` is false where the field is missing. */
@@ -127,7 +128,10 @@ void label_names_request_write(const struct label_request *r, struct strbuf *b);
 /* Appends the bytes of a LabelValuesRequest. */
 void label_values_request_write(const struct label_request *r, struct strbuf *b);
 
-/* Compiles matchers of a request into `a`. INVALID_ARGUMENT for a bad expression. */
+/*
+ * Compiles matchers of a request into `a`. INVALID_ARGUMENT for a bad expression and more than MATCHERS_MAX,
+ * RESOURCE_EXHAUSTED. Suspends in a fiber: long expressions are compiled on the offload pool.
+ */
 int wire_matchers_compile(const struct wire_matcher *m, size_t n, struct arena *a, struct matcher ***ret,
 			  struct err *err);
 

@@ -1,7 +1,8 @@
 /*
  * kill -9 under load: no acknowledged sample is ever lost.
  *
- * Four writers send remote write requests, in order and out of order, to a real `thanos receive`, which is killed
+ * Four writers send remote write requests, floats and native histograms (integer and float), in order and out of
+ * order, to a real `thanos receive`, which is killed
  * at random moments and started again on the same directory. A ledger notes what was sent and what was
  * acknowledged; now and then everything is read back through the Store API: acknowledged <= stored <= sent,
  * with the very values. What was not acknowledged is sent again, as Prometheus does, and must be taken.
@@ -43,6 +44,9 @@
 
 enum { SENT = 1, ACKED = 2, SEEN = 4 };
 
+/* What a series holds. */
+enum kind { FLOATS, INT_HISTOGRAMS, FLOAT_HISTOGRAMS, KINDS };
+
 /* What is known of the samples of a series: slot 2n is in order, 2n + 1 out of order. */
 struct ledger {
 	VEC(uint8_t) slots;
@@ -72,7 +76,7 @@ struct test {
 	struct ledger ledger[WRITERS * SERIES];
 	struct writer writers[WRITERS];
 	uint64_t seed;
-	uint64_t restarts, slowest_ready_ms, stored;
+	uint64_t restarts, slowest_ready_ms, stored[KINDS];
 };
 
 static struct test the;
@@ -105,6 +109,51 @@ static double slot_value(size_t series, size_t slot)
 	return (double)(hash_xx64(in, sizeof(in)) >> 20) / 1024;
 }
 
+static enum kind kind_of(size_t series)
+{
+	return (enum kind)(series % KINDS);
+}
+
+/* A histogram with the memory that it points to. */
+struct slot_histogram {
+	struct histogram h;
+	struct hist_span spans[2];
+	int64_t deltas[5];
+	double counts[5];
+};
+
+/* The only right histogram of a slot: counts grow with the slot, so that no counter seems reset; some have a bucket more. */
+static void slot_histogram(size_t series, size_t slot, struct slot_histogram *ret)
+{
+	bool is_float = kind_of(series) == FLOAT_HISTOGRAMS, more = slot % 11 == 3;
+	uint32_t n = more ? 5 : 4;
+	*ret = (struct slot_histogram){ .spans = { { (int32_t)(series % 3), 4 }, { 2, 1 } } };
+	int64_t before = 0, all = (int64_t)slot;
+	for (uint32_t i = 0; i < n; i++) {
+		int64_t count = (int64_t)(slot * (i + 1) + series);
+		ret->deltas[i] = count - before;
+		ret->counts[i] = (double)count + 0.25;
+		before = count;
+		all += count;
+	}
+	ret->h = (struct histogram){ .is_float = is_float,
+				     .schema = 3,
+				     .zero_threshold = 0.001,
+				     .sum = slot_value(series, slot),
+				     .pos_spans = ret->spans,
+				     .n_pos_spans = more ? 2 : 1,
+				     .n_pos = n };
+	if (is_float) {
+		ret->h.zero_count_f = (double)slot;
+		ret->h.count_f = (double)all + 0.25 * n;
+		ret->h.pos_counts = ret->counts;
+	} else {
+		ret->h.zero_count = slot;
+		ret->h.count = (uint64_t)all;
+		ret->h.pos_deltas = ret->deltas;
+	}
+}
+
 static void mark(size_t series, size_t slot, uint8_t bit)
 {
 	struct ledger *l = &the.ledger[series];
@@ -124,9 +173,18 @@ static void add_sample(struct writer *w, size_t i, size_t slot, uint8_t bit)
 	struct labels set = { l, 2 };
 	int64_t t = slot_time(slot);
 	double v = slot_value(series, slot);
-	if (bit == SENT)
-		write_put_series(&w->body, 1, &(struct write_series){ .n_samples = 1, .t = &t, .v = &v }, &set);
+	struct write_series s = { .n_samples = 1, .t = &t, .v = &v };
+	struct slot_histogram sh;
+	struct write_histogram wh = { .t = t };
 	mark(series, slot, bit);
+	if (bit != SENT)
+		return;
+	if (kind_of(series) != FLOATS) {
+		slot_histogram(series, slot, &sh);
+		wh.h = sh.h;
+		s = (struct write_series){ .n_histograms = 1, .histograms = &wh };
+	}
+	write_put_series(&w->body, 1, &s, &set);
 }
 
 /* Goes over the samples of the request under way. */
@@ -188,6 +246,20 @@ static void write_on(void *arg)
 
 /* --- reading back --------------------------------------------------------------------------------- */
 
+/* Whether a sample read back is the one that was sent. Chunks may have added empty buckets. */
+static bool is_right(size_t series, size_t slot, const struct chunk_cols *c, size_t i, struct arena *a)
+{
+	struct slot_histogram want;
+	struct histogram x, y;
+	if (kind_of(series) == FLOATS) {
+		double v = slot_value(series, slot);
+		return c->kind == CHUNK_KIND_FLOAT && memcmp(&v, &c->v[i], sizeof(v)) == 0;
+	}
+	slot_histogram(series, slot, &want);
+	return c->kind == CHUNK_KIND_HIST && hist_compact(&x, &want.h, 0, a, NULL) == 0 &&
+	       hist_compact(&y, &c->h[i], 0, a, NULL) == 0 && hist_equal(&x, &y);
+}
+
 static void see_chunk(size_t series, const struct series_chunk *k, struct arena *a)
 {
 	struct chunk_cols c;
@@ -200,11 +272,10 @@ static void see_chunk(size_t series, const struct series_chunk *k, struct arena 
 		struct ledger *l = &the.ledger[series];
 		if (half < 0 || slot >= l->slots.n || slot_time(slot) != c.t[i] || !(l->slots.p[slot] & SENT))
 			fail("a sample was stored that nobody sent", "");
-		double want = slot_value(series, slot);
-		if (memcmp(&want, &c.v[i], sizeof(want)) != 0)
+		if (!is_right(series, slot, &c, i, a))
 			fail("a sample has another value", "");
 		if (!(l->slots.p[slot] & SEEN))
-			the.stored++;
+			the.stored[kind_of(series)]++;
 		l->slots.p[slot] |= SEEN;
 	}
 }
@@ -268,7 +339,7 @@ static uint64_t co_verify(void)
 		for (size_t k = 0; k < n_before[i]; k++)
 			the.ledger[i].slots.p[k] &= (uint8_t)~SEEN;
 	}
-	the.stored = 0;
+	memset(the.stored, 0, sizeof(the.stored));
 	co_read_all();
 	for (size_t i = 0; i < ARRAY_LEN(before); i++) {
 		for (size_t k = 0; k < n_before[i]; k++) {
@@ -385,10 +456,15 @@ static void run(void *arg)
 	acked = co_verify();
 	kill_process();
 	(void)co_sleep_ms(200, NULL); /* the loop sees its connections end */
-	printf("%llu kills, %llu requests acknowledged (%llu tries failed), %llu samples acknowledged, %llu stored, none lost; "
-	       "slowest start %llu ms\n",
+	printf("%llu kills, %llu requests acknowledged (%llu tries failed), %llu samples acknowledged, none lost; "
+	       "stored: %llu floats, %llu integer and %llu float histograms; slowest start %llu ms\n",
 	       (unsigned long long)the.restarts, (unsigned long long)requests, (unsigned long long)again,
-	       (unsigned long long)acked, (unsigned long long)the.stored, (unsigned long long)the.slowest_ready_ms);
+	       (unsigned long long)acked, (unsigned long long)the.stored[FLOATS],
+	       (unsigned long long)the.stored[INT_HISTOGRAMS], (unsigned long long)the.stored[FLOAT_HISTOGRAMS],
+	       (unsigned long long)the.slowest_ready_ms);
+	for (int k = 0; k < KINDS; k++)
+		if (the.stored[k] == 0)
+			fail("nothing of a kind was stored", "");
 	if (requests < *(uint64_t *)arg)
 		fail("too few requests", "");
 }

@@ -340,9 +340,35 @@ static void test_arena_owns_its_matchers(void **state)
 	arena_fini(&a);
 }
 
+static void test_memory_of_automata_counts(void **state)
+{
+	struct budget b;
+	struct arena a;
+	struct matcher *m;
+	struct err e;
+	budget_init(&b, NULL, "test", 3 << 19);
+	arena_init(&a, &b);
+	assert_int_equal(matcher_compile_in(&a, MATCH_RE, STR("a"), STR("x.*|y"), &m, &e), 0); /* needs none */
+	assert_true(b.used < 64 << 10);
+	assert_int_equal(matcher_compile_in(&a, MATCH_RE, STR("a"), STR("(a|b)*c[0-9]"), &m, &e), 0);
+	assert_true(b.used > 256 << 10);
+	assert_true(matcher_matches(m, STR("ababc7")));
+	assert_int_equal(matcher_compile_in(&a, MATCH_RE, STR("a"), STR("(a|b)*d[0-9]"), &m, &e), 0);
+	assert_int_equal(matcher_compile_in(&a, MATCH_RE, STR("a"), STR("(a|b)*e[0-9]"), &m, &e),
+			 -ERR_RESOURCE_EXHAUSTED);
+	/* A large program takes more. */
+	arena_fini(&a);
+	assert_int_equal(b.used, 0);
+	assert_int_equal(matcher_compile_in(&a, MATCH_RE, STR("a"), STR("((abc[0-9]d){100}){20}"), &m, &e),
+			 -ERR_RESOURCE_EXHAUSTED);
+	arena_fini(&a);
+	budget_fini(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_memory_of_automata_counts),
 		cmocka_unit_test(test_equality),
 		cmocka_unit_test(test_expressions_are_anchored),
 		cmocka_unit_test(test_dot_takes_newlines_and_whole_characters),

@@ -522,9 +522,31 @@ static void test_small_budget_is_an_error(void **state)
 	}
 }
 
+static void test_selectors_have_at_most_a_thousand_matchers(void **state)
+{
+	struct arena a;
+	struct promql_expr *e;
+	struct err err;
+	arena_init(&a, NULL);
+	for (int n = 1000; n <= 1001; n++) {
+		struct strbuf b = { 0 };
+		strbuf_add_ch(&b, '{');
+		for (int i = 0; i < n; i++)
+			strbuf_printf(&b, "l%d=\"x\",", i);
+		strbuf_add_ch(&b, '}');
+		int rc = promql_parse(strbuf_str(&b), NULL, &a, &e, NULL, &err);
+		assert_int_equal(rc, n > 1000 ? -ERR_INVALID_ARGUMENT : 0);
+		if (rc != 0)
+			assert_non_null(strstr(err.msg, "more than 1000 matchers"));
+		strbuf_fini(&b);
+	}
+	arena_fini(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_selectors_have_at_most_a_thousand_matchers),
 		cmocka_unit_test(test_trees_and_errors_of_upstream),
 		cmocka_unit_test(test_syntax_errors_name_the_innermost_construct),
 		cmocka_unit_test(test_bad_patterns_are_refused),

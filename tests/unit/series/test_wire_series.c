@@ -200,6 +200,11 @@ static void test_matchers_of_a_request_compile(void **state)
 	struct label l[] = { { STR("a"), STR("1") }, { STR("c"), STR("z") } };
 	assert_true(matchers_match(m, 3, (struct labels){ l, 2 }));
 	assert_int_equal(wire_matchers_compile(&bad, 1, &a, &m, &e), -ERR_INVALID_ARGUMENT);
+	struct wire_matcher many[1001];
+	for (size_t i = 0; i < 1001; i++)
+		many[i] = matchers[0];
+	assert_int_equal(wire_matchers_compile(many, 1000, &a, &m, &e), 0);
+	assert_int_equal(wire_matchers_compile(many, 1001, &a, &m, &e), -ERR_INVALID_ARGUMENT);
 	arena_fini(&a);
 }
 
