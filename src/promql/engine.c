@@ -275,7 +275,8 @@ static int run_and_close(struct eval *ev, const struct promql_query *q, struct p
 	*ret = (struct promql_result){ .type = PROMQL_TYPE_NONE };
 	ev->first = NULL;
 	ev->n_feeds = 0;
-	ev->feeds = NULL;
+	ev->feeds = ev->reading = ev->failed = NULL;
+	ev->over_samples = false;
 	ev->root = NULL;
 	ev->tally = ev->tallies = NULL;
 	ev->held = 0;
@@ -283,6 +284,8 @@ static int run_and_close(struct eval *ev, const struct promql_query *q, struct p
 	if (!ev->notes)
 		return eval_oom(ev, err);
 	int rc = run(ev, q, ret, err);
+	if (rc == -ERR_RESOURCE_EXHAUSTED)
+		eval_blame(ev, err);
 	trace_finish(ev, ev->root);
 	close_nodes(ev);
 	return rc;
@@ -295,6 +298,7 @@ int promql_exec(const struct promql_query *q, const struct promql_opts *opts, co
 	struct eval ev = { .src = src, .opts = with_defaults(opts), .text = q->text, .arena = a, .mint = INT64_MAX };
 	struct tracer tracer = { .profile = ev.opts.profile };
 	err = err ? err : &own;
+	ev.refusals = budget_refusals(a->budget);
 	ev.tracer = tracer.profile ? &tracer : NULL;
 	ev.traced = ev.tracer || ev.opts.count_samples;
 	int rc = make_grid(q, &ev.grid, err);

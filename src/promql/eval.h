@@ -64,8 +64,13 @@ struct eval {
 	struct node *first;         /* all nodes, for closing */
 	double *column;             /* see eval_column */
 	uint32_t column_cap;
-	uint32_t n_feeds;      /* selectors planned so far */
-	struct feed *feeds;    /* the last one first */
+	uint32_t n_feeds;     /* selectors planned so far */
+	struct feed *feeds;   /* the last one first */
+	struct feed *reading; /* what came since the marks is held because of it; see blame.c */
+	struct feed *failed;  /* whose source failed */
+	uint64_t mark_held, mark_bytes;
+	uint64_t refusals;     /* of the budget when the query began */
+	bool over_samples;     /* more samples than allowed */
 	struct tracer *tracer; /* NULL: not profiled */
 	struct promql_operator *root;
 	struct tally *tally;   /* of the query; NULL: samples are not counted by step */
@@ -85,6 +90,7 @@ struct row {
 
 /* What next() of a node with a left input returns to be called again with a row of it. */
 #define NODE_LEFT 2
+
 /* How often what lies below a node is evaluated. */
 enum node_scope {
 	NODE_SCOPE_SAME,     /* at the node's own steps */
@@ -259,6 +265,12 @@ static inline void eval_release(struct eval *ev, uint64_t n)
 	ev->held -= n;
 }
 
+/* What is held more or less than when this was called last is because of the feed named then; from now on it is because of `f`. */
+void eval_charge(struct eval *ev, struct feed *f);
+
+/* Adds to RESOURCE_EXHAUSTED which selector it is because of, as far as that is known. Before nodes are closed. */
+void eval_blame(struct eval *ev, struct err *err);
+
 /* RESOURCE_EXHAUSTED for the query's arena. */
 int eval_oom(struct eval *ev, struct err *err);
 
@@ -279,6 +291,9 @@ void eval_overlap(struct eval *ev, struct promql_pos pos, struct str name, uint6
 
 /* An empty list of notes in the arena; NULL when it is full. */
 struct notes *notes_new(struct arena *a);
+
+/* Appends " (<line>:<column>)" of a position in the query's text. */
+void eval_position(struct strbuf *b, struct str text, struct promql_pos pos);
 
 /* Renders the notes into the result. RESOURCE_EXHAUSTED when the arena is full. */
 int notes_render(struct eval *ev, struct promql_result *ret, struct err *err);

@@ -57,17 +57,24 @@ int feed_next(struct feed *f, struct promql_series *ret, struct err *err)
 	int rc = 0;
 	if (f->ended)
 		return 0;
+	eval_charge(f->ev, f);
 	eval_release(f->ev, f->held);
 	f->held = 0;
 	if (!f->opened) {
 		f->hints.query_mint_ms = f->ev->mint;
 		rc = src->select(src->arg, f->matchers, f->n_matchers, &f->hints, &f->set, err);
-		if (rc)
+		if (rc) {
+			f->ev->failed = f;
 			return rc;
+		}
 		f->opened = true;
 	}
 	rc = src->next(src->arg, f->set, ret, err);
 	if (rc <= 0) {
+		if (rc < 0)
+			f->ev->failed = f;
+		else
+			eval_charge(f->ev, NULL);
 		feed_close(f);
 		return rc;
 	}

@@ -22,6 +22,7 @@ src_promql_libpromql_a_SOURCES += \
 	src/promql/analyse.c \
 	src/promql/analyse.h \
 	src/promql/binop.c \
+	src/promql/blame.c \
 	src/promql/buckets.c \
 	src/promql/buckets.h \
 	src/promql/calendar.c \

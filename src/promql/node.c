@@ -203,11 +203,14 @@ int eval_hold(struct eval *ev, uint64_t n, struct err *err)
 	ev->held += n;
 	if (ev->held > ev->peak)
 		ev->peak = ev->held;
-	if (ev->held > ev->opts.max_samples)
-		return err_set(err, ERR_RESOURCE_EXHAUSTED,
-			       "query processing would load too many samples into memory in query "
-			       "execution");
-	return 0;
+	if (ev->held <= ev->opts.max_samples)
+		return 0;
+	ev->over_samples = true;
+	return err_set(
+		err, ERR_RESOURCE_EXHAUSTED,
+		"query processing would load too many samples into memory in query execution: it needs %llu at a time "
+		"or more, the limit is %llu",
+		(unsigned long long)ev->held, (unsigned long long)ev->opts.max_samples);
 }
 
 int eval_oom(struct eval *ev, struct err *err)

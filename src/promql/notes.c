@@ -168,7 +168,7 @@ static void add_details(struct strbuf *b, const struct note *n)
 	add_time(b, n->t_last);
 }
 
-static void add_position(struct strbuf *b, struct str text, struct promql_pos pos)
+void eval_position(struct strbuf *b, struct str text, struct promql_pos pos)
 {
 	if (pos.start > text.n) {
 		strbuf_add_c(b, " (invalid position)");
@@ -203,7 +203,7 @@ int notes_render(struct eval *ev, struct promql_result *ret, struct err *err)
 				add_details(&b, n);
 			else if (n->count > 1)
 				strbuf_printf(&b, " (%llu occurrences)", (unsigned long long)n->count);
-			add_position(&b, ev->text, n->pos);
+			eval_position(&b, ev->text, n->pos);
 		}
 		*d = (struct promql_note){ .warning = n->warning, .pos = n->pos, .text = n->text.p };
 		d->full = arena_memdup(ev->arena, b.p, b.n);

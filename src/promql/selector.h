@@ -14,8 +14,9 @@ struct feed {
 	struct promql_hints hints;
 	void *set;
 	bool opened, ended;
-	uint64_t held;                /* samples of the current series */
-	uint64_t n_series, n_samples; /* given by the source so far */
+	uint64_t held;                      /* samples of the current series */
+	uint64_t n_series, n_samples;       /* given by the source so far */
+	int64_t grown_samples, grown_bytes; /* held because of it, as far as that can be told: see blame.c */
 	struct node *owner;
 	struct feed *next; /* eval.feeds list */
 	/* columns of the current series without staleness markers, see feed_samples */

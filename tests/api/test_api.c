@@ -228,8 +228,10 @@ static void co_failing_selects(struct rig *g)
 	assert_true(has_header(&a, "cache-control", "no-store"));
 	http_client_resp_fini(&a.resp);
 	g->engine.max_samples = 10;
-	co_refused(g, "/api/v1/query", "query=ser[10m]&time=300", 422, "execution",
-		   "query processing would load too many samples into memory in query execution");
+	co_refused(
+		g, "/api/v1/query", "query=ser[10m]&time=300", 422, "execution",
+		"query processing would load too many samples into memory in query execution: it needs 21 at a time or "
+		"more, the limit is 10; most of them for ser[10m] (1:1): 1 series with 21 samples read so far");
 }
 
 static void test_errors_have_type_and_status(void **state)
@@ -244,7 +246,8 @@ static void co_memory(struct rig *g)
 	co_rig_ask(g, "GET", "/api/v1/query_range", "query=ser&start=0&end=10000&step=1", &a);
 	assert_int_equal(a.status, 422);
 	assert_non_null(strstr(a.body, "\"errorType\":\"execution\""));
-	assert_non_null(strstr(a.body, "100000"));
+	assert_non_null(strstr(a.body, "query memory limit of 100000 bytes reached: "));
+	assert_non_null(strstr(a.body, "; most of its memory for ser (1:1): "));
 	http_client_resp_fini(&a.resp);
 	co_rig_ask(g, "GET", "/api/v1/query", "query=ser&time=300", &a);
 	assert_int_equal(a.status, 200);

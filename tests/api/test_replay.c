@@ -56,6 +56,18 @@ static bool replace(struct strbuf *b, const char *from, const char *to)
 	return true;
 }
 
+/* Upstream does not say how many samples are too many, and of what. */
+static void cut_figures(struct strbuf *b)
+{
+	ptrdiff_t at = str_find(strbuf_str(b), STR("in query execution: it needs ")),
+		  end = str_find(strbuf_str(b), STR("\"}"));
+	if (at < 0 || end < at)
+		return;
+	at += (ptrdiff_t)strlen("in query execution");
+	memmove(b->p + at, b->p + end, b->n - (size_t)end);
+	b->n -= (size_t)(end - at);
+}
+
 /* Cuts "from...}" with balanced braces. */
 static bool cut_object(struct strbuf *b, const char *from)
 {
@@ -178,6 +190,7 @@ static void co_exchange(struct replay *r, const json_t *row)
 	cut_object(&got, ",\"analysis\":{");
 	int status = (int)json_integer_value(json_object_get(row, "status"));
 	r->compared++;
+	cut_figures(&got);
 	if (a.status != status || !stats || !str_eq(strbuf_str(&want), strbuf_str(&got))) {
 		r->differ++;
 		print_message("%s %s?%s\n  want %d %s\n  got  %d %s\n", method, path, form.p ? form.p : "", status,

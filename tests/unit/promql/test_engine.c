@@ -163,13 +163,59 @@ static void test_too_many_samples(void **state)
 	(void)state;
 	load(&r);
 	char *got = rig_run(&r, "http_total", &opts, 0, 600000, 10000);
-	assert_string_equal(got, "error: query processing would load too many samples into memory in "
-				 "query execution");
+	/* Ten of the first series are in the result when the next 61 are read; so are 61 + 61 later. */
+	assert_string_equal(got,
+			    "error: query processing would load too many samples into memory in query execution: it "
+			    "needs 122 at a time or more, the limit is 100; most of them for http_total (1:1): 1 "
+			    "series with 61 samples read so far");
 	free(got);
 	/* An aggregation holds one series and its groups only. */
 	got = rig_run(&r, "sum(http_total)", &opts, 0, 10000, 10000);
 	assert_string_equal(got, "{} 0@0 100@10");
 	free(got);
+	rig_fini(&r);
+}
+
+/* The bigger of two selectors, whichever is read last when the limit is reached. */
+static void test_the_selector_to_blame_is_named(void **state)
+{
+	static const char *const exprs[] = {
+		"up + on (job) group_right http_total",
+		"sort(http_total) + on (job) group_left up",
+		"up or http_total",
+		"http_total or up",
+		"sum(up) + on () group_right\n  http_total",
+		"topk(3, http_total) - on (job) group_left up",
+	};
+	struct rig r;
+	load(&r);
+	for (size_t i = 0; i < ARRAY_LEN(exprs); i++) {
+		struct promql_opts opts = { .max_samples = 200 };
+		char *got = rig_run(&r, exprs[i], &opts, 0, 600000, 10000);
+		if (!strstr(got, "the limit is 200; most of them for http_total ("))
+			fail_msg("%s: %s", exprs[i], got);
+		if (i == 4)
+			assert_non_null(strstr(got, "http_total (2:3): "));
+		free(got);
+		struct err err = ERR_NONE, last = ERR_NONE;
+		int rc = -1;
+		for (uint64_t limit = 200000; rc != 0; limit += limit / 16) {
+			struct promql_result res;
+			struct budget all, b;
+			struct arena a;
+			last = err;
+			budget_init(&all, NULL, "queries", limit);
+			budget_init(&b, &all, "query", i % 2 ? limit : BUDGET_UNLIMITED);
+			arena_init(&a, &b);
+			rc = rig_exec(&r, exprs[i], &a, 0, 600000, 100, &res, &err);
+			arena_fini(&a);
+			budget_fini(&b);
+			budget_fini(&all);
+		}
+		if (!strstr(last.msg, "most of its memory for http_total (") ||
+		    (i % 2 == 0) != !!strstr(last.msg, "bytes are this query's"))
+			fail_msg("%s: %s", exprs[i], last.msg);
+	}
 	rig_fini(&r);
 }
 
@@ -254,6 +300,7 @@ int main(void)
 		cmocka_unit_test(test_range_queries),
 		cmocka_unit_test(test_cancel_stops_and_closes),
 		cmocka_unit_test(test_too_many_samples),
+		cmocka_unit_test(test_the_selector_to_blame_is_named),
 		cmocka_unit_test(test_any_memory_limit_is_an_error_not_a_crash),
 		cmocka_unit_test(test_series_that_differ_in_type_only),
 	};

@@ -270,6 +270,27 @@ static void test_statistics_are_exact(void **state)
 	rig_run(&the_rig, web_body);
 }
 
+/* --- limits -------------------------------------------------------------------------------- */
+
+static void limit_body(struct rig *rig)
+{
+	const char *body =
+		co_get("/api/v1/query?query=sum(n)%20%2b%20%0asum(m%7Bi!=%22%22%7D)&time=30&partial_response=0", 422);
+	if (!strstr(body,
+		    "failed to send series: limit 1 violated (got 2); the selector is m{i!=\\\"\\\"} (2:5): 1 series with 30 "
+		    "samples read so far"))
+		fail_msg("%s", body);
+	assert_int_equal(query_budget(rig->q)->used, 0);
+}
+
+static void test_the_selector_over_a_limit_of_stores_is_named(void **state)
+{
+	load(&the_rig);
+	the_rig.cfg.limit_series = 1;
+	web.body = limit_body;
+	rig_run(&the_rig, web_body);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -278,6 +299,7 @@ int main(void)
 		cmocka_unit_test(test_a_deep_plan_is_cut),
 		cmocka_unit_test(test_analyze_shows_costs),
 		cmocka_unit_test(test_statistics_are_exact),
+		cmocka_unit_test(test_the_selector_over_a_limit_of_stores_is_named),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
