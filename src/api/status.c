@@ -98,9 +98,42 @@ static int co_buildinfo(struct http_req *req, void *arg, struct err *err)
 	return co_api_reply_end(&reply, err);
 }
 
+/*
+ * The configuration in force as the YAML that --config.file takes; lists are shown joined with commas. The original's querier has no such endpoint, its
+ * UI a page for it.
+ */
+static int co_config(struct http_req *req, void *arg, struct err *err)
+{
+	const struct api_status *s = arg;
+	struct strbuf yaml = { 0 }, value = { 0 };
+	struct api_reply reply;
+	struct jsonw v;
+	begin(req, s);
+	strbuf_printf(&yaml, "role: %s\n", text_or_empty(s->role));
+	for (size_t i = 0; i < s->n_flags; i++) {
+		const char *text = text_or_empty(s->flags[i].value);
+		if (!*text)
+			continue;
+		strbuf_reset(&value);
+		jsonw_init(&v, &value, 0);
+		jsonw_cstr(&v, text); /* what JSON quotes, YAML reads */
+		if (jsonw_finish(&v, NULL) == 0)
+			strbuf_printf(&yaml, "%s: %s\n", s->flags[i].name, value.p);
+	}
+	struct jsonw *w = api_reply_begin(&reply, req, NULL);
+	jsonw_object_begin(w);
+	jsonw_key(w, "yaml");
+	jsonw_str(w, strbuf_str(&yaml));
+	jsonw_object_end(w);
+	strbuf_fini(&yaml);
+	strbuf_fini(&value);
+	return co_api_reply_end(&reply, err);
+}
+
 static const struct http_route routes[] = {
 	{ HTTP_OPTIONS, "/api/v1/*path", co_options, .name = "options" },
 	{ HTTP_GET, "/api/v1/status/flags", co_flags, .name = "status_flags" },
+	{ HTTP_GET, "/api/v1/status/config", co_config, .name = "status_config" },
 	{ HTTP_GET, "/api/v1/status/runtimeinfo", co_runtimeinfo, .name = "status_runtime" },
 	{ HTTP_GET, "/api/v1/status/buildinfo", co_buildinfo, .name = "status_build" },
 };

@@ -22,6 +22,7 @@ struct api_status {
 	bool disable_cors;
 	const struct api_flag *flags;
 	size_t n_flags;
+	const char *role; /* of the process, for /api/v1/status/config: "query" */
 	const char *version, *revision, *branch, *build_user, *build_date;
 	/* Filled in by api_status_init. */
 	int64_t start_ms;

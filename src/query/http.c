@@ -47,6 +47,7 @@ struct query_http *query_http_new(struct query *q, const struct query_http_confi
 	api_prom_init(&h->prom, &pc, &h->backend, reg);
 	h->status = (struct api_status){
 		.disable_cors = cfg->disable_cors,
+		.role = "query",
 		.flags = cfg->flags,
 		.n_flags = cfg->n_flags,
 		.version = cfg->version,

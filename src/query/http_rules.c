@@ -2,6 +2,8 @@
  * Rules and alerts of all rulers. Source: pkg/rules (filters, order, which of equal rules
  * stays), pkg/rules/rulespb (JSON).
  */
+#include "api/param.h"
+#include "base/assert.h"
 #include "labels/matcher.h"
 #include "promql/parser.h"
 #include "proto/rules.pb-c.h"
@@ -9,6 +11,8 @@
 #include "query/http_internal.h"
 #include "query/query.h"
 
+#include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +38,11 @@ struct rules_call {
 	size_t n_matchers;
 	struct group *groups;
 	size_t n_groups;
+	bool exclude_alerts;    /* rules without their alerts */
+	uint64_t group_limit;   /* groups of a page; 0: all */
+	struct str group_token; /* of the page's first group; empty: the first page */
+	size_t first;           /* of the page */
+	char next_token[65];    /* of the next page; "" where this is the last one */
 };
 
 static const char *name_of(const struct rule *r)
@@ -78,11 +87,35 @@ static int add_matchers(struct rules_call *c, const struct promql_selector *s, s
 	return 0;
 }
 
+/* exclude_alerts, group_limit and group_next_token: of Prometheus, the original lacks them. */
+static int read_page(struct rules_call *c, struct err *err)
+{
+	struct str exclude = http_params_get(c->a.params, "exclude_alerts");
+	struct str limit = http_params_get(c->a.params, "group_limit");
+	int64_t n = 0;
+	c->group_token = http_params_get(c->a.params, "group_next_token");
+	if (exclude.n && api_bool_parse(exclude, &c->exclude_alerts, err))
+		return err_prefix(err, "invalid parameter \"exclude_alerts\": error converting exclude_alerts");
+	if (c->group_token.n && !limit.n)
+		return err_set(err, ERR_INVALID_ARGUMENT,
+			       "invalid parameter \"group_next_token\": group_limit needs to be present in order to "
+			       "paginate over the groups");
+	if (limit.n && (!str_to_i64(limit, &n) || n > INT32_MAX || n < INT32_MIN))
+		return err_set(err, ERR_INVALID_ARGUMENT,
+			       "invalid parameter \"group_limit\": group_limit needs to be a valid number");
+	if (limit.n && n <= 0)
+		return err_set(err, ERR_INVALID_ARGUMENT,
+			       "invalid parameter \"group_limit\": group_limit needs to be greater than 0");
+	c->group_limit = (uint64_t)n;
+	return 0;
+}
+
 static int read_params(struct rules_call *c, struct err *err)
 {
 	struct promql_parse_opts o = query_parse_opts(c->a.h->q);
 	struct asking *a = &c->a;
 	int rc = read_type(c, err);
+	rc = rc ? rc : read_page(c, err);
 	rc = rc ? rc : asking_list(a, "match[]", &c->req.matcher_string, &c->req.n_matcher_string, err);
 	rc = rc ? rc : asking_list(a, "rule_name[]", &c->req.rule_name, &c->req.n_rule_name, err);
 	rc = rc ? rc : asking_list(a, "rule_group[]", &c->req.rule_group, &c->req.n_rule_group, err);
@@ -261,6 +294,45 @@ static int co_ask(struct rules_call *c, struct err *err)
 	return rc ? rc : merge_groups(c, err);
 }
 
+/* --- pages ------------------------------------------------------------------------------ */
+
+/* The token of a group: SHA-256 of file and name, as Prometheus makes it. */
+static void token_of(const struct group *g, char ret[65])
+{
+	uint8_t sum[EVP_MAX_MD_SIZE];
+	struct strbuf b = { 0 };
+	strbuf_printf(&b, "%s;%s", g->g->file, g->g->name);
+	CHECK(EVP_Digest(b.p, b.n, sum, NULL, EVP_sha256(), NULL) == 1);
+	strbuf_fini(&b);
+	for (size_t i = 0; i < 32; i++)
+		snprintf(ret + 2 * i, 3, "%02x", sum[i]);
+}
+
+/* Cuts the groups down to the page that was asked for. */
+static int take_page(struct rules_call *c, struct err *err)
+{
+	char token[65];
+	bool found = c->group_token.n == 0;
+	for (size_t i = 0; i < c->n_groups && !found; i++) {
+		token_of(&c->groups[i], token);
+		found = str_eq_c(c->group_token, token);
+		c->first = i;
+	}
+	if (!found) {
+		c->a.errtype = API_BAD_DATA;
+		return err_set(
+			err, ERR_INVALID_ARGUMENT,
+			"invalid parameter \"group_next_token\": invalid group_next_token '%.*s'. were rule groups "
+			"changed?",
+			(int)MIN(c->group_token.n, (size_t)100), c->group_token.p);
+	}
+	if (c->group_limit && c->n_groups - c->first > c->group_limit) {
+		c->n_groups = c->first + c->group_limit;
+		token_of(&c->groups[c->n_groups], c->next_token);
+	}
+	return 0;
+}
+
 /* --- JSON ------------------------------------------------------------------------------- */
 
 static const char *strategy_name(Thanos__PartialResponseStrategy s)
@@ -321,10 +393,14 @@ static void write_alert(struct rules_call *c, struct jsonw *w, const struct rule
 	http_write_labels(w, r->labels);
 	write_set(c, w, "annotations", a->annotations);
 	jsonw_key(w, "alerts");
-	jsonw_array_begin(w);
-	for (size_t i = 0; i < a->n_alerts; i++)
+	if (c->exclude_alerts)
+		jsonw_null(w);
+	else
+		jsonw_array_begin(w);
+	for (size_t i = 0; i < a->n_alerts && !c->exclude_alerts; i++)
 		write_instance(c, w, a->alerts[i]);
-	jsonw_array_end(w);
+	if (!c->exclude_alerts)
+		jsonw_array_end(w);
 	write_health(w, a->health, a->last_error, a->evaluation_duration_seconds, a->last_evaluation);
 	jsonw_kv_double(w, "keepFiringFor", a->keep_firing_for_seconds);
 	jsonw_kv_cstr(w, "type", "alerting");
@@ -370,9 +446,11 @@ static void write_groups(struct rules_call *c, struct jsonw *w)
 {
 	jsonw_key(w, "groups");
 	jsonw_array_begin(w);
-	for (size_t i = 0; i < c->n_groups && !jsonw_failed(w); i++)
+	for (size_t i = c->first; i < c->n_groups && !jsonw_failed(w); i++)
 		write_group(c, w, &c->groups[i]);
 	jsonw_array_end(w);
+	if (*c->next_token)
+		jsonw_kv_cstr(w, "groupNextToken", c->next_token);
 }
 
 static bool any_alert(const struct rules_call *c)
@@ -421,6 +499,7 @@ int co_http_rules(struct http_req *req, void *arg, struct err *err)
 	int rc = co_asking_begin(&c.a, req, arg, &e);
 	rc = rc ? rc : read_params(&c, &e);
 	rc = rc ? rc : co_ask(&c, &e);
+	rc = rc ? rc : take_page(&c, &e);
 	rc = rc ? co_asking_fail(&c.a, &e, err) : co_answer(&c, write_groups, err);
 	asking_fini(&c.a);
 	return rc;
