@@ -55,16 +55,20 @@ static int get_target(struct write_call *c, struct str tenant, struct target **r
 	return 0;
 }
 
-/* --- the usual request: all for one tenant, as it is ---------------------------------- */
+/* --- the usual request: series as they came, of one tenant or of one after the other --------- */
 
 /* Suspends. */
 static int write_whole(struct write_call *c, struct err *err)
 {
-	struct target *t;
-	int rc = get_target(c, c->req->tenant, &t, err);
-	if (rc != 0)
-		return rc;
-	return co_append_body(receive_db_head(t->db), &c->reader, &t->opts, &c->out->tally, err);
+	struct str tenant;
+	int rc = 0;
+	while (rc == 0 && write_reader_next_tenant(&c->reader, &tenant)) {
+		struct target *t;
+		rc = get_target(c, tenant.n ? tenant : c->req->tenant, &t, err);
+		if (rc == 0)
+			rc = co_append_body(receive_db_head(t->db), &c->reader, &t->opts, &c->out->tally, err);
+	}
+	return rc;
 }
 
 /* --- requests that are split or relabelled --------------------------------------------- */
@@ -205,7 +209,7 @@ int co_receive_write(const struct receive_writer *w, const struct write_request 
 		ret->series = c.reader.n_series;
 		if (rc == 0)
 			rc = check_limits(&c, err);
-		bool each = w->relabel || w->split_label.n || req->kind == WRITE_THANOS;
+		bool each = w->relabel || w->split_label.n;
 		if (rc == 0)
 			rc = each ? write_each(&c, err) : write_whole(&c, err);
 		write_reader_close(&c.reader);

@@ -648,35 +648,59 @@ void write_reader_close(struct write_reader *r)
 void write_reader_rewind(struct write_reader *r)
 {
 	r->top = wire_begin(r->body);
-	r->in_tuple = false;
+	r->in_tuple = r->by_tenant = r->plain_done = false;
 }
 
-/* Finds the next series message: 1, or 0 at the end. The fields were walked once, so nothing can fail. */
-static int next_message(struct write_reader *r, struct str *ret)
+/* The next field `num` of the body; the fields were walked once, so nothing can fail. */
+static bool next_top(struct write_reader *r, uint32_t num, struct str *ret)
 {
-	uint32_t want = r->use_tuples ? THANOS_TUPLES : r->kind == WRITE_V2 ? V2_TIMESERIES : V1_TIMESERIES;
 	struct wire_field f;
-	for (;;) {
+	while (wire_next(&r->top, &f)) {
+		if (f.num == num) {
+			*ret = f.s;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Enters the next tenant's tuple. */
+static bool next_tuple(struct write_reader *r)
+{
+	struct str msg;
+	size_t n = 0;
+	r->in_tuple = next_top(r, THANOS_TUPLES, &msg);
+	if (!r->in_tuple)
+		return false;
+	tuple_scan(r, msg, &r->tuple_tenant, &n, NULL);
+	r->inner = wire_begin(msg);
+	return true;
+}
+
+/* Finds the next series message of the body, or of the tuple; false at the end. */
+static bool next_message(struct write_reader *r, struct str *ret)
+{
+	struct wire_field f;
+	if (!r->use_tuples)
+		return next_top(r, r->kind == WRITE_V2 ? V2_TIMESERIES : V1_TIMESERIES, ret);
+	do {
 		while (r->in_tuple && wire_next(&r->inner, &f)) {
 			if (f.num == TUPLE_TIMESERIES) {
 				*ret = f.s;
-				return 1;
+				return true;
 			}
 		}
-		r->in_tuple = false;
-		if (!wire_next(&r->top, &f))
-			return 0;
-		if (f.num != want)
-			continue;
-		if (!r->use_tuples) {
-			*ret = f.s;
-			return 1;
-		}
-		size_t n = 0;
-		tuple_scan(r, f.s, &r->tuple_tenant, &n, NULL);
-		r->inner = wire_begin(f.s);
-		r->in_tuple = true;
-	}
+	} while (!r->by_tenant && next_tuple(r));
+	return false;
+}
+
+bool write_reader_next_tenant(struct write_reader *r, struct str *ret_tenant)
+{
+	r->by_tenant = true;
+	bool more = r->use_tuples ? next_tuple(r) : !r->plain_done;
+	r->plain_done = true;
+	*ret_tenant = r->use_tuples ? r->tuple_tenant : r->tenant;
+	return more;
 }
 
 int write_reader_next(struct write_reader *r, struct write_series *ret, struct err *err)

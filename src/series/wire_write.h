@@ -114,6 +114,8 @@ struct write_reader {
 	struct wire top, inner;     /* the body; a tenant's tuple within it */
 	struct str body;
 	bool in_tuple, use_tuples;
+	bool by_tenant;  /* write_reader_next_tenant was called: the walk ends at the tuple's end */
+	bool plain_done; /* it gave the only part of a body without tuples */
 	struct str tuple_tenant;
 	const struct str *symbols;
 	size_t n_symbols;
@@ -147,6 +149,13 @@ void write_reader_close(struct write_reader *r);
 
 /* The next series: 1, 0 at the end, INVALID_ARGUMENT for malformed bytes, RESOURCE_EXHAUSTED over budget. */
 int write_reader_next(struct write_reader *r, struct write_series *ret, struct err *err);
+
+/*
+ * Goes on to the next part of a body whose series are all of one tenant (`*ret_tenant`, empty where none is named): a tuple
+ * of thanos.WriteRequest, or else the whole. False when there is no more. write_reader_next then ends with that
+ * part; what it had left of the part before is passed over.
+ */
+bool write_reader_next_tenant(struct write_reader *r, struct str *ret_tenant);
 
 /* Goes back to the first series: one walk may count and check, a second one append. */
 void write_reader_rewind(struct write_reader *r);

@@ -26,6 +26,17 @@ static size_t walk(enum write_kind kind, struct str body, struct strbuf *again, 
 		free(l);
 		rc = 0;
 	}
+	/* Tenant by tenant there are as many. */
+	struct str tenant;
+	size_t n_by_tenant = 0;
+	write_reader_rewind(&r);
+	while (rc == 0 && write_reader_next_tenant(&r, &tenant))
+		while (rc == 0 && (rc = write_reader_next(&r, &s, &e)) > 0) {
+			n_by_tenant++;
+			rc = 0;
+		}
+	if (rc == 0 && n_by_tenant != n)
+		abort();
 	while (rc == 0 && write_metadata_next(&r, &pos, &m, &e) > 0)
 		;
 	write_reader_close(&r);

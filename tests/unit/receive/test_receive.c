@@ -314,9 +314,35 @@ static int co_writeable_store(struct rig *rig, const char *tenant, int64_t t, do
 	return rc;
 }
 
+/* A tuple of several tenants each, in field 4: {1 series, 2 tenant}. The second "acme" is a part of its own. */
+static void co_write_tuples(struct rig *rig, struct err *e)
+{
+	static const char *const tenants[] = { "acme", "", "zeta", "acme" };
+	struct strbuf b = { 0 };
+	for (size_t i = 0; i < ARRAY_LEN(tenants); i++) {
+		size_t m = wire_open(&b, 4);
+		rig_add(&b, "__name__=t,a=2", T0 + (int64_t)i, (double)i);
+		wire_put_str_opt(&b, 2, str_c(tenants[i]));
+		rig_add(&b, "__name__=t,a=2,b=1", T0 + (int64_t)i, (double)i + 10);
+		wire_close(&b, m);
+	}
+	struct grpc_part part = grpc_part_copy(strbuf_str(&b));
+	must(co_grpc_unary(rig->channel, "/thanos.WriteableStore/RemoteWrite", NULL, &part, 1, NULL, NULL, e), e);
+	strbuf_fini(&b);
+	co_rig_expect(
+		rig, MATCH_EQ, "a", "2", T0, T0 + 5000,
+		"{__name__=\"t\", a=\"2\", b=\"1\", replica=\"r0\", tenant_id=\"acme\"} 1700000000000:10 1700000000003:13\n"
+		"{__name__=\"t\", a=\"2\", b=\"1\", replica=\"r0\", tenant_id=\"default-tenant\"} 1700000000001:11\n"
+		"{__name__=\"t\", a=\"2\", b=\"1\", replica=\"r0\", tenant_id=\"zeta\"} 1700000000002:12\n"
+		"{__name__=\"t\", a=\"2\", replica=\"r0\", tenant_id=\"acme\"} 1700000000000:0 1700000000003:3\n"
+		"{__name__=\"t\", a=\"2\", replica=\"r0\", tenant_id=\"default-tenant\"} 1700000000001:1\n"
+		"{__name__=\"t\", a=\"2\", replica=\"r0\", tenant_id=\"zeta\"} 1700000000002:2\n");
+}
+
 static void co_write_grpc(struct rig *rig)
 {
 	struct err e = ERR_NONE;
+	co_write_tuples(rig, &e);
 	must(co_writeable_store(rig, "acme", T0, 1, &e), &e);
 	must(co_writeable_store(rig, NULL, T0, 2, &e), &e);
 	assert_int_equal(co_writeable_store(rig, "acme", T0, 3, &e), -ERR_ALREADY_EXISTS);

@@ -495,6 +495,12 @@ static void test_thanos_request_with_one_tenant(void **state)
 	assert_true(str_eq(s.tenant, STR("team")));
 	expect_labels(&r, &s, "{job=\"x\"}");
 	assert_int_equal(write_reader_next(&r, &s, &e), 0);
+	struct str tenant;
+	write_reader_rewind(&r);
+	assert_true(write_reader_next_tenant(&r, &tenant));
+	assert_true(str_eq_c(tenant, "team"));
+	assert_int_equal(write_reader_next(&r, &s, &e), 1);
+	assert_false(write_reader_next_tenant(&r, &tenant));
 	write_reader_close(&r);
 	strbuf_fini(&b);
 }
@@ -528,6 +534,20 @@ static void test_thanos_tuples_replace_the_plain_fields(void **state)
 		assert_int_equal(write_reader_next(&r, &s, &e), 0);
 		write_reader_rewind(&r);
 	}
+	/* Tenant by tenant: the second series of the first is passed over. */
+	struct str tenant;
+	assert_true(write_reader_next_tenant(&r, &tenant));
+	assert_true(str_eq_c(tenant, "a"));
+	assert_int_equal(write_reader_next(&r, &s, &e), 1);
+	expect_labels(&r, &s, "{job=\"a1\"}");
+	assert_true(write_reader_next_tenant(&r, &tenant));
+	assert_true(str_eq_c(tenant, "b"));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(write_reader_next(&r, &s, &e), 1);
+		expect_labels(&r, &s, i ? "{job=\"b2\"}" : "{job=\"b1\"}");
+	}
+	assert_int_equal(write_reader_next(&r, &s, &e), 0);
+	assert_false(write_reader_next_tenant(&r, &tenant));
 	write_reader_close(&r);
 	strbuf_fini(&b);
 }
