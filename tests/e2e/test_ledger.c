@@ -360,15 +360,21 @@ static uint64_t co_verify(void)
 
 /* --- the process ---------------------------------------------------------------------------------------- */
 
+/* A free port below those that the kernel hands out itself (from 32768 on): so it stays free while the process is down. */
 static int free_port(void)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t n = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	if (bind(fd, (struct sockaddr *)&a, n) != 0 || getsockname(fd, (struct sockaddr *)&a, &n) != 0)
-		fail("no port", "");
-	close(fd);
-	return ntohs(a.sin_port);
+	for (int tries = 0; tries < 1000; tries++) {
+		int port = 12000 + (int)(sys_random_u64() % 20000);
+		struct sockaddr_in a = { .sin_family = AF_INET,
+					 .sin_port = htons((uint16_t)port),
+					 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+		int rc = bind(fd, (struct sockaddr *)&a, sizeof(a));
+		close(fd);
+		if (rc == 0)
+			return port;
+	}
+	fail("no port", "");
 }
 
 static void start_process(void)
