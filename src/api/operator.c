@@ -2,7 +2,6 @@
 
 #include "labels/matcher.h"
 #include "promql/profile.h"
-#include "text/duration.h"
 
 #include <stdio.h>
 
@@ -18,13 +17,6 @@ struct out {
 	int rc;
 	struct err *err;
 };
-
-static void write_duration(struct jsonw *w, const char *key, int64_t ns)
-{
-	char text[TEXT_DURATION_MAX];
-	text_goduration_format(text, ns);
-	jsonw_kv_cstr(w, key, text);
-}
 
 /* What the engine asks of the source. */
 static void write_read(struct out *o, const struct promql_read *r)
@@ -79,13 +71,13 @@ static void write_reads(struct out *o, const struct promql_operator *op)
 
 static void write_figures(struct jsonw *w, const struct promql_operator *op)
 {
-	write_duration(w, "executionTime", op->wall_ns);
+	jsonw_kv_goduration(w, "executionTime", op->wall_ns);
 	jsonw_kv_u64(w, "peakSamples", op->peak_samples);
 	jsonw_kv_u64(w, "totalSamples", op->samples);
 	jsonw_kv_u64(w, "series", op->series);
-	write_duration(w, "selfTime", op->self_wall_ns);
-	write_duration(w, "cpuTime", op->cpu_ns);
-	write_duration(w, "selfCPUTime", op->self_cpu_ns);
+	jsonw_kv_goduration(w, "selfTime", op->self_wall_ns);
+	jsonw_kv_goduration(w, "cpuTime", op->cpu_ns);
+	jsonw_kv_goduration(w, "selfCPUTime", op->self_cpu_ns);
 	jsonw_kv_u64(w, "selfMemoryBytes", op->self_memory_bytes);
 }
 

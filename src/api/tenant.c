@@ -10,23 +10,14 @@
 
 static int of_cert(struct http_req *req, const char *name, struct str *ret, struct err *err)
 {
-	static const struct {
-		const char *name;
-		enum conn_cert_field field;
-	} fields[] = { { "organization", CONN_CERT_O },
-		       { "organizationalUnit", CONN_CERT_OU },
-		       { "commonName", CONN_CERT_CN } };
+	enum conn_cert_field field;
 	char buf[256];
-	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-		if (strcmp(fields[i].name, name) != 0)
-			continue;
-		if (http_req_aborted(req) || !req->conn ||
-		    !conn_peer_cert_field(req->conn, fields[i].field, buf, sizeof(buf)))
-			return err_set(err, ERR_INVALID_ARGUMENT, "could not get %s field from client cert", name);
-		*ret = str_c(arena_strdup(&req->arena, buf));
-		return ret->p ? 0 : arena_err(&req->arena, err);
-	}
-	return err_set(err, ERR_INVALID_ARGUMENT, "tls client cert field requested is not supported");
+	if (!conn_cert_field_parse(name, &field))
+		return err_set(err, ERR_INVALID_ARGUMENT, "tls client cert field requested is not supported");
+	if (http_req_aborted(req) || !req->conn || !conn_peer_cert_field(req->conn, field, buf, sizeof(buf)))
+		return err_set(err, ERR_INVALID_ARGUMENT, "could not get %s field from client cert", name);
+	*ret = str_c(arena_strdup(&req->arena, buf));
+	return ret->p ? 0 : arena_err(&req->arena, err);
 }
 
 int api_tenant_of(const struct api_prom_config *cfg, struct http_req *req, struct str *ret, struct err *err)

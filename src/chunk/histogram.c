@@ -334,6 +334,19 @@ struct compacted {
 	uint64_t last; /* absolute integer count of the last bucket */
 };
 
+/* Gives a histogram the buckets that were built. */
+static void set_sides(struct histogram *h, const struct compacted *pos, const struct compacted *neg)
+{
+	h->pos_spans = pos->spans;
+	h->n_pos_spans = pos->n_spans;
+	h->pos_deltas = (const int64_t *)pos->counts;
+	h->n_pos = pos->n;
+	h->neg_spans = neg->spans;
+	h->n_neg_spans = neg->n_spans;
+	h->neg_deltas = (const int64_t *)neg->counts;
+	h->n_neg = neg->n;
+}
+
 static void compacted_add(struct compacted *c, bool is_float, uint64_t count)
 {
 	c->counts[c->n++] = is_float ? count : count - c->last;
@@ -389,14 +402,7 @@ int hist_compact(struct histogram *ret, const struct histogram *src, uint32_t ma
 	compact_side(&pos, src->is_float, max_empty, &p);
 	compact_side(&neg, src->is_float, max_empty, &n);
 	*ret = *src;
-	ret->pos_spans = p.spans;
-	ret->n_pos_spans = p.n_spans;
-	ret->pos_deltas = (const int64_t *)p.counts;
-	ret->n_pos = p.n;
-	ret->neg_spans = n.spans;
-	ret->n_neg_spans = n.n_spans;
-	ret->neg_deltas = (const int64_t *)n.counts;
-	ret->n_neg = n.n;
+	set_sides(ret, &p, &n);
 	return 0;
 }
 
@@ -460,13 +466,6 @@ int hist_reduce_schema(struct histogram *ret, const struct histogram *src, int32
 		return arena_err(a, err);
 	*ret = *src;
 	ret->schema = schema;
-	ret->pos_spans = p.spans;
-	ret->n_pos_spans = p.n_spans;
-	ret->pos_deltas = (const int64_t *)p.counts;
-	ret->n_pos = p.n;
-	ret->neg_spans = n.spans;
-	ret->n_neg_spans = n.n_spans;
-	ret->neg_deltas = (const int64_t *)n.counts;
-	ret->n_neg = n.n;
+	set_sides(ret, &p, &n);
 	return 0;
 }

@@ -176,6 +176,9 @@ struct str conn_alpn(const struct conn *c);
 /* Fields of a certificate's subject. */
 enum conn_cert_field { CONN_CERT_CN, CONN_CERT_O, CONN_CERT_OU };
 
+/* Reads "commonName", "organization" or "organizationalUnit", as Thanos' flags name them; false on anything else. */
+bool conn_cert_field_parse(const char *name, enum conn_cert_field *ret);
+
 /* The peer certificate's subject as RFC 2253 text ("" without one). Valid while the connection is. */
 const char *conn_peer_subject(struct conn *c);
 

@@ -214,6 +214,20 @@ const char *conn_peer_subject(struct conn *c)
 	return c->subject;
 }
 
+bool conn_cert_field_parse(const char *name, enum conn_cert_field *ret)
+{
+	static const char *const names[] = {
+		[CONN_CERT_CN] = "commonName", [CONN_CERT_O] = "organization", [CONN_CERT_OU] = "organizationalUnit"
+	};
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcmp(names[i], name) != 0)
+			continue;
+		*ret = (enum conn_cert_field)i;
+		return true;
+	}
+	return false;
+}
+
 bool conn_peer_cert_field(const struct conn *c, enum conn_cert_field field, char *buf, size_t size)
 {
 	static const int nids[] = { NID_commonName, NID_organizationName, NID_organizationalUnitName };

@@ -4,7 +4,6 @@
 #include "query/query.h"
 #include "query/source.h"
 #include "series/wire_series.h"
-#include "text/duration.h"
 #include "text/json_write.h"
 
 static void write_aggrs(struct jsonw *w, uint32_t aggrs)
@@ -105,26 +104,19 @@ int query_explain_select(void *source, const struct promql_read *read, struct js
 
 /* --- what it brought -------------------------------------------------------------------- */
 
-static void write_duration(struct jsonw *w, const char *key, int64_t ns)
-{
-	char text[TEXT_DURATION_MAX];
-	text_goduration_format(text, ns);
-	jsonw_kv_cstr(w, key, text);
-}
-
 /* The first seven keys are upstream's. */
 static void write_peer(struct jsonw *w, const struct fanout_peer *p)
 {
 	jsonw_object_begin(w);
 	jsonw_kv_cstr(w, "endpointAddr", p->name);
-	write_duration(w, "duration", p->duration_ns);
+	jsonw_kv_goduration(w, "duration", p->duration_ns);
 	jsonw_kv_u64(w, "bytesProcessed", p->bytes);
 	jsonw_kv_u64(w, "numResponses", p->frames);
 	jsonw_kv_u64(w, "series", p->series);
 	jsonw_kv_u64(w, "chunks", p->chunks);
 	jsonw_kv_u64(w, "samples", p->samples);
-	write_duration(w, "firstResponse", p->first_ns);
-	write_duration(w, "waitTime", p->wait_ns);
+	jsonw_kv_goduration(w, "firstResponse", p->first_ns);
+	jsonw_kv_goduration(w, "waitTime", p->wait_ns);
 	if (p->failed)
 		jsonw_kv_bool(w, "failed", true);
 	jsonw_object_end(w);

@@ -61,23 +61,6 @@ static int negotiate(struct http_req *req, enum write_kind *ret, struct err *err
 
 /* --- whose it is --------------------------------------------------------------------------- */
 
-static bool cert_field(const char *name, enum conn_cert_field *ret)
-{
-	static const struct {
-		const char *name;
-		enum conn_cert_field field;
-	} fields[] = { { "organization", CONN_CERT_O },
-		       { "organizationalUnit", CONN_CERT_OU },
-		       { "commonName", CONN_CERT_CN } };
-	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-		if (strcmp(name, fields[i].name) == 0) {
-			*ret = fields[i].field;
-			return true;
-		}
-	}
-	return false;
-}
-
 /* The tenant, in the request's arena: of the certificate, else the header, else the default. */
 static int find_tenant(struct receive *r, struct http_req *req, struct str *ret, struct err *err)
 {
@@ -85,7 +68,7 @@ static int find_tenant(struct receive *r, struct http_req *req, struct str *ret,
 	enum conn_cert_field field;
 	char buf[256];
 	if (c->tenant_cert_field) {
-		if (!cert_field(c->tenant_cert_field, &field) || http_req_aborted(req) ||
+		if (!conn_cert_field_parse(c->tenant_cert_field, &field) || http_req_aborted(req) ||
 		    !conn_peer_cert_field(req->conn, field, buf, sizeof(buf)))
 			return err_set(err, ERR_INVALID_ARGUMENT, "no tenant in the client certificate's %s",
 				       c->tenant_cert_field);

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/compiler.h"
+#include "text/duration.h"
 #include "text/float.h"
 
 #include <math.h>
@@ -270,4 +271,11 @@ void jsonw_add_quoted(struct strbuf *b, struct str s, unsigned flags)
 	if (i > run)
 		strbuf_add(b, s.p + run, i - run);
 	strbuf_add_ch(b, '"');
+}
+
+void jsonw_kv_goduration(struct jsonw *w, const char *key, int64_t ns)
+{
+	char text[TEXT_DURATION_MAX];
+	text_goduration_format(text, ns);
+	jsonw_kv_cstr(w, key, text);
 }

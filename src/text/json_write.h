@@ -148,6 +148,9 @@ static inline void jsonw_kv_bool(struct jsonw *w, const char *key, bool v)
 	jsonw_bool(w, v);
 }
 
+/* Key and duration in Go's text, "1.5s". */
+void jsonw_kv_goduration(struct jsonw *w, const char *key, int64_t ns);
+
 /* Key and number. */
 static inline void jsonw_kv_double(struct jsonw *w, const char *key, double v)
 {

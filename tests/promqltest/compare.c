@@ -2,9 +2,9 @@
 
 #include "base/assert.h"
 #include "base/compiler.h"
+#include "promql/buckets.h"
 #include "text/float.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -14,16 +14,7 @@
 
 bool compare_almost(double a, double b)
 {
-	if (value_is_stale(a) || value_is_stale(b))
-		return value_is_stale(a) && value_is_stale(b);
-	if (isnan(a) && isnan(b))
-		return true;
-	if (a == b)
-		return true;
-	double sum = fabs(a) + fabs(b), diff = fabs(a - b);
-	if (a == 0 || b == 0 || sum < DBL_MIN)
-		return diff < EPSILON * DBL_MIN;
-	return diff / fmin(sum, DBL_MAX) < EPSILON;
+	return almost_equal(a, b, EPSILON);
 }
 
 static bool same_counts(const double *a, uint32_t na, const double *b, uint32_t nb)

@@ -477,6 +477,10 @@ static void tls_flow(void *arg)
 	assert_true(str_eq(conn_alpn(f->a.c), STR("h2")));
 	assert_string_equal(conn_peer_subject(f->b.c), "CN=client one,O=test org");
 	char cn[32];
+	enum conn_cert_field field;
+	assert_true(conn_cert_field_parse("commonName", &field) && field == CONN_CERT_CN);
+	assert_true(conn_cert_field_parse("organizationalUnit", &field) && field == CONN_CERT_OU);
+	assert_false(conn_cert_field_parse("CN", &field));
 	assert_true(conn_peer_cert_field(f->b.c, CONN_CERT_CN, cn, sizeof(cn)));
 	assert_string_equal(cn, "client one");
 	assert_true(conn_peer_cert_field(f->b.c, CONN_CERT_O, cn, sizeof(cn)));
