@@ -208,6 +208,15 @@ static bool has_at(const struct promql_shift *s)
 	return s->has_at || s->at_preproc != PROMQL_AT_NONE;
 }
 
+/* Whether the argument of timestamp() is a selector with @: then its samples' own times come out. */
+static bool has_fixed_time(const struct promql_expr *call)
+{
+	if (call->call.func->fn != PROMQL_FN_TIMESTAMP)
+		return false;
+	const struct promql_expr *arg = promql_expr_unparen(call->call.args[0]);
+	return arg->kind == PROMQL_SELECTOR && has_at(&arg->selector.shift);
+}
+
 static void judge(struct analysis *a, struct expr_info *x)
 {
 	struct promql_expr *e = (struct promql_expr *)x->expr, **child;
@@ -222,7 +231,7 @@ static void judge(struct analysis *a, struct expr_info *x)
 	else if (e->kind == PROMQL_SUBQUERY)
 		x->invariant = has_at(&e->subquery.shift);
 	else if (e->kind == PROMQL_CALL && e->call.func->at_modifier_unsafe)
-		x->invariant = false;
+		x->invariant = has_fixed_time(e);
 }
 
 int analyse(struct eval *ev, const struct promql_expr *root, struct err *err)

@@ -130,6 +130,14 @@ static int copy_floats(struct feed *f, const struct promql_series *in, size_t n,
 	return 0;
 }
 
+/* Leaves count, sum and schema of a histogram, and gives it a hint. */
+static void drop_buckets(struct histogram *h, uint8_t hint)
+{
+	*h = (struct histogram){
+		.hint = hint, .is_float = true, .schema = h->schema, .count_f = h->count_f, .sum = h->sum
+	};
+}
+
 static int copy_hists(struct feed *f, const struct promql_series *in, struct samples *ret, struct err *err)
 {
 	int64_t *t = arena_array(&f->cols, in->n_hists, sizeof(*t));
@@ -163,13 +171,20 @@ static int copy_hists(struct feed *f, const struct promql_series *in, struct sam
 void feed_hints(struct histogram *h, size_t n)
 {
 	const struct histogram *prev = NULL;
+	uint8_t hint = HIST_HINT_UNKNOWN; /* of prev, which keeps its own for as long as it is looked at */
 	for (size_t i = 0; i < n; i++) {
 		if (hist_is_stale(&h[i]))
 			continue;
-		if (prev && h[i].hint == HIST_HINT_UNKNOWN)
-			h[i].hint = fhist_detect_reset(&h[i], prev) ? HIST_HINT_RESET : HIST_HINT_NOT_RESET;
+		uint8_t mine = h[i].hint;
+		if (prev && mine == HIST_HINT_UNKNOWN)
+			mine = fhist_detect_reset(&h[i], prev) ? HIST_HINT_RESET : HIST_HINT_NOT_RESET;
+		if (prev)
+			drop_buckets((struct histogram *)prev, hint);
 		prev = &h[i];
+		hint = mine;
 	}
+	if (prev)
+		drop_buckets((struct histogram *)prev, hint);
 }
 
 int feed_samples(struct feed *f, struct samples *ret, struct err *err)

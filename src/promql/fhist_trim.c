@@ -12,20 +12,26 @@ struct kept {
 
 struct trim {
 	double x;
-	bool upper; /* keep <= x, else >= x */
+	bool upper;  /* keep <= x, else >= x */
+	bool linear; /* buckets are filled evenly, else on a logarithmic scale */
 	bool changed;
-	double sum; /* of what stays */
+	double count, sum; /* of what stays, added up in upstream's order */
 };
 
-static double middle_of(bool linear, double lower, double upper)
+/* Where the observations of an interval lie on average. */
+static double middle_of(bool linear, bool positive, double lower, double upper)
 {
+	if (isinf(lower))
+		return isinf(upper) ? 0 : upper > 0 ? upper / 2 : upper;
+	if (isinf(upper))
+		return lower;
 	if (linear)
 		return (lower + upper) / 2;
 	double m = sqrt(fabs(lower * upper));
-	return lower < 0 ? -m : m;
+	return positive ? m : -m;
 }
 
-/* Share of a bucket below x. */
+/* Share of a bucket below x, which lies inside. */
 static double fraction_below(bool linear, double lower, double upper, double x)
 {
 	if (linear)
@@ -36,147 +42,107 @@ static double fraction_below(bool linear, double lower, double upper, double x)
 	return 1 - (v - hi) / (lo - hi);
 }
 
-/* A bucket with finite bounds. */
-static struct kept trim_finite(const struct trim *t, bool linear, double lower, double upper, double count)
+/* x lies in the first custom bucket, (-Inf, u]: it is taken to begin at 0 if u is positive. */
+static struct kept split_lowest(const struct trim *t, double u, double count)
 {
-	if (t->upper ? upper <= t->x : lower >= t->x)
-		return (struct kept){ count, middle_of(linear, lower, upper) };
-	if (t->upper ? lower >= t->x : upper <= t->x)
-		return (struct kept){ 0, 0 };
-	double below = fraction_below(linear, lower, upper, t->x);
-	if (t->upper)
-		return (struct kept){ count * below, middle_of(linear, lower, t->x) };
-	return (struct kept){ count * (1 - below), middle_of(linear, t->x, upper) };
-}
-
-/* The first custom bucket, (-Inf, u]. */
-static struct kept trim_lowest(const struct trim *t, double u, double count)
-{
-	if (t->upper) {
-		if (t->x >= u)
-			return (struct kept){ count, u > 0 ? u / 2 : u };
-		if (t->x > 0 && u > 0)
-			return (struct kept){ count * t->x / u, t->x / 2 };
-		if (u <= 0)
-			return (struct kept){ count, t->x };
-		return (struct kept){ 0, 0 };
-	}
-	if (t->x == -INFINITY)
-		return (struct kept){ count, u > 0 ? u / 2 : u };
-	if (t->x >= 0 && u > t->x)
+	bool bounded = u > 0 && !isinf(u);
+	if (t->upper && t->x > 0 && bounded)
+		return (struct kept){ count * t->x / u, t->x / 2 };
+	if (t->upper && u <= 0)
+		return (struct kept){ count, t->x };
+	if (!t->upper && t->x >= 0 && bounded)
 		return (struct kept){ count * (1 - t->x / u), (t->x + u) / 2 };
 	return (struct kept){ 0, 0 };
 }
 
-/* The last custom bucket, (l, +Inf]. */
-static struct kept trim_highest(const struct trim *t, double l, double count)
+/* x lies inside the bucket. */
+static struct kept split(const struct trim *t, bool positive, double lower, double upper, double count)
 {
+	if (isinf(lower))
+		return split_lowest(t, upper, count);
+	if (isinf(upper)) /* the last custom bucket */
+		return t->upper ? (struct kept){ 0, 0 } : (struct kept){ count, t->x };
+	double below = count * fraction_below(t->linear, lower, upper, t->x);
 	if (t->upper)
-		return t->x == INFINITY ? (struct kept){ count, l } : (struct kept){ 0, 0 };
-	if (t->x == INFINITY)
-		return (struct kept){ 0, 0 };
-	return (struct kept){ count, t->x >= l ? t->x : l };
+		return (struct kept){ below, middle_of(t->linear, positive, lower, t->x) };
+	return (struct kept){ count - below, middle_of(t->linear, positive, t->x, upper) };
 }
 
-static void apply(struct trim *t, double *count, struct kept k)
+static void keep(struct trim *t, double *count, struct kept k)
 {
 	t->changed |= k.count != *count;
+	t->count += k.count;
+	t->sum += k.middle * k.count;
 	*count = k.count;
-	if (k.count != 0)
-		t->sum += k.count * k.middle;
 }
 
-static void trim_custom(struct trim *t, struct fh *f)
+static void trim_bucket(struct trim *t, bool positive, double lower, double upper, double *count)
 {
-	for (uint32_t i = 0; i < f->pos.n; i++) {
-		uint32_t idx = (uint32_t)f->pos.idx[i];
-		double count = f->pos.count[i];
-		struct kept k = { 0, 0 };
-		if (count == 0)
-			continue;
-		if (f->n_bounds == 0) /* one bucket without bounds: all or nothing */
-			k.count = t->x == (t->upper ? INFINITY : -INFINITY) ? count : 0;
-		else if (idx == 0)
-			k = trim_lowest(t, f->bounds[0], count);
-		else if (idx >= f->n_bounds)
-			k = trim_highest(t, f->bounds[f->n_bounds - 1], count);
-		else
-			k = trim_finite(t, true, f->bounds[idx - 1], f->bounds[idx], count);
-		apply(t, &f->pos.count[i], k);
+	if (t->upper ? upper <= t->x : lower >= t->x) {
+		keep(t, count, (struct kept){ *count, middle_of(t->linear, positive, lower, upper) });
+	} else if (t->upper ? lower < t->x : upper > t->x) {
+		keep(t, count, split(t, positive, lower, upper, *count));
+	} else {
+		*count = 0;
+		t->changed = true;
 	}
 }
 
-static void trim_side(struct trim *t, struct fh *f, struct fh_side *s, bool negative)
+/* Returns whether the side has a populated bucket. */
+static bool trim_side(struct trim *t, const struct fh *f, const struct fh_side *s, bool negative)
 {
+	bool any = false;
 	for (uint32_t i = 0; i < s->n; i++) {
-		double lower = fhist_bound(s->idx[i] - 1, f->schema);
-		double upper = fhist_bound(s->idx[i], f->schema);
 		if (s->count[i] == 0)
 			continue;
-		if (lower < f->zero_threshold)
-			lower = f->zero_threshold;
-		if (negative) {
-			double x = lower;
-			lower = -upper;
-			upper = -x;
+		any = true;
+		double lower, upper;
+		if (f->schema == HIST_SCHEMA_CUSTOM) {
+			uint32_t idx = (uint32_t)s->idx[i];
+			lower = idx == 0 ? -INFINITY : f->bounds[idx - 1];
+			upper = idx >= f->n_bounds ? INFINITY : f->bounds[idx];
+		} else {
+			lower = fhist_bound(s->idx[i] - 1, f->schema);
+			upper = fhist_bound(s->idx[i], f->schema);
 		}
-		apply(t, &s->count[i], trim_finite(t, false, lower, upper, s->count[i]));
+		if (negative)
+			trim_bucket(t, false, -upper, -lower, &s->count[i]);
+		else
+			trim_bucket(t, true, lower, upper, &s->count[i]);
 	}
+	return any;
 }
 
-static bool populated(const struct fh_side *s)
-{
-	for (uint32_t i = 0; i < s->n; i++)
-		if (s->count[i] != 0)
-			return true;
-	return false;
-}
-
+/* The zero bucket is filled evenly; it ends at zero towards a side without observations. */
 static void trim_zero(struct trim *t, struct fh *f, bool has_pos, bool has_neg)
 {
-	double lower = -f->zero_threshold, upper = f->zero_threshold;
-	if (f->zero_count == 0)
+	double x = t->x, upper = has_neg && !has_pos ? 0 : f->zero_threshold;
+	double lower = has_pos && !has_neg ? 0 : -f->zero_threshold;
+	struct kept k = { 0, 0 };
+	if (!(f->zero_count > 0))
 		return;
-	if (has_pos && !has_neg)
-		lower = 0;
-	if (has_neg && !has_pos)
-		upper = 0;
-	if (lower == upper) {
-		bool keep = t->upper ? lower <= t->x : lower >= t->x;
-		apply(t, &f->zero_count, (struct kept){ keep ? f->zero_count : 0, 0 });
-		return;
-	}
-	apply(t, &f->zero_count, trim_finite(t, true, lower, upper, f->zero_count));
-}
-
-static double total(const struct fh *f)
-{
-	double n = f->zero_count;
-	for (uint32_t i = 0; i < f->neg.n; i++)
-		n += f->neg.count[i];
-	for (uint32_t i = 0; i < f->pos.n; i++)
-		n += f->pos.count[i];
-	return n;
+	if (x <= lower ? !t->upper : x >= upper && t->upper)
+		k = (struct kept){ f->zero_count, (lower + upper) / 2 };
+	else if (!(x <= lower) && !(x >= upper) && t->upper)
+		k = (struct kept){ f->zero_count * ((x - lower) / (upper - lower)), (lower + x) / 2 };
+	else if (!(x <= lower) && !(x >= upper))
+		k = (struct kept){ f->zero_count * ((upper - x) / (upper - lower)), (x + upper) / 2 };
+	keep(t, &f->zero_count, k);
 }
 
 int fhist_trim(const struct histogram *h, double x, bool upper, struct arena *a, const struct histogram **ret,
 	       struct err *err)
 {
-	struct trim t = { .x = x, .upper = upper };
+	struct trim t = { .x = x, .upper = upper, .linear = hist_is_custom(h) };
 	struct fh f;
 	int rc = fh_load(&f, h, a, err);
 	if (rc)
 		return rc;
-	if (hist_is_custom(h)) {
-		trim_custom(&t, &f);
-	} else {
-		bool has_pos = populated(&f.pos), has_neg = populated(&f.neg);
-		trim_side(&t, &f, &f.neg, true);
-		trim_zero(&t, &f, has_pos, has_neg);
-		trim_side(&t, &f, &f.pos, false);
-	}
+	bool has_pos = trim_side(&t, &f, &f.pos, false);
+	bool has_neg = trim_side(&t, &f, &f.neg, true);
+	trim_zero(&t, &f, has_pos, has_neg);
 	if (t.changed) {
-		f.count = total(&f);
+		f.count = t.count;
 		f.sum = t.sum;
 	}
 	return fh_store(&f, a, ret, err);

@@ -85,6 +85,28 @@ static int duplicate_error(struct match *m, struct err *err)
 		       in_order ? a : b, in_order ? b : a);
 }
 
+/* The first row that shares step i with one before it. */
+static int duplicate_at(struct match *m, uint32_t i, struct err *err)
+{
+	for (size_t k = 0; k < m->ones.n; k++) {
+		const struct trow *row = m->ones.p[k];
+		struct hash128 h;
+		if (!has_sample(row->v, row->h, i))
+			continue;
+		int rc = sig_hash(&m->rule, &m->n, row->labels, &h, err);
+		if (rc)
+			return rc;
+		struct group *g = sig_find(&m->map, h);
+		if (g->seen_at == i + 1) {
+			m->dup = (struct duplicate){ i, row, g->seen };
+			return duplicate_error(m, err);
+		}
+		g->seen = row;
+		g->seen_at = i + 1;
+	}
+	return 0;
+}
+
 /*
  * With duplicates on the one side the many side is kept too: they matter only
  * at steps where it has a sample.
@@ -101,23 +123,14 @@ static int check_duplicates(struct match *m, struct err *err)
 	if (rc)
 		return rc;
 	m->many_kept = true;
-	for (uint32_t i = 0; i < m->n.grid.n; i++) {
+	for (uint32_t i = m->dup.step; i < m->n.grid.n && !rc; i++) {
 		bool any = m->fills;
 		for (size_t k = 0; k < m->manys.n && !any; k++)
 			any = has_sample(m->manys.p[k]->v, m->manys.p[k]->h, i);
-		if (!any)
-			continue;
-		m->dup.step = i + 1;
-		for (size_t k = 0; k < m->ones.n; k++) {
-			const struct trow *a = m->ones.p[k];
-			for (const struct trow *b = a->alias; b; b = b->alias)
-				if (has_sample(a->v, a->h, i) && has_sample(b->v, b->h, i)) {
-					m->dup = (struct duplicate){ i, b, a };
-					return duplicate_error(m, err);
-				}
-		}
+		if (any)
+			rc = duplicate_at(m, i, err);
 	}
-	return 0;
+	return rc;
 }
 
 /* Reads the one side. As everything that pulls the left side, it may be called several times. */

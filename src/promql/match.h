@@ -20,7 +20,9 @@ struct group {
 	struct sig_entry e;
 	struct trow *ones; /* rows of the one side, linked by alias */
 	struct claim *claims;
-	uint8_t *matched; /* steps at which a sample of the many side was there; for fills */
+	const struct trow *seen; /* while looking for duplicates: the row with a sample at seen_at */
+	uint32_t seen_at;        /* a step + 1 */
+	uint8_t *matched;        /* steps at which a sample of the many side was there; for fills */
 };
 
 /* Two rows of the one side that share a step. */

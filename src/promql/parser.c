@@ -364,6 +364,26 @@ static bool parse_fills(struct parser *p, struct promql_matching *m)
 	return true;
 }
 
+/* Whether an operand, or what may stand before it, begins with this token. */
+static bool begins_operand(enum promql_tok t)
+{
+	switch (t) {
+	case TOK_NUMBER:
+	case TOK_DURATION:
+	case TOK_STRING:
+	case TOK_LEFT_PAREN:
+	case TOK_LEFT_BRACE:
+	case TOK_ADD:
+	case TOK_SUB:
+	case TOK_FILL:
+	case TOK_FILL_LEFT:
+	case TOK_FILL_RIGHT:
+		return true;
+	default:
+		return parser_is_metric_name(t);
+	}
+}
+
 /* on(), ignoring() and after them group_left, group_right. */
 static bool parse_matching(struct parser *p, struct promql_matching *m)
 {
@@ -380,7 +400,8 @@ static bool parse_matching(struct parser *p, struct promql_matching *m)
 		return true;
 	parser_take(p);
 	m->card = t == TOK_GROUP_LEFT ? PROMQL_MANY_TO_ONE : PROMQL_ONE_TO_MANY;
-	return parser_peek(p) != TOK_LEFT_PAREN || parser_labels(p, &m->include);
+	t = parser_peek(p);
+	return (t != TOK_LEFT_PAREN && begins_operand(t)) || parser_labels(p, &m->include);
 }
 
 /* bool, matching and fill after a binary operator. */

@@ -28,11 +28,17 @@ static struct place *copy_place(struct eval *ev, const struct place *p)
 	return (void *)arena_memdup(ev->arena, p, sizeof(*p));
 }
 
+/* Whether a part need be evaluated at the first step only. */
+static bool is_constant(const struct eval *ev, const struct promql_expr *e)
+{
+	const struct promql_expr *inner = promql_expr_unparen((struct promql_expr *)e);
+	return inner->kind != PROMQL_NUMBER && info_of(ev, e)->invariant;
+}
+
 /* Whether a part is evaluated at the first step only, and repeated. */
 static bool evaluated_once(const struct eval *ev, const struct promql_expr *e, const struct grid *g)
 {
-	const struct promql_expr *inner = promql_expr_unparen((struct promql_expr *)e);
-	return g->n > 1 && inner->kind != PROMQL_NUMBER && info_of(ev, e)->invariant;
+	return g->n > 1 && is_constant(ev, e);
 }
 
 static struct grid first_step(struct grid g)
@@ -46,14 +52,14 @@ static struct grid first_step(struct grid g)
 static int plan_part(struct eval *ev, const struct promql_expr *e, const struct place *p, struct node **ret,
 		     struct err *err)
 {
-	if (!evaluated_once(ev, e, &p->grid))
+	if (p->grid.n == 0 || p->grid.start == p->grid.end || !is_constant(ev, e))
 		return plan(ev, e, p, ret, err);
 	struct place *once = copy_place(ev, p);
 	if (!once)
 		return eval_oom(ev, err);
-	once->grid = first_step(p->grid);
+	once->grid = first_step(p->grid); /* so that it also ends there, which sort() looks at */
 	int rc = plan(ev, e, once, ret, err);
-	return rc ? rc : repeat_new(ev, *ret, p->grid, ret, err);
+	return rc || p->grid.n == 1 ? rc : repeat_new(ev, *ret, p->grid, ret, err);
 }
 
 /* Makes a node's rows distinct after names were dropped, where that is not known. */
@@ -281,7 +287,7 @@ static NO_INLINE int plan_scalar_call(struct eval *ev, const struct promql_expr 
 		v = (double)(ev->grid.end - ev->grid.start) / 1000;
 		break;
 	case PROMQL_FN_STEP:
-		v = (double)ev->grid.step / 1000;
+		v = ev->grid.start == ev->grid.end ? 0 : (double)ev->grid.step / 1000;
 		break;
 	case PROMQL_FN_TIME:
 		return time_new(ev, e, p->grid, ret, err);

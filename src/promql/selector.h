@@ -49,8 +49,10 @@ int feed_next(struct feed *f, struct promql_series *ret, struct err *err);
 int feed_samples(struct feed *f, struct samples *ret, struct err *err);
 
 /*
- * Gives histograms of unknown hint the one that follows from the sample
- * before, as upstream does where only counts and sums are read.
+ * Where only counts and sums are read, upstream (HistogramStatsIterator) takes
+ * the buckets away, custom bounds too, and gives histograms of unknown hint the
+ * one that follows from the sample before. Stale ones stay as they are. `h` are
+ * float histograms.
  */
 void feed_hints(struct histogram *h, size_t n);
 

@@ -1,16 +1,11 @@
-"""Random PromQL expressions over the series of data.py, as trees that can be made smaller.
+"""Random PromQL expressions over the series of data.py, as trees that can be made smaller."""
+import re
 
-Functions whose last digit depends on the mathematics library stand at the top only: below a comparison or a floor a
-difference in the last digit becomes a difference of the answer.
-"""
 from data import BEGIN, SPAN_MS
 
-INEXACT = {"exp", "ln", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh",
-           "acosh", "atanh", "atan2", "^", "histogram_quantile", "histogram_fraction", "histogram_stddev",
-           "histogram_stdvar", "histogram_quantiles"}
 MATH = ["exp", "ln", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh",
         "acosh", "atanh"]
-SIMPLE = ["abs", "ceil", "floor", "sqrt", "sgn", "deg", "rad", "round", "timestamp"]
+SIMPLE = ["abs", "ceil", "floor", "sqrt", "sgn", "deg", "rad", "round", "timestamp"] * 2 + MATH
 DATES = ["day_of_month", "day_of_week", "day_of_year", "days_in_month", "hour", "minute", "month", "year"]
 ROLLUPS = ["avg_over_time", "changes", "count_over_time", "delta", "deriv", "idelta", "increase", "irate",
            "last_over_time", "max_over_time", "min_over_time", "present_over_time", "rate", "resets",
@@ -21,12 +16,22 @@ EXPERIMENTAL_ROLLUPS = ["mad_over_time", "double_exponential_smoothing", "ts_of_
 AGGREGATIONS = ["avg", "bottomk", "count", "count_values", "group", "max", "min", "quantile", "stddev", "stdvar", "sum",
                 "topk", "sum", "avg"]
 EXPERIMENTAL_AGGREGATIONS = ["limitk", "limit_ratio"]
-HISTOGRAM = ["histogram_avg", "histogram_count", "histogram_sum"]
-ARITHMETIC = ["+", "-", "*", "/", "%"]
+HISTOGRAM = ["histogram_avg", "histogram_count", "histogram_sum", "histogram_stddev", "histogram_stdvar"]
+ARITHMETIC = ["+", "-", "*", "/", "%", "^", "atan2"]
 COMPARISONS = ["==", "!=", "<", "<=", ">", ">="]
+TRIMS = ["</", ">/"]
+COUNTING = ["rate", "increase", "irate", "resets"]
+RISING = ["c_total", "h_bucket", "h_sum", "h_count", "app", "nh", "nhf", "nhg", "nhcb", "mix"]
 RANGES = [15, 31, 60, 61, 90, 120, 150, 300, 307, 600, 900]
 FLOATS = ["g", "c_total", "n", "m", "one", "h_bucket", "h_sum", "h_count"]
 NATIVES = ["nh", "nhf", "nhg", "nhcb", "mix"]
+UTF8 = '{"u.métrique"}'
+
+# What a Prometheus may not have yet, and an expression that tells.
+PROBES = dict({f: f"{f}(g[1m])" for f in EXPERIMENTAL_ROLLUPS}, trims="g </ 1", histogram_quantiles='histogram_quantiles(g, "q", 0.5)',
+              step="step()", end="end()", max_of="max_of(1, 2)", start_timestamp="start_timestamp(g)", info="info(g)",
+              durations="g[1m + 1m]", duration_step="g[step() + 1m]", duration_range="g[range() + 1m]", duration_max="g[max_of(1m, 2m)]",
+              double_exponential_smoothing="double_exponential_smoothing(g[1m], 0.5, 0.5)", extended="rate(g[1m] anchored)", fill="g + fill (0) n")
 
 
 class Node:
@@ -64,20 +69,51 @@ def seconds(rng, s):
 
 
 class Generator:
-    def __init__(self, rng, unknown=(), experimental=True, histograms=True):
-        self.rng, self.histograms, self.experimental = rng, histograms, experimental
-        more = [f for f in EXPERIMENTAL_ROLLUPS if f not in unknown] if experimental else []
-        self.rollups = ROLLUPS * 2 + more
-        self.aggregations = AGGREGATIONS * 2 + (EXPERIMENTAL_AGGREGATIONS if experimental else [])
-        self.subqueries = 0
+    """Makes expressions.
+
+    `unknown` are the keys of PROBES that are not to be used; `ratios`: limit_ratio() may pick; `rising`: functions of
+    counters are asked of series only that do not fall.
+    """
+
+    def __init__(self, rng, unknown=(), histograms=True, ratios=False, rising=False):
+        self.rng, self.histograms, self.unknown, self.ratios = rng, histograms, set(unknown), ratios
+        self.rollups = ROLLUPS * 2 + [f for f in EXPERIMENTAL_ROLLUPS if f not in unknown]
+        self.aggregations = AGGREGATIONS * 2 + EXPERIMENTAL_AGGREGATIONS
+        self.trims = [] if "trims" in unknown else TRIMS
+        self.rising, self.subqueries = rising, 0
+
+    def has(self, feature):
+        return feature not in self.unknown
 
     def expression(self):
         self.subqueries = 0
         depth = self.rng.choice((1, 2, 2, 3, 3, 4))
         roll = self.rng.random()
         if roll < 0.04:
-            return self.scalar(depth, True)
-        return self.top(depth) if roll < 0.4 else self.vector(depth)
+            return self.scalar(depth)
+        if roll < 0.06:
+            return self.matrix(depth)
+        if roll < 0.07:
+            return Node("string", self.rng.choice(("'text'", '"a\\n<b>"', "`raw\\n`", '""', '"é\\u00e9"')))
+        if roll < 0.11:
+            return self.broken(depth)
+        return self.top(depth) if roll < 0.35 else self.vector(depth)
+
+    def broken(self, depth):
+        """An expression with a piece too many, too few or in a wrong place: mostly an error."""
+        rng, text = self.rng, str(self.vector(min(depth, 2)))
+        words = re.findall(r"[A-Za-z_0-9.]+|\s+|.", text)
+        at = rng.randrange(len(words))
+        how = rng.random()
+        if how < 0.35:
+            del words[at]
+        elif how < 0.6:
+            words.insert(at, rng.choice((")", "(", "[5m]", "{", "}", " by ", " on (a) ", " bool ", "offset 1m", "@ 1", ",", '"s"', "!", "=~", " and ", "1", "group_left", "[5m:]", "%", "é", "'")))
+        elif how < 0.8:
+            words[at] = words[rng.randrange(len(words))]
+        else:
+            words = words[:at]
+        return Node("broken", "".join(words))
 
     # --- leaves
 
@@ -98,30 +134,52 @@ class Generator:
         """offset and @, mostly neither."""
         rng, parts = self.rng, []
         if rng.random() < 0.15:
-            parts.append(rng.choice((" offset ", " offset -")) + seconds(rng, rng.choice((15, 60, 77, 300, 1000))))
+            parts.append(rng.choice((" offset ", " offset -")) + self.duration(rng.choice((15, 60, 77, 300, 1000)), True))
         if rng.random() < 0.1:
             t = (BEGIN + rng.randrange(SPAN_MS)) / 1000
             parts.append(f" @ {rng.choice((f'{t:.3f}', f'{t:.0f}', 'start()', 'end()'))}")
         rng.shuffle(parts)
         return Node("modifier", *parts)
 
+    def duration(self, s, offset=False):
+        """Some seconds as a duration, or where that is known as an expression of durations that is about as long."""
+        rng = self.rng
+        if not self.has("durations") or rng.random() < 0.85:
+            return seconds(rng, s)
+        some = [f"{s}s + 0s", f"{s} * 1", f"2 * {s}s - {s}", f"{2 * s}s / 2", f"{s}s % 1h", f"-(-{s}s)", f"{s} ^ 1", f"({s}s + 1) - 1"]
+        if self.has("duration_step"):
+            some += [f"{s}s + step()", f"step() + {s}"]
+        if self.has("duration_range"):
+            some += [f"{s}s + range() * 0"]
+        if self.has("duration_max"):
+            some += [f"max_of({s}s, 15s)", f"min_of({s}, 1h)"]
+        text = rng.choice(some)
+        return f"({text})" if offset else text
+
     def selector(self):
-        if self.rng.random() < 0.02:
+        roll = self.rng.random()
+        if roll < 0.03:
+            return Node("vector", self.rng.choice((UTF8, '{"u.métrique", "étiquette.1"="ü"}', '{"a b"!="", __name__=~"u.+"}', '{__name__="u.métrique", a=~"x|y"}')), self.at())
+        if roll < 0.05:
             return Node("vector", self.rng.choice(('{__name__=~"g|n"}', '{__name__=~"c_.+", a="x"}', '{a="x", b="1"}', "nothing")), self.at())
         return Node("vector", self.name(), self.matchers(), self.at())
 
     def number(self):
         return self.rng.choice(("0", "1", "2", "-1", "0.5", "3", "10", "100", "1e3", "0.1", "NaN", "Inf", "-Inf", "0x1f", "5m"))
 
-    def scalar(self, depth, top=False):
+    def scalar(self, depth):
         rng, roll = self.rng, self.rng.random()
+        if roll < 0.04 and self.has("step"):
+            return Node("scalar", rng.choice(("step()", "range()", "start()", "end()") if self.has("end") else ("step()",)))
+        if roll < 0.06 and self.has("max_of"):
+            return Node("scalar", rng.choice(("max_of(", "min_of(")), self.scalar(depth - 1), ", ", self.scalar(depth - 1), ")")
         if depth <= 0 or roll < 0.5:
             return Node("scalar", rng.choice((self.number(), self.number(), "time()", "pi()")))
         if roll < 0.7:
             return Node("scalar", "scalar(", self.vector(depth - 1), ")")
         if roll < 0.8:
             return Node("scalar", "-", Node("scalar", "(", self.scalar(depth - 1), ")"))
-        ops = ARITHMETIC + (["atan2", "^"] if top else []) + [c + " bool" for c in COMPARISONS]
+        ops = ARITHMETIC + [c + " bool" for c in COMPARISONS]
         return Node("scalar", "(", self.scalar(depth - 1), f" {rng.choice(ops)} ", self.scalar(depth - 1), ")")
 
     def matrix(self, depth):
@@ -129,9 +187,15 @@ class Generator:
         if depth > 0 and self.subqueries < 2 and rng.random() < 0.25:
             self.subqueries += 1
             step = rng.choice([s for s in (7, 15, 30, 60, 61, 120) if r / s < 21])
-            text = "" if rng.random() < 0.2 else seconds(rng, step)
-            return Node("matrix", self.inner(depth - 1), f"[{seconds(rng, r)}:{text}]", self.at(True))
-        return Node("matrix", self.name(), self.matchers(), f"[{seconds(rng, r)}]", self.at())
+            text = "" if rng.random() < 0.2 else self.duration(step)
+            return Node("matrix", self.inner(depth - 1), f"[{self.duration(r)}:{text}]", self.at(True))
+        if rng.random() < 0.02:
+            return Node("matrix", UTF8, f"[{self.duration(r)}]", self.at())
+        return Node("matrix", self.name(), self.matchers(), f"[{self.duration(r)}]", self.at())
+
+    def rising_matrix(self):
+        names = RISING if self.histograms else RISING[:5]
+        return Node("rising", self.rng.choice(names), self.matchers(), f"[{self.duration(self.rng.choice(RANGES))}]", self.at())
 
     def inner(self, depth):
         """A vector that can be followed by brackets."""
@@ -141,22 +205,27 @@ class Generator:
     # --- vectors
 
     def top(self, depth):
-        """What may only stand at the top: inexact functions, sorting."""
+        """What mostly stands at the top: quantiles, sorting, powers."""
         rng, roll = self.rng, self.rng.random()
-        if roll < 0.35:
+        if roll < 0.25:
             return Node("vector", rng.choice(MATH), "(", self.vector(depth - 1), ")")
-        if roll < 0.5:
+        if roll < 0.6:
             return self.quantile(depth)
-        if roll < 0.6 and self.histograms:
-            return Node("vector", rng.choice(("histogram_stddev", "histogram_stdvar")), "(", self.histogram(depth - 1), ")")
         if roll < 0.7:
-            return Node("vector", "histogram_fraction(", self.scalar(0), ", ", self.scalar(0), ", ", self.histogram(depth - 1), ")")
-        if roll < 0.8:
             return self.binary(depth, ("atan2", "^"))
-        if roll < 0.9 or not self.experimental:
+        if roll < 0.8 and self.has("info"):
+            return self.info(depth)
+        if roll < 0.9:
             return Node("vector", rng.choice(("sort", "sort_desc")), "(", self.vector(depth - 1), ")")
         return Node("vector", rng.choice(("sort_by_label", "sort_by_label_desc")), "(", self.vector(depth - 1), ', "',
                     rng.choice(("a", "b", 'v", "a', "le")), '")')
+
+    def info(self, depth):
+        rng = self.rng
+        v = Node("vector", rng.choice(("app", "app", 'app{job="api"}', "rate(app[5m])", "app * 2", "delta(app[5m])", "sum by (instance, job) (app)", "target_info")))
+        with_ = rng.choice(("", "", ', {version=~".+"}', ', {env="prod"}', ', {version="1", nothing=""}', ', {__name__="build_info"}',
+                            ', {__name__=~".+_info"}', ', {__name__=~".+_info", go=~".*"}', ', {version!="1"}'))
+        return Node("vector", "info(", v, with_, ")")
 
     def quantile(self, depth):
         rng = self.rng
@@ -167,6 +236,12 @@ class Generator:
                 v = Node("vector", rng.choice(("sum by (le) (", "sum by (a, le) (", "avg by (le) (")), v, ")")
         else:
             v = self.histogram(depth - 1)
+        roll = rng.random()
+        if roll < 0.25:
+            low, high = (Node("scalar", rng.choice(("0", "0.1", "0.3", "1", "2.5", "7", "-1", "-Inf", "+Inf", "NaN"))) for _ in "12")
+            return Node("vector", "histogram_fraction(", low, ", ", high, ", ", v, ")")
+        if roll < 0.35 and self.has("histogram_quantiles"):
+            return Node("vector", "histogram_quantiles(", v, ', "q", ', rng.choice(("0.5", "0.1, 0.9", "0, 1, 0.25", "NaN", "-1, 2")), ")")
         return Node("vector", "histogram_quantile(", q, ", ", v, ")")
 
     def histogram(self, depth):
@@ -180,8 +255,8 @@ class Generator:
             v = Node("vector", f, "(", Node("matrix", rng.choice(NATIVES), self.matchers(), f"[{rng.choice(RANGES)}s]", self.at()), ")")
         if rng.random() < 0.3:
             v = Node("vector", rng.choice(("sum", "avg", "sum by (a)", "avg without (b)")), "(", v, ")")
-        if rng.random() < 0.15:
-            v = Node("vector", v, rng.choice((" * ", " / ")), Node("scalar", rng.choice(("2", "0.5", "-1", "0"))))
+        if rng.random() < 0.2:
+            v = Node("vector", v, f" {rng.choice(['*', '/'] + self.trims)} ", Node("scalar", rng.choice(("2", "0.5", "-1", "0", "0.3"))))
             v = Node("vector", "(", v, ")")
         return v
 
@@ -195,7 +270,7 @@ class Generator:
 
     def rollup(self, depth):
         rng, f = self.rng, self.rng.choice(self.rollups)
-        m = self.matrix(depth - 1)
+        m = self.matrix(depth - 1) if not self.rising or f not in COUNTING else self.rising_matrix()
         if f == "quantile_over_time":
             return Node("vector", f, "(", Node("scalar", rng.choice(("0.5", "0.9", "0", "1", "-1", "NaN"))), ", ", m, ")")
         if f == "predict_linear":
@@ -219,14 +294,15 @@ class Generator:
 
     def aggregation(self, depth):
         rng, f = self.rng, self.rng.choice(self.aggregations)
-        grouping = rng.choice(("", "", " by (a)", " by (b)", " without (a)", " without (b, le)", " by (a, b)", " by ()", " without ()", " by (le)"))
+        grouping = rng.choice(("", "", " by (a)", " by (b)", " without (a)", " without (b, le)", " by (a, b)", " by ()", " without ()", " by (le)",
+                               ' by ("étiquette.1", a)', ' without ("a b")'))
         v, parameter = self.vector(depth - 1), []
         if f in ("topk", "bottomk", "limitk"):
             parameter = [Node("scalar", rng.choice(("1", "2", "3", "0", "5", "1.9", "-1"))) if rng.random() < 0.9 else self.scalar(depth - 1), ", "]
         elif f == "quantile":
             parameter = [Node("scalar", rng.choice(("0.5", "0.9", "0", "1", "-0.1", "1.1", "NaN"))), ", "]
-        elif f == "limit_ratio":  # which series others would take depends on how Prometheus was built
-            parameter = [Node("scalar", rng.choice(("1", "-1", "0", "2", "-1.5"))), ", "]
+        elif f == "limit_ratio":
+            parameter = [Node("scalar", rng.choice(("1", "-1", "0", "2", "-1.5") + (("0.5", "-0.5", "0.2", "-0.9") if self.ratios else ()))), ", "]
         elif f == "count_values":
             parameter = [rng.choice(('"value"', '"a"', '"__name__"')), ", "]
         if rng.random() < 0.5:
@@ -254,7 +330,7 @@ class Generator:
     def binary(self, depth, ops=None):
         rng, roll = self.rng, self.rng.random()
         compare = ops is None and rng.random() < 0.35
-        op = rng.choice(ops or (COMPARISONS if compare else ARITHMETIC))
+        op = rng.choice(ops or (COMPARISONS if compare else ARITHMETIC if rng.random() < 0.95 else self.trims or ARITHMETIC))
         mark = Node("modifier", " bool") if compare and rng.random() < 0.4 else ""
         if roll < 0.3:
             return Node("vector", "(", self.vector(depth - 1), f" {op}", mark, " ", self.scalar(depth - 1), ")")
@@ -290,4 +366,8 @@ class Generator:
             return Node("vector", "absent(", self.vector(depth - 1), ")")
         if roll < 0.5:
             return Node("vector", "vector(", self.scalar(depth - 1), ")")
+        if roll < 0.6:
+            return self.quantile(depth)
+        if roll < 0.65 and self.has("start_timestamp"):
+            return Node("vector", "start_timestamp(", self.vector(depth - 1), ")")
         return Node("vector", rng.choice(("-", "+", "")), Node("vector", "(", self.vector(depth - 1), ")"))

@@ -1,0 +1,99 @@
+"""What is known to differ between Prometheus 3.5 and the version that is followed, and what differs on purpose."""
+import json
+import re
+
+import expressions
+from compare import sorting
+
+HISTOGRAMS = set(expressions.NATIVES) | {"h_bucket"}
+WORDS = re.compile(r"[a-z_0-9]+|\^")
+
+
+def deliberate(expr, want, got):
+    """What differs on purpose, or because Prometheus says now this and now that, from every version.
+
+    sort_by_label() puts series without the label first, where upstream's natural order is no order of them at all.
+    histogram_quantile() of a native histogram with NaN observations takes bounds and count of the bucket that the quantile
+    lies in; upstream has by then gone on to the last bucket. limitk() and limit_ratio() hand on series as they come;
+    upstream in the order of a heap, or of a map, which shows in the last digits of sums. Empty buckets, of which there are
+    more or fewer depending on how samples got into chunks, become NaN times infinity. label_replace() may give a series
+    of floats and one of histograms the same labels; upstream forgets the floats. The logarithm of subnormal numbers is
+    right here.
+    """
+    if want.result == got.result and want.order != got.order and (sorting(expr) or "").startswith("sort_by_label"):
+        labels = re.findall('"([a-z]+)"', expr.rpartition(")")[0].rpartition(")")[2]) or re.findall('"([a-z]+)"', expr)
+        if any(label not in dict(s[0]) for label in labels for s in got.result):
+            return "order of missing labels"
+    if "histogram_quantile" in expr and any("result is skewed higher" in n for n in want.notes & got.notes):
+        return "quantiles of histograms with NaN observations"
+    if re.search("limit(k|_ratio)", expr) and want.close(got):
+        return "order of limitk and limit_ratio"
+    if "label_" in expr and "same labelset" in (got.error or "") and not want.error and not HISTOGRAMS.isdisjoint(WORDS.findall(expr)):
+        return "floats and histograms with the same labels"
+    if want.type == got.type and "NaN" in str(want.result) and without_nans(want.result) == without_nans(got.result):
+        return "empty buckets times infinity"
+    return None
+
+
+def without_nans(result):
+    """Histograms without buckets whose count is NaN."""
+    if isinstance(result, dict):
+        return {k: [b for b in v if b[3] != "NaN"] if k == "buckets" else v for k, v in result.items() if k != "buckets" or any(b[3] != "NaN" for b in v)}
+    return [without_nans(r) for r in result] if isinstance(result, (list, tuple)) else result
+
+
+def old_answer(expr, want, got):
+    """What is known to differ between 3.5 and the version that is followed.
+
+    Sums of native histograms are compensated since 3.8, so that last digits are others. Parameters of aggregations are
+    checked even if there is nothing to aggregate. More than one match per pair is an error even if a comparison filters it
+    out. mad_over_time() of a NaN is NaN. Classic histograms have a fraction below their first bound. Extrapolated
+    histograms end where their count would be zero. Series that become equal by label_replace() or label_join(), but have
+    no step in common, are joined.
+    """
+    if not want.error and re.match(r"Parameter value is NaN|Ratio value is NaN|Scalar value .* (under|over)flows", got.error or ""):
+        return "parameters checked early"
+    if "multiple matches for labels" in (got.error or "") and not want.error and re.search(r"[<>]|[=!]=", expr):
+        return "pairs checked though filtered"
+    if re.match("Scalar value .* overflows", want.error or "") and not got.error and "@" in expr:
+        return "parameter with @ overwritten by Prometheus"
+    if "mad_over_time" in expr and "NaN" in json.dumps(got.result):
+        return "mad_over_time of NaN"
+    if "histogram_fraction" in expr and "h_" in expr and "NaN" in json.dumps(want.result):
+        return "fraction below the first bucket"
+    if "label_" in expr and "same labelset" in (want.error or "") and not got.error:
+        return "disjoint series with the same labels"
+    return None if HISTOGRAMS.isdisjoint(WORDS.findall(expr)) else old_histograms(expr, want, got)
+
+
+def old_histograms(expr, want, got):
+    """The same of expressions with native histograms."""
+    if want.close(got):
+        return "sums of histograms"
+    if re.search(r"(rate|increase)\(\(*(nh|mix)", expr) and want.error == got.error:
+        return "extrapolation of histograms to zero"
+    if re.search(r"(changes|resets)\(.*\[\w+:", expr):
+        return "histograms changed in place by Prometheus"
+    if "count_values" in expr and re.search("sum|avg", expr):
+        return "sums of histograms in labels"
+    if re.search(r"histogram_(quantile|fraction)\(.*(sum|avg)_over_time", expr):
+        return "empty buckets kept by sums over time"
+    return None
+
+
+# Annotations that the versions from 3.6 on have and 3.5 has not, and how 3.5 has them.
+NEWER_NOTES = {"PromQL warning: sort is ineffective for range queries since results are always ordered by labels",
+               "PromQL warning: conflicting counter resets during histogram aggregation"}
+LONGER_NOTES = re.compile(r"^(PromQL (?:warning: (?:bucket label|vector contains a mix of classic)|info: input to histogram_).*?) for metric name .*$")
+
+
+NOT_COUNTER = "this native histogram metric is not a counter"
+
+
+def old_notes(expr, want, got):
+    wanted = {LONGER_NOTES.sub(r"\1", n) for n in want.notes}
+    gauges = not HISTOGRAMS.isdisjoint(WORDS.findall(expr)) and "-" in expr  # what is multiplied by less than 0
+    had = {n for n in got.notes if n not in NEWER_NOTES and not (gauges and n not in wanted and NOT_COUNTER in n)}
+    return "notes of newer versions" if wanted == had else None
+
+
