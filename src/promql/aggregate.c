@@ -313,7 +313,7 @@ static int finish_hist(struct fold *f, struct agg_group *g, struct row *ret, uin
 		return 0;
 	}
 	struct fhist_flags flags = { 0 };
-	int rc = fhist_acc_get(g->acc[i], &f->g.n.tmp, &ret->h[i], &flags, err);
+	int rc = fhist_acc_get(g->acc[i], false, &f->g.n.tmp, &ret->h[i], &flags, err);
 	if (flags.collision)
 		eval_warn(ev, pos, "conflicting counter resets during histogram aggregation");
 	if (flags.reconciled)

@@ -68,7 +68,7 @@ int fh_load(struct fh *f, const struct histogram *h, struct arena *a, struct err
 	return rc ? rc : side_load(&f->neg, h->neg_spans, h->n_neg_spans, h->neg_counts, h->n_neg, a, err);
 }
 
-static int side_store(const struct fh_side *s, struct arena *a, const struct hist_span **ret_spans,
+static int side_store(const struct fh_side *s, bool all, struct arena *a, const struct hist_span **ret_spans,
 		      uint32_t *ret_n_spans, const double **ret_counts, uint32_t *ret_n, struct err *err)
 {
 	struct hist_span *spans = arena_array(a, s->n, sizeof(*spans));
@@ -78,7 +78,7 @@ static int side_store(const struct fh_side *s, struct arena *a, const struct his
 	if ((s->n && !spans) || !counts)
 		return arena_err(a, err);
 	for (uint32_t i = 0; i < s->n; i++) {
-		if (s->count[i] == 0)
+		if (s->count[i] == 0 && !all)
 			continue;
 		if (n_spans == 0 || s->idx[i] != next)
 			spans[n_spans++] = (struct hist_span){ s->idx[i] - next, 0 };
@@ -93,7 +93,8 @@ static int side_store(const struct fh_side *s, struct arena *a, const struct his
 	return 0;
 }
 
-int fh_store(const struct fh *f, struct arena *a, const struct histogram **ret, struct err *err)
+/* fh_store; `all`: with empty buckets. */
+static int pack(const struct fh *f, bool all, struct arena *a, const struct histogram **ret, struct err *err)
 {
 	struct histogram *h = arena_zalloc(a, sizeof(*h));
 	if (!h)
@@ -113,10 +114,15 @@ int fh_store(const struct fh *f, struct arena *a, const struct histogram **ret, 
 			return arena_err(a, err);
 	}
 	*ret = h;
-	int rc = side_store(&f->pos, a, &h->pos_spans, &h->n_pos_spans, &h->pos_counts, &h->n_pos, err);
+	int rc = side_store(&f->pos, all, a, &h->pos_spans, &h->n_pos_spans, &h->pos_counts, &h->n_pos, err);
 	if (rc)
 		return rc;
-	return side_store(&f->neg, a, &h->neg_spans, &h->n_neg_spans, &h->neg_counts, &h->n_neg, err);
+	return side_store(&f->neg, all, a, &h->neg_spans, &h->n_neg_spans, &h->neg_counts, &h->n_neg, err);
+}
+
+int fh_store(const struct fh *f, struct arena *a, const struct histogram **ret, struct err *err)
+{
+	return pack(f, false, a, ret, err);
 }
 
 /* ---- zero bucket ---- */
@@ -167,6 +173,20 @@ static void side_trim_zero(struct fh_side *s, double threshold, int32_t schema)
 	s->cap -= k;
 }
 
+/* Removes empty buckets. */
+static void side_compact(struct fh_side *s)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < s->n; i++) {
+		if (s->count[i] == 0)
+			continue;
+		s->idx[n] = s->idx[i];
+		s->count[n] = s->count[i];
+		s->comp[n++] = s->comp[i];
+	}
+	s->n = n;
+}
+
 /* Makes the thresholds equal; f's zero bucket grows in place, the other's count is returned. */
 static double reconcile_zero(struct fh *f, const struct fh *b)
 {
@@ -182,6 +202,8 @@ static double reconcile_zero(struct fh *f, const struct fh *b)
 			f->zero_threshold = t;
 			side_trim_zero(&f->pos, t, f->schema);
 			side_trim_zero(&f->neg, t, f->schema);
+			side_compact(&f->pos);
+			side_compact(&f->neg);
 		}
 	}
 	return count;
@@ -691,8 +713,8 @@ bool fhist_acc_mixed(const struct fhist_acc *acc)
 	return acc->flags.mixed;
 }
 
-int fhist_acc_get(struct fhist_acc *s, struct arena *a, const struct histogram **ret, struct fhist_flags *flags,
-		  struct err *err)
+int fhist_acc_get(struct fhist_acc *s, bool all, struct arena *a, const struct histogram **ret,
+		  struct fhist_flags *flags, struct err *err)
 {
 	*ret = NULL;
 	*flags = s->flags;
@@ -702,5 +724,5 @@ int fhist_acc_get(struct fhist_acc *s, struct arena *a, const struct histogram *
 	if (s->mean && !s->incremental)
 		fh_scale(&s->f, s->n, true);
 	fh_settle(&s->f);
-	return fh_store(&s->f, a, ret, err);
+	return pack(&s->f, all, a, ret, err);
 }

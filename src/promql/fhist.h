@@ -157,8 +157,12 @@ int fhist_acc_add(struct fhist_acc **acc, const struct histogram *h, bool mean, 
 /* Whether exponential and custom buckets met. */
 bool fhist_acc_mixed(const struct fhist_acc *acc);
 
-/* The sum or mean; *ret is NULL for a spoiled one. */
-int fhist_acc_get(struct fhist_acc *acc, struct arena *a, const struct histogram **ret, struct fhist_flags *flags,
-		  struct err *err);
+/*
+ * The sum or mean; *ret is NULL for a spoiled one. Its empty buckets stay if
+ * `all`, as upstream has it of sums over time: quantiles then see a side
+ * without observations as one that could have some.
+ */
+int fhist_acc_get(struct fhist_acc *acc, bool all, struct arena *a, const struct histogram **ret,
+		  struct fhist_flags *flags, struct err *err);
 
 #endif

@@ -137,16 +137,16 @@ struct bucket_list {
 	size_t n;
 };
 
-static void list_init_clipped(struct bucket_list *l, const struct histogram *h, double clip)
+static void list_init_clipped(struct bucket_list *l, const struct histogram *h, bool with_empty, double clip)
 {
 	size_t max = fhist_buckets_max(h);
 	l->p = max <= STACK_BUCKETS ? l->stack : xmalloc(max * sizeof(*l->p));
-	l->n = clipped_buckets(h, l->p, false, clip);
+	l->n = clipped_buckets(h, l->p, with_empty, clip);
 }
 
 static void list_init_buckets(struct bucket_list *l, const struct histogram *h)
 {
-	list_init_clipped(l, h, h->zero_threshold);
+	list_init_clipped(l, h, false, h->zero_threshold);
 }
 
 static void list_fini_buckets(struct bucket_list *l)
@@ -158,7 +158,7 @@ static void list_fini_buckets(struct bucket_list *l)
 void fhist_print(const struct histogram *h, struct strbuf *b)
 {
 	struct bucket_list l;
-	list_init_clipped(&l, h, 0);
+	list_init_clipped(&l, h, false, 0);
 	strbuf_add_c(b, "{count:");
 	text_float_add(b, h->count_f, TEXT_FLOAT_G);
 	strbuf_add_c(b, ", sum:");
@@ -222,6 +222,16 @@ static double interpolate_in(const struct histogram *h, const struct fh_bucket *
 	return -go_exp2(hi + (lo - hi) * (1 - fraction));
 }
 
+/* What upstream goes on to, and ends with, where it looks for NaN observations: the last bucket, be it empty. */
+static struct fh_bucket last_bucket(const struct histogram *h)
+{
+	struct bucket_list l;
+	list_init_clipped(&l, h, true, h->zero_threshold);
+	struct fh_bucket b = l.p[l.n - 1];
+	list_fini_buckets(&l);
+	return b;
+}
+
 static double quantile_of(double q, const struct histogram *h, const struct bucket_list *l, struct fhist_notes *notes)
 {
 	bool nan = isnan(h->sum), up = nan || q < 0.5;
@@ -256,6 +266,9 @@ static double quantile_of(double q, const struct histogram *h, const struct buck
 		for (size_t k = 0; k < l->n; k++)
 			all += l->p[k].count;
 		notes->nan_skewed = all < h->count_f;
+		struct fh_bucket last = last_bucket(h);
+		if (i < l->n || last.upper > l->p[l->n - 1].upper)
+			b = last;
 	}
 	return interpolate_in(h, &b, rank / b.count);
 }
@@ -293,7 +306,7 @@ static double rank_inside(const struct histogram *h, const struct fh_bucket *b, 
 		return rank + b->count * log_fraction(b, v);
 	if (isinf(b->lower) && b->lower < 0)
 		return b->count;
-	return rank + b->count * (v - b->lower) / (b->upper - b->lower);
+	return rank + b->count * ((v - b->lower) / (b->upper - b->lower));
 }
 
 /* One end of the interval whose rank is wanted. */

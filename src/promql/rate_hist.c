@@ -221,7 +221,7 @@ int rollup_hist_sum(struct rollup *r, const struct samples *s, size_t lo, size_t
 	for (size_t i = lo; i < hi && !rc; i++)
 		rc = fhist_acc_add(&acc, s->h[i], avg, a, a, err);
 	if (!rc)
-		rc = fhist_acc_get(acc, &r->n.tmp, ret, &flags, err);
+		rc = fhist_acc_get(acc, true, &r->n.tmp, ret, &flags, err);
 	if (rc)
 		return rc;
 	if (flags.mixed)
