@@ -55,7 +55,7 @@ def gauge(rng):
 def counter(rng, falls=True):
     state, whole, resets, odd = [0.0], rng.random() < 0.6, rng.choice((0, 0.02, 0.1)), rng.choice((0, 0, 0, 0.03))
     if not falls:
-        resets = odd = 0
+        whole, resets, odd = True, 0, 0
 
     def make():
         if rng.random() < resets:
@@ -225,7 +225,8 @@ def everything(rng, histograms=True, modern=False, falls=True):
 
     The order matters: what is first seen comes first in a Prometheus, and what comes out of a fan-out is sorted.
     `modern` adds what only a Prometheus of the version that is followed does in the same way. Without `falls`, counters
-    and classic histograms do not fall: resets are taken out of each replica before they are merged.
+    and classic histograms do not fall and are whole: resets are taken out of each replica, by adding up its differences,
+    before they are merged.
     """
     out, later = [], ([], [])
     for a in A:

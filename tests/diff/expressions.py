@@ -21,7 +21,7 @@ ARITHMETIC = ["+", "-", "*", "/", "%", "^", "atan2"]
 COMPARISONS = ["==", "!=", "<", "<=", ">", ">="]
 TRIMS = ["</", ">/"]
 COUNTING = ["rate", "increase", "irate", "resets"]
-RISING = ["c_total", "h_bucket", "h_sum", "h_count", "app", "nh", "nhf", "nhg", "nhcb", "mix"]
+RISING = ["c_total", "h_bucket", "h_count", "app", "nh", "nhf", "nhg", "nhcb", "mix"]
 RANGES = [15, 31, 60, 61, 90, 120, 150, 300, 307, 600, 900]
 FLOATS = ["g", "c_total", "n", "m", "one", "h_bucket", "h_sum", "h_count"]
 NATIVES = ["nh", "nhf", "nhg", "nhcb", "mix"]
@@ -194,7 +194,7 @@ class Generator:
         return Node("matrix", self.name(), self.matchers(), f"[{self.duration(r)}]", self.at())
 
     def rising_matrix(self):
-        names = RISING if self.histograms else RISING[:5]
+        names = RISING if self.histograms else RISING[:4]
         return Node("rising", self.rng.choice(names), self.matchers(), f"[{self.duration(self.rng.choice(RANGES))}]", self.at())
 
     def inner(self, depth):

@@ -32,6 +32,15 @@ def deliberate(expr, want, got):
     return None
 
 
+def of_replicas(expr):
+    """What differs because samples of one series come from several replicas.
+
+    Neighbouring histograms that are equal but for empty buckets count as a change: which empty buckets there are depends
+    on the chunk that a histogram lies in.
+    """
+    return "layouts of chunks" if re.search(r"changes\(", expr) and not HISTOGRAMS.isdisjoint(WORDS.findall(expr)) else None
+
+
 def without_nans(result):
     """Histograms without buckets whose count is NaN."""
     if isinstance(result, dict):
