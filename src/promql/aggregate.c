@@ -209,12 +209,17 @@ static int fold_hists(struct fold *f, struct agg_group *g, const struct row *r, 
 	}
 	if (!g->acc) {
 		g->acc = arena_array(&f->g.arena, n, sizeof(*g->acc));
-		if (!g->acc)
+		g->float_first = arena_array(&f->g.arena, n, 1);
+		if (!g->acc || !g->float_first)
 			return arena_err(&f->g.arena, err);
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		if (!r->h[i])
 			continue;
+		if (!is_absent(g->a[i]) && !g->acc[i])
+			g->float_first[i] = 1;
+		else if (g->float_first[i])
+			continue; /* there is no result, and upstream looks at no further histogram */
 		struct arena *scratch = node_scratch(&f->g.n);
 		if (!scratch)
 			return eval_oom(f->g.n.ev, err);

@@ -15,6 +15,7 @@ struct agg_group {
 	bool drop_name;
 	double *a, *b, *c;      /* meaning depends on the operator */
 	struct fhist_acc **acc; /* of histograms, NULL until one comes */
+	uint8_t *float_first;   /* with acc: steps at which a float came before all histograms */
 };
 
 /* The head of every aggregation node. */

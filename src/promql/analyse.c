@@ -208,6 +208,12 @@ static bool has_at(const struct promql_shift *s)
 	return s->has_at || s->at_preproc != PROMQL_AT_NONE;
 }
 
+/* Whether a function without arguments says something of the query, not of the step. */
+static bool is_folded(enum promql_fn fn)
+{
+	return fn == PROMQL_FN_START || fn == PROMQL_FN_END || fn == PROMQL_FN_RANGE || fn == PROMQL_FN_STEP;
+}
+
 /* Whether the argument of timestamp() is a selector with @: then its samples' own times come out. */
 static bool has_fixed_time(const struct promql_expr *call)
 {
@@ -231,7 +237,7 @@ static void judge(struct analysis *a, struct expr_info *x)
 	else if (e->kind == PROMQL_SUBQUERY)
 		x->invariant = has_at(&e->subquery.shift);
 	else if (e->kind == PROMQL_CALL && e->call.func->at_modifier_unsafe)
-		x->invariant = has_fixed_time(e);
+		x->invariant = is_folded(e->call.func->fn) || has_fixed_time(e);
 }
 
 int analyse(struct eval *ev, const struct promql_expr *root, struct err *err)

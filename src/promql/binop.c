@@ -7,7 +7,11 @@ struct vector_scalar {
 	const double *s; /* the scalar's values */
 	enum promql_op op;
 	bool scalar_left, as_bool, drops_name;
+	uint8_t *faults; /* grid.n, NULL until there is one: upstream tells the last one of each step */
 };
+
+/* In faults: an enum elem_fault, and whether the vector's sample was a histogram. */
+#define FAULT_HIST 0x80
 
 /* The operator seen from the vector's side: 1 < x is x > 1. */
 static enum promql_op mirrored(enum promql_op op)
@@ -48,7 +52,9 @@ static int apply_one(struct vector_scalar *b, struct row *r, uint32_t i, struct 
 	if (rc)
 		return rc;
 	if (res.fault != ELEM_OK) {
-		elem_note_fault(&b->n, b->op, left, right, res.fault);
+		if (!b->faults && !(b->faults = arena_array(b->n.ev->arena, b->n.grid.n, 1)))
+			return eval_oom(b->n.ev, err);
+		b->faults[i] = (uint8_t)(res.fault | (x.h ? FAULT_HIST : 0));
 		res.keep = false;
 	} else if (b->as_bool) {
 		res.v = (struct elem){ res.keep ? 1 : 0, NULL };
@@ -79,6 +85,19 @@ static int apply(struct vector_scalar *b, struct row *r, struct err *err)
 	return 0;
 }
 
+/* Tells what was wrong, step by step. */
+static void flush_faults(struct vector_scalar *b)
+{
+	static const struct histogram some;
+	for (uint32_t i = 0; b->faults && i < b->n.grid.n; i++) {
+		struct elem x = { 0, b->faults[i] & FAULT_HIST ? &some : NULL }, y = { 0, NULL };
+		if (b->faults[i])
+			elem_note_fault(&b->n, b->op, b->scalar_left ? y : x, b->scalar_left ? x : y,
+					b->faults[i] & ~FAULT_HIST);
+	}
+	b->faults = NULL;
+}
+
 static int vector_scalar_next(struct node *n, struct row *ret, struct err *err)
 {
 	struct vector_scalar *b = (struct vector_scalar *)n;
@@ -87,6 +106,8 @@ static int vector_scalar_next(struct node *n, struct row *ret, struct err *err)
 		return rc;
 	do {
 		rc = node_pull(n, b->vec, ret, err);
+		if (rc == 0)
+			flush_faults(b);
 		if (rc != 1)
 			return rc;
 		node_rewind(n);

@@ -127,37 +127,67 @@ int fh_store(const struct fh *f, struct arena *a, const struct histogram **ret, 
 
 /* ---- zero bucket ---- */
 
+static void add_to(double *s, double *c, double x, bool kahan)
+{
+	if (!kahan) {
+		*s += x;
+		return;
+	}
+	struct kahan k = { *s, *c };
+	kahan_add(&k, x);
+	*s = k.s;
+	*c = k.c;
+}
+
+/* A zero bucket in the making. */
+struct zero {
+	double threshold, count, comp;
+	bool with_comps; /* of the buckets, too */
+};
+
 /*
  * Adds the buckets of one side that begin below the threshold. True if the
  * threshold had to grow past a populated bucket that it would split.
  */
-static bool side_below(const struct fh_side *s, int32_t schema, double *threshold, double *count)
+static bool side_below(const struct fh_side *s, int32_t schema, struct zero *z)
 {
 	for (uint32_t i = 0; i < s->n; i++) {
 		double upper = fhist_bound(s->idx[i], schema);
-		if (fhist_bound(s->idx[i] - 1, schema) >= *threshold)
+		if (fhist_bound(s->idx[i] - 1, schema) >= z->threshold)
 			return false;
-		*count += s->count[i];
-		if (upper > *threshold) {
+		add_to(&z->count, &z->comp, s->count[i], true);
+		if (z->with_comps)
+			add_to(&z->count, &z->comp, s->comp[i], true);
+		if (upper > z->threshold) {
 			if (s->count[i] == 0)
 				return false;
-			*threshold = upper;
+			z->threshold = upper;
 			return true;
 		}
 	}
 	return false;
 }
 
+/* The zero bucket of f for a larger threshold. As upstream has it, compensation is not begun anew with the count. */
+static void grow_zero(const struct fh *f, struct zero *z)
+{
+	if (z->with_comps)
+		z->comp = f->zero_comp;
+	z->count = f->zero_count;
+	if (z->threshold == f->zero_threshold)
+		return;
+	do {
+		z->count = f->zero_count;
+		side_below(&f->pos, f->schema, z);
+	} while (side_below(&f->neg, f->schema, z));
+}
+
 double fh_zero_count_for(const struct fh *f, double *threshold)
 {
-	double count;
-	if (*threshold == f->zero_threshold)
-		return f->zero_count;
-	do {
-		count = f->zero_count;
-		side_below(&f->pos, f->schema, threshold, &count);
-	} while (side_below(&f->neg, f->schema, threshold, &count));
-	return count;
+	struct zero z = { .threshold = *threshold };
+	grow_zero(f, &z);
+	*threshold = z.threshold;
+	return z.count;
 }
 
 /* Removes the buckets that begin inside the zero bucket. */
@@ -187,26 +217,28 @@ static void side_compact(struct fh_side *s)
 	s->n = n;
 }
 
-/* Makes the thresholds equal; f's zero bucket grows in place, the other's count is returned. */
-static double reconcile_zero(struct fh *f, const struct fh *b)
+/* Makes the thresholds equal; f's zero bucket grows in place, the other's is returned. */
+static struct zero reconcile_zero(struct fh *f, const struct fh *b, bool kahan)
 {
-	double count = b->zero_count, threshold = b->zero_threshold;
-	while (threshold != f->zero_threshold) {
-		if (f->zero_threshold > threshold) {
-			threshold = f->zero_threshold;
-			count = fh_zero_count_for(b, &threshold);
+	struct zero z = { .threshold = b->zero_threshold, .count = b->zero_count };
+	while (z.threshold != f->zero_threshold) {
+		if (f->zero_threshold > z.threshold) {
+			z.threshold = f->zero_threshold;
+			grow_zero(b, &z);
 		}
-		if (threshold > f->zero_threshold) {
-			double t = threshold;
-			f->zero_count = fh_zero_count_for(f, &t);
-			f->zero_threshold = t;
-			side_trim_zero(&f->pos, t, f->schema);
-			side_trim_zero(&f->neg, t, f->schema);
+		if (z.threshold > f->zero_threshold) {
+			struct zero mine = { .threshold = z.threshold, .with_comps = kahan };
+			grow_zero(f, &mine);
+			f->zero_count = mine.count;
+			f->zero_threshold = mine.threshold;
+			f->zero_comp = kahan ? mine.comp : 0;
+			side_trim_zero(&f->pos, mine.threshold, f->schema);
+			side_trim_zero(&f->neg, mine.threshold, f->schema);
 			side_compact(&f->pos);
 			side_compact(&f->neg);
 		}
 	}
-	return count;
+	return z;
 }
 
 /* ---- resolution and bounds ---- */
@@ -216,14 +248,14 @@ static int32_t reduced_index(int32_t idx, int32_t by)
 	return ((idx - 1) >> by) + 1;
 }
 
-static void side_reduce(struct fh_side *s, int32_t by)
+static void side_reduce(struct fh_side *s, int32_t by, bool kahan)
 {
 	uint32_t k = 0;
 	for (uint32_t i = 0; i < s->n; i++) {
 		int32_t idx = reduced_index(s->idx[i], by);
 		if (k && s->idx[k - 1] == idx) {
-			s->count[k - 1] += s->count[i];
-			s->comp[k - 1] += s->comp[i];
+			add_to(&s->count[k - 1], &s->comp[k - 1], s->count[i], kahan);
+			add_to(&s->count[k - 1], &s->comp[k - 1], s->comp[i], kahan);
 			continue;
 		}
 		s->idx[k] = idx;
@@ -233,39 +265,34 @@ static void side_reduce(struct fh_side *s, int32_t by)
 	s->n = k;
 }
 
-void fh_reduce(struct fh *f, int32_t schema)
+/* fh_reduce, with what rounding loses if `kahan`. */
+static void reduce(struct fh *f, int32_t schema, bool kahan)
 {
 	if (schema >= f->schema || f->schema == HIST_SCHEMA_CUSTOM)
 		return;
-	side_reduce(&f->pos, f->schema - schema);
-	side_reduce(&f->neg, f->schema - schema);
+	side_reduce(&f->pos, f->schema - schema, kahan);
+	side_reduce(&f->neg, f->schema - schema, kahan);
 	f->schema = schema;
 }
 
-/* Moves custom buckets to the first bound of `bounds` that is not below their own. */
-static void rebound(struct fh *f, const double *bounds, uint32_t n)
+void fh_reduce(struct fh *f, int32_t schema)
 {
-	uint32_t k = 0, at = 0;
+	reduce(f, schema, false);
+}
+
+/* Adds custom buckets to those of `to` (one for each of n bounds, one above) whose bound is the first not below their own. */
+static void rebound(struct fh_side *to, const double *bounds, uint32_t n, const struct fh *f, bool subtract)
+{
+	uint32_t at = 0;
 	for (uint32_t i = 0; i < f->pos.n; i++) {
 		uint32_t idx = (uint32_t)f->pos.idx[i];
-		if (f->pos.count[i] == 0 && f->pos.comp[i] == 0)
-			continue;
 		if (idx >= f->n_bounds)
 			at = n;
 		while (at < n && bounds[at] < f->bounds[idx])
 			at++;
-		if (k && f->pos.idx[k - 1] == (int32_t)at) {
-			f->pos.count[k - 1] += f->pos.count[i];
-			f->pos.comp[k - 1] += f->pos.comp[i];
-			continue;
-		}
-		f->pos.idx[k] = (int32_t)at;
-		f->pos.count[k] = f->pos.count[i];
-		f->pos.comp[k++] = f->pos.comp[i];
+		add_to(&to->count[at], &to->comp[at], subtract ? -f->pos.count[i] : f->pos.count[i], true);
+		add_to(&to->count[at], &to->comp[at], f->pos.comp[i], true);
 	}
-	f->pos.n = k;
-	f->bounds = bounds;
-	f->n_bounds = n;
 }
 
 static bool same_bounds(const struct fh *a, const struct fh *b)
@@ -294,18 +321,6 @@ static double *intersect(const struct fh *a, const struct fh *b, struct arena *a
 }
 
 /* ---- addition ---- */
-
-static void add_to(double *s, double *c, double x, bool kahan)
-{
-	if (!kahan) {
-		*s += x;
-		return;
-	}
-	struct kahan k = { *s, *c };
-	kahan_add(&k, x);
-	*s = k.s;
-	*c = k.c;
-}
 
 /* Buckets of b from index *j on that s has too; true when that is all of them. */
 static bool side_covers(const struct fh_side *s, const struct fh_side *b, uint32_t j)
@@ -356,6 +371,8 @@ static int side_add(struct fh_side *s, const struct fh_side *b, bool subtract, b
 		while (s->idx[i] < b->idx[j])
 			i++;
 		add_to(&s->count[i], &s->comp[i], subtract ? -b->count[j] : b->count[j], kahan);
+		if (kahan && b->comp[j] != 0)
+			add_to(&s->count[i], &s->comp[i], subtract ? -b->comp[j] : b->comp[j], true);
 	}
 	return 0;
 }
@@ -374,20 +391,42 @@ static bool adjust_hint(struct fh *f, const struct fh *b)
 	return collision;
 }
 
+/* Adds buckets whose bounds differ: only bounds that both have remain, and populated buckets. */
+static int add_reconciled(struct fh *f, const struct fh *b, bool subtract, bool kahan, struct arena *a, struct err *err)
+{
+	struct fh_side to;
+	uint32_t n, k = 0;
+	double *bounds = intersect(f, b, a, &n);
+	if (!bounds)
+		return arena_err(a, err);
+	int rc = side_reserve(&to, n + 1, a, err);
+	if (rc)
+		return rc;
+	memset(to.count, 0, (n + 1) * sizeof(*to.count));
+	rebound(&to, bounds, n, f, false);
+	rebound(&to, bounds, n, b, subtract);
+	for (uint32_t i = 0; i <= n; i++) {
+		if (to.count[i] == 0 && to.comp[i] == 0)
+			continue;
+		to.idx[k] = (int32_t)i;
+		to.count[k] = to.count[i];
+		to.comp[k++] = kahan ? to.comp[i] : 0;
+	}
+	to.n = k;
+	f->pos = to;
+	f->bounds = bounds;
+	f->n_bounds = n;
+	f->own_bounds = true;
+	return 0;
+}
+
 static int add_custom(struct fh *f, struct fh *b, bool subtract, bool kahan, struct arena *a, struct fhist_flags *flags,
 		      struct err *err)
 {
-	if (!same_bounds(f, b)) {
-		uint32_t n;
-		double *bounds = intersect(f, b, a, &n);
-		if (!bounds)
-			return arena_err(a, err);
-		flags->reconciled = true;
-		f->own_bounds = true;
-		rebound(f, bounds, n);
-		rebound(b, bounds, n);
-	}
-	return side_add(&f->pos, &b->pos, subtract, kahan, 0, f->schema, a, err);
+	if (same_bounds(f, b))
+		return side_add(&f->pos, &b->pos, subtract, kahan, 0, f->schema, a, err);
+	flags->reconciled = true;
+	return add_reconciled(f, b, subtract, kahan, a, err);
 }
 
 /* A copy of b whose buckets may be changed. */
@@ -419,14 +458,18 @@ int fh_add(struct fh *f, struct fh *b, bool subtract, bool kahan, struct arena *
 	double sign = subtract ? -1 : 1;
 	flags->collision |= adjust_hint(f, b);
 	bool custom = f->schema == HIST_SCHEMA_CUSTOM;
-	if (!custom)
-		add_to(&f->zero_count, &f->zero_comp, sign * reconcile_zero(f, b), kahan);
+	if (!custom) {
+		struct zero z = reconcile_zero(f, b, kahan);
+		add_to(&f->zero_count, &f->zero_comp, sign * z.count, kahan);
+		if (kahan)
+			add_to(&f->zero_count, &f->zero_comp, sign * z.comp, true);
+	}
 	add_to(&f->count, &f->count_comp, sign * b->count, kahan);
 	add_to(&f->sum, &f->sum_comp, sign * b->sum, kahan);
 	if (custom)
 		return add_custom(f, b, subtract, kahan, a, flags, err);
-	fh_reduce(f, b->schema);
-	fh_reduce(b, f->schema);
+	reduce(f, b->schema, kahan);
+	reduce(b, f->schema, kahan);
 	int rc = side_add(&f->pos, &b->pos, subtract, kahan, f->zero_threshold, f->schema, a, err);
 	return rc ? rc : side_add(&f->neg, &b->neg, subtract, kahan, f->zero_threshold, f->schema, a, err);
 }

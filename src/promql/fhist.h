@@ -102,7 +102,7 @@ int fhist_scale(const struct histogram *h, double factor, bool divide, struct ar
 /* Replaces *h, where it has empty buckets, with one in `a` that has none; its custom bounds are shared. */
 int fhist_compact(const struct histogram **h, struct arena *a, struct err *err);
 
-/* Observations <= x (upper) or >= x. */
+/* Observations <= x (upper) or >= x; `h` itself where that is all of them. */
 int fhist_trim(const struct histogram *h, double x, bool upper, struct arena *a, const struct histogram **ret,
 	       struct err *err);
 

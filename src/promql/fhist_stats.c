@@ -101,8 +101,8 @@ static struct fh_bucket bucket_pos(const struct histogram *h, const struct walk 
 	return b;
 }
 
-/* The populated buckets, or all, none of them nearer to zero than `clip`. */
-static size_t clipped_buckets(const struct histogram *h, struct fh_bucket *b, bool with_empty, double clip)
+/* The populated buckets, or all, none of them nearer to zero than `clip`; a zero bucket that a subtraction made negative only if `text`. */
+static size_t clipped_buckets(const struct histogram *h, struct fh_bucket *b, bool with_empty, bool text, double clip)
 {
 	size_t n = 0;
 	for (struct walk w = walk_neg(h); walk_next(&w);) {
@@ -118,7 +118,7 @@ static size_t clipped_buckets(const struct histogram *h, struct fh_bucket *b, bo
 		b[i] = b[n - 1 - i];
 		b[n - 1 - i] = x;
 	}
-	if (h->zero_count_f > 0)
+	if (text ? h->zero_count_f != 0 : h->zero_count_f > 0)
 		b[n++] = (struct fh_bucket){ -h->zero_threshold, h->zero_threshold, h->zero_count_f, true, true };
 	for (struct walk w = walk_pos(h); walk_next(&w);)
 		if (w.count != 0 || with_empty)
@@ -128,7 +128,7 @@ static size_t clipped_buckets(const struct histogram *h, struct fh_bucket *b, bo
 
 size_t fhist_buckets(const struct histogram *h, struct fh_bucket *b, bool with_empty)
 {
-	return clipped_buckets(h, b, with_empty, h->zero_threshold);
+	return clipped_buckets(h, b, with_empty, false, h->zero_threshold);
 }
 
 /* Buckets on the stack where they fit, else on the heap. */
@@ -137,16 +137,16 @@ struct bucket_list {
 	size_t n;
 };
 
-static void list_init_clipped(struct bucket_list *l, const struct histogram *h, bool with_empty, double clip)
+static void list_init(struct bucket_list *l, const struct histogram *h, bool with_empty, bool text)
 {
 	size_t max = fhist_buckets_max(h);
 	l->p = max <= STACK_BUCKETS ? l->stack : xmalloc(max * sizeof(*l->p));
-	l->n = clipped_buckets(h, l->p, with_empty, clip);
+	l->n = clipped_buckets(h, l->p, with_empty, text, text ? 0 : h->zero_threshold);
 }
 
 static void list_init_buckets(struct bucket_list *l, const struct histogram *h)
 {
-	list_init_clipped(l, h, false, h->zero_threshold);
+	list_init(l, h, false, false);
 }
 
 static void list_fini_buckets(struct bucket_list *l)
@@ -158,7 +158,7 @@ static void list_fini_buckets(struct bucket_list *l)
 void fhist_print(const struct histogram *h, struct strbuf *b)
 {
 	struct bucket_list l;
-	list_init_clipped(&l, h, false, 0);
+	list_init(&l, h, false, true);
 	strbuf_add_c(b, "{count:");
 	text_float_add(b, h->count_f, TEXT_FLOAT_G);
 	strbuf_add_c(b, ", sum:");
@@ -222,28 +222,22 @@ static double interpolate_in(const struct histogram *h, const struct fh_bucket *
 	return -go_exp2(hi + (lo - hi) * (1 - fraction));
 }
 
-/* What upstream goes on to, and ends with, where it looks for NaN observations: the last bucket, be it empty. */
-static struct fh_bucket last_bucket(const struct histogram *h)
-{
-	struct bucket_list l;
-	list_init_clipped(&l, h, true, h->zero_threshold);
-	struct fh_bucket b = l.p[l.n - 1];
-	list_fini_buckets(&l);
-	return b;
-}
-
+/*
+ * `l` has the empty buckets too: where the rank is not reached, or NaN
+ * observations are looked for, upstream goes on to the last bucket and takes
+ * that one's bounds and count, be it empty.
+ */
 static double quantile_of(double q, const struct histogram *h, const struct bucket_list *l, struct fhist_notes *notes)
 {
 	bool nan = isnan(h->sum), up = nan || q < 0.5;
 	double rank = up ? q * h->count_f : (1 - q) * h->count_f;
 	double count = 0;
-	size_t i = up ? 0 : l->n, at = 0;
+	size_t i = up ? 0 : l->n;
 	struct fh_bucket b = { 0 };
 	while (up ? i < l->n : i > 0) {
-		at = up ? i++ : --i;
-		b = l->p[at];
+		b = l->p[up ? i++ : --i];
 		count += b.count;
-		if (count >= rank)
+		if (b.count != 0 && count >= rank)
 			break;
 	}
 	adjust_bounds(h, &b);
@@ -261,15 +255,11 @@ static double quantile_of(double q, const struct histogram *h, const struct buck
 		return nan ? double_of_bits(NORMAL_NAN_BITS) : b.upper;
 	}
 	rank = up ? rank - (count - b.count) : count - rank;
-	if (nan) {
-		double all = 0;
-		for (size_t k = 0; k < l->n; k++)
-			all += l->p[k].count;
-		notes->nan_skewed = all < h->count_f;
-		struct fh_bucket last = last_bucket(h);
-		if (i < l->n || last.upper > l->p[l->n - 1].upper)
-			b = last;
+	for (; nan && i < l->n; i++) {
+		b = l->p[i];
+		count += b.count;
 	}
+	notes->nan_skewed = nan && count < h->count_f;
 	return interpolate_in(h, &b, rank / b.count);
 }
 
@@ -282,7 +272,7 @@ double fhist_quantile(double q, const struct histogram *h, struct fhist_notes *n
 	if (h->count_f == 0 || isnan(q))
 		return double_of_bits(NORMAL_NAN_BITS);
 	struct bucket_list l;
-	list_init_buckets(&l, h);
+	list_init(&l, h, true, false);
 	double v = quantile_of(q, h, &l, notes);
 	list_fini_buckets(&l);
 	return v;

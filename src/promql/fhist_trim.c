@@ -141,9 +141,10 @@ int fhist_trim(const struct histogram *h, double x, bool upper, struct arena *a,
 	bool has_pos = trim_side(&t, &f, &f.pos, false);
 	bool has_neg = trim_side(&t, &f, &f.neg, true);
 	trim_zero(&t, &f, has_pos, has_neg);
-	if (t.changed) {
-		f.count = t.count;
-		f.sum = t.sum;
-	}
+	*ret = h; /* with its empty buckets, on which quantiles depend */
+	if (!t.changed)
+		return 0;
+	f.count = t.count;
+	f.sum = t.sum;
 	return fh_store(&f, a, ret, err);
 }

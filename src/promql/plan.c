@@ -59,7 +59,7 @@ static int plan_part(struct eval *ev, const struct promql_expr *e, const struct 
 		return eval_oom(ev, err);
 	once->grid = first_step(p->grid); /* so that it also ends there, which sort() looks at */
 	int rc = plan(ev, e, once, ret, err);
-	return rc || p->grid.n == 1 ? rc : repeat_new(ev, *ret, p->grid, ret, err);
+	return rc ? rc : repeat_new(ev, *ret, p->grid, ret, err);
 }
 
 /* Makes a node's rows distinct after names were dropped, where that is not known. */
@@ -104,6 +104,8 @@ static NO_INLINE int plan_selector(struct eval *ev, const struct promql_expr *e,
 	struct shift s;
 	struct promql_hints h = hints_of(p);
 	int rc = resolve_shift(ev, &e->selector.shift, &s, err);
+	if (pick == PICK_TIMESTAMP && s.has_at)
+		s.offset_ms = 0; /* upstream forgets it: timestamp(x @ 5 offset 1m) is timestamp(x @ 5) */
 	return rc ? rc : selector_new(ev, e, p->grid, s, pick, reads_counts(p), &h, ret, err);
 }
 

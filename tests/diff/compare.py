@@ -24,7 +24,8 @@ def sorting(expr):
 class Answer:
     """What is compared of an answer."""
 
-    def __init__(self, answer, ordered):
+    def __init__(self, answer, ordered, is_range=False):
+        self.range = is_range
         data = answer.get("data")
         vectors = isinstance(data, dict) and "resultType" in data
         self.type = data["resultType"] if vectors else "data"
@@ -93,7 +94,7 @@ def close(a, b):
     if a == b or not isinstance(a, str):
         return a == b
     try:
-        return math.isclose(float(a), float(b), rel_tol=1e-8, abs_tol=1e-9)
+        return math.isclose(float(a), float(b), rel_tol=1e-6, abs_tol=1e-9)
     except ValueError:
         return False
 

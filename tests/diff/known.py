@@ -6,6 +6,8 @@ import expressions
 from compare import sorting
 
 HISTOGRAMS = set(expressions.NATIVES) | {"h_bucket"}
+# An aggregation whose parameter may change, of something with @.
+ONCE = re.compile(r"(topk|bottomk|limitk|limit_ratio|quantile)\b.*(scalar|time)\(.*@")
 WORDS = re.compile(r"[a-z_0-9]+|\^")
 
 
@@ -16,14 +18,21 @@ def deliberate(expr, want, got):
     limitk() and limit_ratio() hand on series as they come;
     upstream in the order of a heap, or of a map, which shows in the last digits of sums. Empty buckets, of which there are
     more or fewer depending on how samples got into chunks, become NaN times infinity. label_replace() may give a series
-    of floats and one of histograms the same labels; upstream forgets the floats. The logarithm of subnormal numbers is
-    right here.
+    of floats and one of histograms the same labels; upstream forgets the floats. Parameters of aggregations are taken at
+    each step; upstream takes them once where what is aggregated has @. Of several errors upstream tells the one of the
+    left side or the first step, or in range queries, whose series come in random order, any.
     """
+    if ONCE.search(expr) and got.range:
+        return "parameters of aggregations of what has @"
+    if want.error == "histograms with custom buckets have no zero bucket":
+        return "panic of Prometheus"
+    if want.status == got.status == 422 and want.error != got.error and (re.search(r"\) (and|or|unless|[-+*/%^<>=!a])", expr) or got.range or re.search("topk|bottomk", expr)):
+        return "another of several errors"
     if want.result == got.result and want.order != got.order and (sorting(expr) or "").startswith("sort_by_label"):
         labels = re.findall('"([a-z]+)"', expr.rpartition(")")[0].rpartition(")")[2]) or re.findall('"([a-z]+)"', expr)
         if any(label not in dict(s[0]) for label in labels for s in got.result):
             return "order of missing labels"
-    if re.search("limit(k|_ratio)", expr) and want.close(got):
+    if re.search("limit(k|_ratio)", expr) and (want.close(got) or re.search("topk|bottomk", expr) and values(want) == values(got)):
         return "order of limitk and limit_ratio"
     if "label_" in expr and "same labelset" in (got.error or "") and not want.error and not HISTOGRAMS.isdisjoint(WORDS.findall(expr)):
         return "floats and histograms with the same labels"
@@ -32,13 +41,21 @@ def deliberate(expr, want, got):
     return None
 
 
-def of_replicas(expr):
+def of_replicas(expr, want, got):
     """What differs because samples of one series come from several replicas.
 
-    Neighbouring histograms that are equal but for empty buckets count as a change: which empty buckets there are depends
-    on the chunk that a histogram lies in.
+    Neighbouring histograms that are equal but for empty buckets count as a change, and quantiles end in the last bucket,
+    be it empty, if there were NaN observations: which empty buckets there are depends on the chunk that a histogram lies in.
     """
-    return "layouts of chunks" if re.search(r"changes\(", expr) and not HISTOGRAMS.isdisjoint(WORDS.findall(expr)) else None
+    if HISTOGRAMS.isdisjoint(WORDS.findall(expr)):
+        return None
+    nans = "histogram_quantile" in expr and any("NaN observations" in n for n in want.notes | got.notes)
+    return "layouts of chunks" if nans or re.search(r"changes\(", expr) else None
+
+
+def values(answer):
+    """All that is in an answer, without saying of which series."""
+    return sorted(str(s[1:]) for s in answer.result or []) if answer.type in ("vector", "matrix") else answer.result
 
 
 def without_nans(result):
@@ -100,6 +117,8 @@ def deliberate_notes(expr, want, got):
     """Hints of histograms that only counts and sums are read of depend on how upstream's iterators jump."""
     if re.search("histogram_(count|sum|avg)", expr) and all("conflicting counter resets" in n for n in want.notes ^ got.notes):
         return "hints of histograms without buckets"
+    if ONCE.search(expr) and all("sort is ineffective" in n for n in want.notes ^ got.notes):
+        return "parameters of aggregations of what has @"
     return None
 
 
