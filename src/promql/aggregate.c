@@ -5,6 +5,7 @@
 #include "promql/aggregate.h"
 
 #include "promql/kahan.h"
+#include "promql/share.h"
 
 #include <math.h>
 
@@ -270,15 +271,20 @@ static int fold_row(struct fold *f, const struct row *r, struct err *err)
 	return r->h ? fold_hists(f, g, r, err) : 0;
 }
 
+/* A row that another aggregation of the same input was given too. */
+static int fold_sink(struct node *n, const struct row *r, struct err *err)
+{
+	int rc = fold_row((struct fold *)n, r, err);
+	return rc ? rc : eval_work(n->ev, n->grid.n, err);
+}
+
 static int fold_all(struct fold *f, struct err *err)
 {
 	struct row r;
 	int rc;
 	f->filled = true;
 	while ((rc = node_next(f->g.child, &r, err)) == 1) {
-		rc = fold_row(f, &r, err);
-		if (!rc)
-			rc = eval_work(f->g.n.ev, f->g.n.grid.n, err);
+		rc = fold_sink(&f->g.n, &r, err);
 		if (rc)
 			break;
 	}
@@ -391,6 +397,7 @@ int aggregate_new(struct eval *ev, const struct promql_expr *e, struct node *chi
 						sig_names(&f->g.rule, LABEL_UNIT)
 				      : true;
 	f->g.n.unique = !names_metadata;
+	share_set_sink(child, &f->g.n, fold_sink);
 	*ret = &f->g.n;
 	return 0;
 }

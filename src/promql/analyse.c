@@ -231,7 +231,11 @@ static void judge(struct analysis *a, struct expr_info *x)
 	for (size_t i = 0; (child = promql_expr_child(e, i)); i++) {
 		x->has_selector |= a->info[(*child)->id].has_selector;
 		x->invariant &= a->info[(*child)->id].invariant;
+		x->counted |= a->info[(*child)->id].counted;
 	}
+	if (e->kind == PROMQL_CALL)
+		x->counted |= e->call.func->fn == PROMQL_FN_HISTOGRAM_QUANTILE ||
+			      e->call.func->fn == PROMQL_FN_HISTOGRAM_QUANTILES;
 	if (e->kind == PROMQL_SELECTOR)
 		x->invariant = has_at(&e->selector.shift) || e->selector.is_info_arg;
 	else if (e->kind == PROMQL_SUBQUERY)

@@ -20,6 +20,7 @@ struct expr_info {
 	uint32_t class;
 	bool invariant;    /* does not depend on the evaluation time */
 	bool has_selector; /* itself or something in it */
+	bool counted;      /* something in it raises notes that say how often */
 	bool repeated;     /* parts of its class stand in different classes, or in different places of one */
 };
 

@@ -279,6 +279,7 @@ static int run_and_close(struct eval *ev, const struct promql_query *q, struct p
 	ev->over_samples = false;
 	ev->root = NULL;
 	ev->tally = ev->tallies = NULL;
+	ev->shares = NULL;
 	ev->held = 0;
 	ev->notes = notes_new(ev->arena);
 	if (!ev->notes)

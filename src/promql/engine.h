@@ -121,6 +121,12 @@ struct promql_source {
 	int (*checkpoint)(void *arg, uint64_t n_samples, struct err *err);
 	/* Compiles regular expressions; NULL: regex_compile. It may suspend, as all of these. */
 	regex_compile_fn *compile;
+	/*
+	 * Whether two selects with equal matchers and times get the same
+	 * series and samples although func, grouping or range_ms of the hints
+	 * differ: then the engine makes one. May be NULL: never.
+	 */
+	bool (*same)(void *arg, const struct promql_hints *a, const struct promql_hints *b);
 };
 
 /* A value at a time. */

@@ -35,6 +35,7 @@ struct promql_operator;
 struct tally;
 struct trace;
 struct tracer;
+struct share;
 
 /* Evaluation times start, start+step, ... : n of them, all <= end. */
 struct grid {
@@ -58,6 +59,8 @@ struct eval {
 	struct notes *notes;
 	struct grid grid;           /* of the query itself */
 	struct expr_info *info;     /* by id of the expression's parts, see analyse.h */
+	struct share *shares;       /* parts with several users, see share.h */
+	bool no_sharing;            /* while planning */
 	int64_t mint;               /* smallest mint_ms of the selectors planned so far */
 	uint64_t held, peak, total; /* samples */
 	uint64_t unreported;        /* samples computed since the last checkpoint */
@@ -317,6 +320,7 @@ struct trow {
 	double *v;
 	const struct histogram **h;
 	uint64_t samples;
+	uint64_t totals;    /* what eval.total grew by for it, of shared parts */
 	struct trow *alias; /* scratch of whoever owns the table */
 	uint32_t tag;       /* likewise */
 	uint32_t first;     /* first step with a value, of merged rows */
@@ -329,6 +333,7 @@ struct table {
 	uint32_t n_steps;
 	struct trow **p;
 	size_t n, cap;
+	bool plain; /* keeps rows only, without an index */
 	struct hmap index;
 	uint64_t samples;
 };

@@ -1,6 +1,7 @@
 #include "promql/plan.h"
 
 #include "promql/analyse.h"
+#include "promql/share.h"
 #include "promql/vector.h"
 
 /* Where in the query a part stands. */
@@ -70,16 +71,15 @@ static int distinct(struct eval *ev, struct node **n, struct err *err)
 	return merge_new(ev, *n, n, err);
 }
 
-/* ---- selectors ---- */
+/* ---- parts that stand in the query more than once ---- */
 
-static int resolve_shift(struct eval *ev, const struct promql_shift *s, struct shift *ret, struct err *err)
+/* Whether a part is evaluated once for all who use it. */
+static bool sharable(const struct eval *ev, const struct promql_expr *e)
 {
-	*ret = (struct shift){ .has_at = has_at(s), .at_ms = s->at_ms };
-	if (s->at_preproc == PROMQL_AT_START)
-		ret->at_ms = ev->grid.start;
-	else if (s->at_preproc == PROMQL_AT_END)
-		ret->at_ms = ev->grid.end;
-	return plan_duration(ev, s->offset_ns, s->offset_expr, false, &ret->offset_ms, err);
+	const struct expr_info *x = info_of(ev, e);
+	bool rows = promql_expr_type(e) == PROMQL_TYPE_VECTOR || promql_expr_type(e) == PROMQL_TYPE_SCALAR;
+	/* Overlaps of start times are counted in notes. */
+	return rows && x->repeated && x->has_selector && !x->counted && !ev->opts.start_timestamps && !ev->no_sharing;
 }
 
 static struct promql_hints hints_of(const struct place *p)
@@ -91,6 +91,81 @@ static struct promql_hints hints_of(const struct place *p)
 		h.by = !p->agg->without;
 	}
 	return h;
+}
+
+static bool same_grouping(const struct promql_aggregate *a, const struct promql_aggregate *b)
+{
+	if (!a || !b || a->without != b->without || a->grouping.n != b->grouping.n)
+		return a == b;
+	for (size_t i = 0; i < a->grouping.n; i++)
+		if (!str_eq(a->grouping.v[i], b->grouping.v[i]))
+			return false;
+	return true;
+}
+
+/* Whether selectors at two places get the same data. */
+static bool same_data(const struct eval *ev, const struct place *a, const struct place *b)
+{
+	if (str_eq(a->func, b->func) && same_grouping(a->agg, b->agg))
+		return true;
+	struct promql_hints x = hints_of(a), y = hints_of(b);
+	return ev->src->same && ev->src->same(ev->src->arg, &x, &y);
+}
+
+/* Whether a part has one value at both places. What is around matters to selectors, whose owner is told. */
+static bool same_place(const struct eval *ev, const struct promql_expr *e, const struct place *a, const struct place *b)
+{
+	const struct grid *g = &a->grid, *h = &b->grid;
+	if (g->start != h->start || g->end != h->end || g->step != h->step || g->n != h->n || g->asked != h->asked)
+		return false;
+	if (a->counts_only != b->counts_only || a->buckets_needed != b->buckets_needed)
+		return false;
+	if (e->kind == PROMQL_CALL || e->kind == PROMQL_AGGREGATE || e->kind == PROMQL_BINARY)
+		return true;
+	return same_data(ev, a, b);
+}
+
+/* The part at an equal place that was planned before, or NULL. */
+static struct share *find_share(const struct eval *ev, const struct promql_expr *e, const struct place *p)
+{
+	if (!sharable(ev, e))
+		return NULL;
+	for (struct share *s = ev->shares; s; s = s->next)
+		if (s->class == info_of(ev, e)->class && same_place(ev, e, s->place, p))
+			return s;
+	return NULL;
+}
+
+/* As plan(), for share.h. */
+static int plan_again(struct eval *ev, const struct promql_expr *e, const void *place, struct node **ret,
+		      struct err *err)
+{
+	return plan(ev, e, place, ret, err);
+}
+
+/* Makes a part that was planned sharable where it can be; *n is then its first reader. */
+static NO_INLINE int share(struct eval *ev, const struct promql_expr *e, const struct place *p, struct node **n,
+			   struct err *err)
+{
+	if (!sharable(ev, e))
+		return 0;
+	const struct place *copy = copy_place(ev, p);
+	if (!copy)
+		return eval_oom(ev, err);
+	struct share *s = share_new(ev, e, copy, plan_again, *n, err);
+	return s ? share_reader_new(s, e, n, err) : -err->code;
+}
+
+/* ---- selectors ---- */
+
+static int resolve_shift(struct eval *ev, const struct promql_shift *s, struct shift *ret, struct err *err)
+{
+	*ret = (struct shift){ .has_at = has_at(s), .at_ms = s->at_ms };
+	if (s->at_preproc == PROMQL_AT_START)
+		ret->at_ms = ev->grid.start;
+	else if (s->at_preproc == PROMQL_AT_END)
+		ret->at_ms = ev->grid.end;
+	return plan_duration(ev, s->offset_ns, s->offset_expr, false, &ret->offset_ms, err);
 }
 
 static bool reads_counts(const struct place *p)
@@ -468,6 +543,7 @@ static NO_INLINE int join(struct eval *ev, const struct promql_expr *e, struct n
 /* An operator of a chain `a + b - c ...`, on the way down its left side. */
 struct link {
 	const struct promql_expr *e;
+	struct place at;     /* its own */
 	struct place p;      /* of its sides */
 	struct grid outside; /* of those who use it */
 };
@@ -485,16 +561,20 @@ static NO_INLINE int chain_of(struct eval *ev, const struct promql_expr *e, cons
 	struct place in = *p;
 	in.func = (struct str){ NULL, 0 };
 	in.agg = NULL;
-	for (size_t i = 0; i < n; i++, e = e->binary.lhs) {
+	*ret = l;
+	for (*ret_n = 0; *ret_n < n; e = e->binary.lhs, l++) {
 		enum promql_op op = e->binary.op;
 		struct grid outside = in.grid;
-		if (i && evaluated_once(ev, e, &in.grid))
+		if (*ret_n && evaluated_once(ev, e, &in.grid))
 			in.grid = first_step(in.grid);
+		/* What is there already ends the chain. */
+		if (*ret_n && find_share(ev, e, &in))
+			break;
+		*l = (struct link){ e, in, in, outside };
 		in.buckets_needed |= op == PROMQL_OP_TRIM_UPPER || op == PROMQL_OP_TRIM_LOWER;
-		l[i] = (struct link){ e, in, outside };
+		l->p = in;
+		++*ret_n;
 	}
-	*ret = l;
-	*ret_n = n;
 	return 0;
 }
 
@@ -512,6 +592,8 @@ static NO_INLINE int plan_binary(struct eval *ev, const struct promql_expr *e, c
 		rc = plan_part(ev, l[n].e->binary.rhs, &l[n].p, &rhs, err);
 		if (!rc)
 			rc = join(ev, l[n].e, *ret, rhs, ret, err);
+		if (!rc && n)
+			rc = share(ev, l[n].e, &l[n].at, ret, err);
 		if (!rc && l[n].outside.n != l[n].p.grid.n)
 			rc = repeat_new(ev, *ret, l[n].outside, ret, err);
 	}
@@ -529,7 +611,8 @@ static NO_INLINE int plan_unary(struct eval *ev, const struct promql_expr *e, co
 	return rc || scalar ? rc : distinct(ev, ret, err);
 }
 
-static int plan(struct eval *ev, const struct promql_expr *e, const struct place *p, struct node **ret, struct err *err)
+static int plan_anew(struct eval *ev, const struct promql_expr *e, const struct place *p, struct node **ret,
+		     struct err *err)
 {
 	switch (e->kind) {
 	case PROMQL_NUMBER:
@@ -549,6 +632,15 @@ static int plan(struct eval *ev, const struct promql_expr *e, const struct place
 	default:
 		return err_set(err, ERR_UNIMPLEMENTED, "a %s in this place", promql_type_doc(promql_expr_type(e)));
 	}
+}
+
+static int plan(struct eval *ev, const struct promql_expr *e, const struct place *p, struct node **ret, struct err *err)
+{
+	struct share *s = find_share(ev, e, p);
+	if (s)
+		return share_reader_new(s, e, ret, err);
+	int rc = plan_anew(ev, e, p, ret, err);
+	return rc ? rc : share(ev, e, p, ret, err);
 }
 
 int plan_vector(struct eval *ev, const struct promql_expr *e, struct node **ret, struct err *err)

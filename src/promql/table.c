@@ -91,8 +91,10 @@ int table_add(struct table *t, const struct row *r, struct trow **ret, struct er
 	memcpy(d->v, r->v, t->n_steps * sizeof(*d->v));
 	if (r->h && (rc = copy_hists(t, d, r->h, err)))
 		return rc;
-	d->hash = labels_hash_keyed(d->labels);
-	hmap_add(&t->index, d->hash, d);
+	if (!t->plain) {
+		d->hash = labels_hash_keyed(d->labels);
+		hmap_add(&t->index, d->hash, d);
+	}
 	t->p[t->n++] = d;
 	if (ret)
 		*ret = d;

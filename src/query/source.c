@@ -525,6 +525,18 @@ static int source_checkpoint(void *arg, uint64_t n_samples, struct err *err)
 	return co_checkpoint(err);
 }
 
+/* promql_source.same: which aggregates a select asks for matters only where there may be downsampled data. */
+static bool source_same(void *arg, const struct promql_hints *a, const struct promql_hints *b)
+{
+	const struct query_source *s = arg;
+	int64_t resolution = max_resolution(s->o->max_resolution_ms, a);
+	enum series_pick p = series_pick_of(a->func), q = series_pick_of(b->func);
+	if (resolution != max_resolution(s->o->max_resolution_ms, b) ||
+	    dedup_is_counter(a->func) != dedup_is_counter(b->func))
+		return false;
+	return p == q || (resolution <= 0 && p != SERIES_PICK_COUNTER && q != SERIES_PICK_COUNTER);
+}
+
 struct promql_source query_source_promql(struct query_source *s)
 {
 	return (struct promql_source){
@@ -534,6 +546,7 @@ struct promql_source query_source_promql(struct query_source *s)
 		.close = source_close,
 		.checkpoint = source_checkpoint,
 		.compile = co_regex_compile,
+		.same = source_same,
 	};
 }
 

@@ -13,8 +13,8 @@ tests_unit_promql_test_series_desc_LDADD = $(PROMQL_LIBS) $(JANSSON_LIBS) $(CMOC
 
 # evaluation
 PROMQL_EVAL_TESTS = tests/unit/promql/test_depth tests/unit/promql/test_engine tests/unit/promql/test_gomath \
-	tests/unit/promql/test_lanes tests/unit/promql/test_scalar \
-	tests/unit/promql/test_profile \
+	tests/unit/promql/test_lanes tests/unit/promql/test_profile tests/unit/promql/test_scalar \
+	tests/unit/promql/test_share \
 	tests/unit/promql/test_slices tests/unit/promql/test_vectors
 check_PROGRAMS += $(PROMQL_EVAL_TESTS)
 EXTRA_DIST += tests/unit/promql/rig.h
@@ -25,5 +25,6 @@ tests_unit_promql_test_gomath_LDADD = $(PROMQL_LIBS) $(CMOCKA_LIBS)
 tests_unit_promql_test_lanes_LDADD = $(PROMQL_LIBS) $(CMOCKA_LIBS)
 tests_unit_promql_test_profile_LDADD = $(PROMQL_LIBS) $(CMOCKA_LIBS)
 tests_unit_promql_test_scalar_LDADD = $(PROMQL_LIBS) $(CMOCKA_LIBS)
+tests_unit_promql_test_share_LDADD = $(PROMQL_LIBS) $(CMOCKA_LIBS)
 tests_unit_promql_test_slices_LDADD = $(PROMQL_LIBS) $(CMOCKA_LIBS)
 tests_unit_promql_test_vectors_LDADD = $(PROMQL_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)

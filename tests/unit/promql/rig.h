@@ -30,7 +30,8 @@ struct rig_series {
 struct rig {
 	struct arena a;
 	VEC(struct rig_series) series;
-	int open_sets;
+	int open_sets, selects;
+	bool hints_matter; /* selects with other hints are no other selects unless this is set */
 	uint64_t checkpoints;
 	uint64_t fail_checkpoint; /* that many succeed, then cancel; 0: never */
 };
@@ -56,6 +57,7 @@ static inline int rig_select(void *arg, struct matcher *const *m, size_t n, cons
 	*s = (struct rig_set){ m, n, 0, h->mint_ms, h->maxt_ms };
 	arena_init(&s->cur, NULL);
 	r->open_sets++;
+	r->selects++;
 	*ret = s;
 	return 0;
 }
@@ -114,9 +116,21 @@ static inline int rig_checkpoint(void *arg, uint64_t n, struct err *err)
 	return 0;
 }
 
+static inline bool rig_same(void *arg, const struct promql_hints *a, const struct promql_hints *b)
+{
+	(void)a;
+	(void)b;
+	return !((struct rig *)arg)->hints_matter;
+}
+
 static inline struct promql_source rig_source(struct rig *r)
 {
-	return (struct promql_source){ r, rig_select, rig_next, rig_close, rig_checkpoint };
+	return (struct promql_source){ .arg = r,
+				       .select = rig_select,
+				       .next = rig_next,
+				       .close = rig_close,
+				       .checkpoint = rig_checkpoint,
+				       .same = rig_same };
 }
 
 /* Adds a series written as in test scripts, one value per `step` ms from 0. Aborts on a mistake. */
