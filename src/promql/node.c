@@ -39,11 +39,13 @@ uint64_t row_samples(const struct row *r, uint32_t n)
 	return k;
 }
 
-void *node_new_bare(struct eval *ev, size_t size, const struct node_ops *ops, const struct promql_expr *expr,
-		    struct grid grid, struct err *err)
+/* `values` is the length of the node's column. */
+static void *make(struct eval *ev, size_t size, const struct node_ops *ops, const struct promql_expr *expr,
+		  struct grid grid, uint32_t values, struct err *err)
 {
 	struct node *n = arena_zalloc(ev->arena, size);
-	if (!n) {
+	double *v = n ? arena_alloc(ev->arena, (size_t)values * sizeof(*v) + 1) : NULL;
+	if (!v) {
 		eval_oom(ev, err);
 		return NULL;
 	}
@@ -51,6 +53,7 @@ void *node_new_bare(struct eval *ev, size_t size, const struct node_ops *ops, co
 	n->ev = ev;
 	n->expr = expr;
 	n->grid = grid;
+	n->v = v;
 	arena_init(&n->tmp, ev->arena->budget);
 	arena_init(&n->scratch, ev->arena->budget);
 	n->next = ev->first;
@@ -60,15 +63,16 @@ void *node_new_bare(struct eval *ev, size_t size, const struct node_ops *ops, co
 	return n;
 }
 
+void *node_new_bare(struct eval *ev, size_t size, const struct node_ops *ops, const struct promql_expr *expr,
+		    struct grid grid, struct err *err)
+{
+	return make(ev, size, ops, expr, grid, 0, err);
+}
+
 void *node_new(struct eval *ev, size_t size, const struct node_ops *ops, const struct promql_expr *expr,
 	       struct grid grid, struct err *err)
 {
-	struct node *n = node_new_bare(ev, size, ops, expr, grid, err);
-	if (n && !(n->v = arena_alloc(ev->arena, (size_t)grid.n * sizeof(*n->v) + 1))) {
-		eval_oom(ev, err);
-		return NULL;
-	}
-	return n;
+	return make(ev, size, ops, expr, grid, grid.n, err);
 }
 
 double *eval_column(struct eval *ev, uint32_t n)
