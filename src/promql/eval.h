@@ -99,6 +99,7 @@ enum node_scope {
 	NODE_SCOPE_SAME,     /* at the node's own steps */
 	NODE_SCOPE_ONCE,     /* at one step */
 	NODE_SCOPE_SUBQUERY, /* at steps of its own */
+	NODE_SCOPE_SHARED,   /* at the node's steps, for several users, see share.h */
 };
 
 /* What a kind of node does. */
@@ -320,7 +321,6 @@ struct trow {
 	double *v;
 	const struct histogram **h;
 	uint64_t samples;
-	uint64_t totals;    /* what eval.total grew by for it, of shared parts */
 	struct trow *alias; /* scratch of whoever owns the table */
 	uint32_t tag;       /* likewise */
 	uint32_t first;     /* first step with a value, of merged rows */

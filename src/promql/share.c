@@ -2,6 +2,7 @@
 #include "promql/share.h"
 
 #include "promql/analyse.h"
+#include "promql/trace.h"
 
 struct share_reader {
 	struct node n; /* its input, the part or a plan of its own, is n.left */
@@ -9,11 +10,10 @@ struct share_reader {
 	struct share_reader *next; /* share.readers list */
 	struct node *sink;
 	share_sink_fn *feed;
-	size_t at;       /* rows had so far */
-	bool fed;        /* gets each row from whoever drives the part */
-	bool own;        /* evaluates the part anew */
-	bool done;       /* had the end */
-	uint64_t totals; /* eval.total when the part was last set going */
+	size_t at; /* rows had so far */
+	bool fed;  /* gets each row from whoever drives the part */
+	bool own;  /* evaluates the part anew */
+	bool done; /* had the end */
 };
 
 /* ---- keeping ---- */
@@ -43,18 +43,14 @@ static bool too_much(const struct share *s, const struct row *r)
 	return s->kept.arena.bytes > SHARE_MAX_BYTES || ev->held + row > ev->opts.max_samples / 2;
 }
 
-static int keep(struct share *s, const struct share_reader *r, const struct row *row, uint64_t totals, struct err *err)
+static int keep(struct share *s, const struct share_reader *r, const struct row *row, struct err *err)
 {
-	struct trow *t;
 	if (too_much(s, row) && !others_begun(s, r)) {
 		s->keeping = false;
 		table_fini(&s->kept);
 		return 0;
 	}
-	int rc = table_add(&s->kept, row, &t, err);
-	if (!rc)
-		t->totals = totals;
-	return rc;
+	return table_add(&s->kept, row, NULL, err);
 }
 
 /* Frees what is kept once nobody needs it. */
@@ -78,17 +74,14 @@ static void begin(struct share *s, struct share_reader *r)
 }
 
 /* Hands a row to all that get it as it comes. */
-static int feed(struct share *s, const struct share_reader *r, const struct row *row, uint64_t totals, struct err *err)
+static int feed(struct share *s, const struct share_reader *r, const struct row *row, struct err *err)
 {
 	int rc = 0;
 	for (struct share_reader *o = s->readers; o && !rc; o = o->next) {
 		if (o == r || !o->fed)
 			continue;
-		s->child->ev->total += totals;
-		if (row) {
-			o->at++;
-			rc = o->feed(o->sink, row, err);
-		}
+		o->at++;
+		rc = o->feed(o->sink, row, err);
 	}
 	return rc;
 }
@@ -96,27 +89,21 @@ static int feed(struct share *s, const struct share_reader *r, const struct row 
 /* The next row of the part itself. */
 static int drive(struct share *s, struct share_reader *r, struct row *ret, struct err *err)
 {
-	struct eval *ev = r->n.ev;
 	int rc = node_left(&r->n, ret);
-	if (rc == NODE_LEFT)
-		r->totals = ev->total;
 	if (rc < 0 || rc == NODE_LEFT)
 		return rc;
-	uint64_t totals = ev->total - r->totals;
 	if (s->n == 0)
 		begin(s, r);
 	if (rc == 0) {
 		s->ended = true;
-		s->total_last = totals;
-		rc = feed(s, r, NULL, totals, err);
 		leave(s, r);
-		return rc;
+		return 0;
 	}
 	s->n++;
 	r->at++;
-	rc = feed(s, r, ret, totals, err);
+	rc = feed(s, r, ret, err);
 	if (!rc && s->keeping)
-		rc = keep(s, r, ret, totals, err);
+		rc = keep(s, r, ret, err);
 	return rc ? rc : 1;
 }
 
@@ -134,7 +121,6 @@ static int replay(struct share *s, struct share_reader *r, struct row *ret, stru
 			return eval_oom(n->ev, err);
 		memcpy(ret->h, t->h, n->grid.n * sizeof(*ret->h));
 	}
-	n->ev->total += t->totals;
 	int rc = eval_work(n->ev, n->grid.n, err);
 	return rc ? rc : 1;
 }
@@ -167,8 +153,6 @@ static int reader_next(struct node *n, struct row *ret, struct err *err)
 		return node_left(n, ret);
 	if (!s->ended)
 		return drive(s, r, ret, err);
-	if (!r->done && !r->fed)
-		n->ev->total += s->total_last;
 	if (!r->done)
 		leave(s, r);
 	return 0;
@@ -179,7 +163,7 @@ static void reader_close(struct node *n)
 	table_fini(&((struct share_reader *)n)->share->kept);
 }
 
-static const struct node_ops reader_ops = { reader_next, reader_close };
+static const struct node_ops reader_ops = { reader_next, reader_close, "shared", NODE_SCOPE_SHARED, true };
 
 /* ---- making ---- */
 
@@ -192,6 +176,7 @@ struct share *share_new(struct eval *ev, const struct promql_expr *e, const void
 		return NULL;
 	}
 	s->class = info_of(ev, e)->class;
+	s->expr = e;
 	s->place = place;
 	s->plan = plan;
 	s->child = child;
@@ -216,9 +201,27 @@ int share_reader_new(struct share *s, const struct promql_expr *e, struct node *
 	return 0;
 }
 
+bool share_is_first(const struct node *n)
+{
+	return n->expr == ((const struct share_reader *)n)->share->expr;
+}
+
+void share_set_tally(struct node *n, struct tally *t)
+{
+	((struct share_reader *)n)->share->tally = t;
+}
+
+struct tally *share_tally_for(const struct share *s, const struct tally *t, uint64_t *ret_n)
+{
+	*ret_n = 0;
+	for (const struct share_reader *r = s->readers; r && s->tally; r = r->next)
+		*ret_n += r->n.tally == t;
+	return s->tally;
+}
+
 void share_set_sink(struct node *reader, struct node *sink, share_sink_fn *fn)
 {
-	if (reader->ops != &reader_ops)
+	if (reader->ops != &reader_ops && !(reader->trace && reader->trace->ops == &reader_ops))
 		return;
 	struct share_reader *r = (struct share_reader *)reader;
 	r->sink = sink;

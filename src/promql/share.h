@@ -29,16 +29,17 @@ struct share_reader;
 
 /* A part with several users. */
 struct share {
-	struct share *next; /* eval.shares list */
-	uint32_t class;     /* see analyse.h */
-	const void *place;  /* where it stands; the planner's */
+	struct share *next;             /* eval.shares list */
+	uint32_t class;                 /* see analyse.h */
+	const struct promql_expr *expr; /* the part, where it stands first */
+	const void *place;              /* what is around it there; the planner's */
 	share_plan_fn *plan;
 	struct node *child; /* what evaluates it */
 	struct share_reader *readers;
 	struct table kept;
 	size_t n; /* rows so far */
 	bool ended, keeping;
-	uint64_t total_last; /* samples that selectors gave after the last row */
+	struct tally *tally; /* samples of one evaluation, see trace.h; or NULL */
 };
 
 /* Makes `child`, the node of part `e`, sharable. All pointers live as long as the query. NULL over budget. */
@@ -47,6 +48,15 @@ struct share *share_new(struct eval *ev, const struct promql_expr *e, const void
 
 /* One more user of a part, standing at `e`. */
 int share_reader_new(struct share *s, const struct promql_expr *e, struct node **ret, struct err *err);
+
+/* Of a reader, a node of scope NODE_SCOPE_SHARED: whether the part that is evaluated stands where it does. */
+bool share_is_first(const struct node *reader);
+
+/* Says where samples of the part count. */
+void share_set_tally(struct node *reader, struct tally *t);
+
+/* That tally, or NULL, and how many of the users count their samples in `t`. */
+struct tally *share_tally_for(const struct share *s, const struct tally *t, uint64_t *ret_n);
 
 /* Lets `sink` be given the rows of its input `reader` as they come, if that is a reader; else does nothing. */
 void share_set_sink(struct node *reader, struct node *sink, share_sink_fn *fn);

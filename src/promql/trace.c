@@ -2,6 +2,7 @@
 #include "promql/trace.h"
 
 #include "promql/selector.h"
+#include "promql/share.h"
 
 #include <stdlib.h>
 
@@ -78,6 +79,9 @@ static const struct matrix_ops traced_matrix_ops = { traced_matrix_next };
 
 void trace_node(struct node *n)
 {
+	/* What a user of a shared part evaluates for itself is charged to that user. */
+	if (n->ev->no_sharing)
+		return;
 	struct trace *t = arena_zalloc(n->ev->arena, sizeof(*t));
 	if (!t)
 		return;
@@ -171,6 +175,22 @@ static struct tally *tally_new(struct walk *w, struct tally *up, enum node_scope
 	return t;
 }
 
+/* Where samples count below a node that is evaluated otherwise than what is around it. NULL over budget. */
+static struct tally *tally_below(struct walk *w, struct tally *up, struct node *n, bool outermost)
+{
+	enum node_scope scope = n->trace->ops->scope;
+	uint32_t steps = scope == NODE_SCOPE_ONCE ? 1 : n->grid.n;
+	struct tally *t = tally_new(w, scope == NODE_SCOPE_SHARED ? NULL : up, scope, steps);
+	if (!t)
+		return NULL;
+	t->whole = scope == NODE_SCOPE_SUBQUERY && outermost;
+	if (scope != NODE_SCOPE_SHARED)
+		return t;
+	t->steps = arena_array(w->ev->arena, steps, sizeof(*t->steps));
+	share_set_tally(n, t);
+	return t->steps ? t : NULL;
+}
+
 /* Hangs a node's operator below `up`. */
 static int place_op(struct walk *w, struct node *n, struct promql_operator *up, struct err *err)
 {
@@ -202,12 +222,9 @@ static int enter(struct walk *w, struct promql_expr *e, struct promql_operator *
 		if (rc)
 			return rc;
 		n->tally = tally;
-		if (tally && scope != NODE_SCOPE_SAME) {
-			tally = tally_new(w, tally, scope, scope == NODE_SCOPE_ONCE ? 1 : n->grid.n);
-			if (!tally)
-				return eval_oom(w->ev, err);
-			tally->whole = scope == NODE_SCOPE_SUBQUERY && !up;
-		}
+		bool elsewhere = scope == NODE_SCOPE_SHARED && !share_is_first(n);
+		if (tally && scope != NODE_SCOPE_SAME && !elsewhere && !(tally = tally_below(w, tally, n, !up)))
+			return eval_oom(w->ev, err);
 		up = &n->trace->op;
 	}
 	if (w->n == w->cap) {
@@ -251,16 +268,30 @@ int trace_tree(struct eval *ev, const struct promql_expr *e, struct promql_opera
 
 /* ---- at the end ---- */
 
-/* Adds what each tally counted to the one around it: youngest, that is innermost, first. */
-static void finish_tallies(struct eval *ev)
+/* Adds to a tally what those below it counted. Recurses as deep as steps change: no deeper than expressions nest. */
+static void finish_tally(struct eval *ev, struct tally *t)
 {
-	for (struct tally *t = ev->tallies; t; t = t->next) {
-		if (t->whole)
-			tally_add(t->up, t->up->n - 1, t->total);
+	uint64_t users;
+	for (struct tally *b = ev->tallies; b; b = b->next) {
+		if (b->up != t)
+			continue;
+		finish_tally(ev, b);
+		if (b->whole)
+			tally_add(t, t->n - 1, b->total);
 		/* Samples inside of any other subquery count as those that its windows see. */
-		for (uint32_t i = 0; t->scope == NODE_SCOPE_ONCE && i < t->up->n; i++)
-			tally_add(t->up, i, t->total);
+		for (uint32_t i = 0; b->scope == NODE_SCOPE_ONCE && i < t->n; i++)
+			tally_add(t, i, b->total);
 	}
+	for (struct share *s = ev->shares; s; s = s->next) {
+		struct tally *b = share_tally_for(s, t, &users);
+		if (!users)
+			continue;
+		if (!b->finished)
+			finish_tally(ev, b);
+		for (uint32_t i = 0; i < t->n; i++)
+			tally_add(t, i, users * b->steps[i]);
+	}
+	t->finished = true;
 }
 
 static void attach_reads(struct eval *ev)
@@ -305,7 +336,8 @@ static void sum_up(struct promql_operator *root)
 
 void trace_finish(struct eval *ev, struct promql_operator *root)
 {
-	finish_tallies(ev);
+	if (ev->tally)
+		finish_tally(ev, ev->tally);
 	if (!root)
 		return;
 	attach_reads(ev);

@@ -41,6 +41,7 @@ struct tally {
 	struct tally *up, *next;
 	enum node_scope scope;
 	bool whole; /* of a subquery that is the whole query */
+	bool finished;
 };
 
 /* Prepares a node for being traced; over budget it goes untraced. */
