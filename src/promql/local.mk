@@ -57,6 +57,7 @@ src_promql_libpromql_a_SOURCES += \
 	src/promql/plan.h \
 	src/promql/plan_time.c \
 	src/promql/rank.c \
+	src/promql/ranked.c src/promql/ranked.h \
 	src/promql/rate.c \
 	src/promql/rate.h \
 	src/promql/rate_ext.c \

@@ -2,6 +2,7 @@
 #include "promql/over_time.h"
 
 #include "promql/lanes.h"
+#include "promql/ranked.h"
 #include "promql/rollup.h"
 
 #include <math.h>
@@ -54,13 +55,10 @@ static bool windows_overlap(const struct rollup *r)
 static uint64_t lanes_push(struct lanes *l, const struct slide *w, lanes_fn *fn, double *out)
 {
 	uint64_t work = 0;
-	l->step[l->n] = w->i;
-	l->lo[l->n] = w->lo;
-	l->len[l->n++] = slide_n(w);
-	if (l->n < LANES)
+	if (!lanes_add(l, w->i, w->lo, w->hi))
 		return 0;
 	for (unsigned k = 0; k < LANES; k++)
-		work += l->len[k];
+		work += (uint64_t)(l->hi[k] - l->lo[k]);
 	fn(l, w->s->v, out);
 	return work / LANES;
 }
@@ -292,6 +290,13 @@ static int cmp_values(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+struct quantile_rank quantile_rank(double q, size_t n)
+{
+	double rank = q * ((double)n - 1);
+	size_t lo = (size_t)fmax(0, floor(rank));
+	return (struct quantile_rank){ lo, MIN(n - 1, lo + 1), rank - floor(rank) };
+}
+
 double quantile_sorted(double q, const double *v, size_t n)
 {
 	if (n == 0 || isnan(q))
@@ -300,11 +305,8 @@ double quantile_sorted(double q, const double *v, size_t n)
 		return -INFINITY;
 	if (q > 1)
 		return INFINITY;
-	double rank = q * ((double)n - 1);
-	size_t lo = (size_t)fmax(0, floor(rank));
-	size_t hi = MIN(n - 1, lo + 1);
-	double weight = rank - floor(rank);
-	return v[lo] * (1 - weight) + v[hi] * weight;
+	struct quantile_rank k = quantile_rank(q, n);
+	return quantile_between(k, v[k.lo], v[k.hi]);
 }
 
 void values_sort(double *v, size_t n)
@@ -318,51 +320,6 @@ double promql_quantile(double q, double *v, size_t n)
 	return quantile_sorted(q, v, n);
 }
 
-/* Index of the first value in the sorted v that does not come before x. */
-static size_t lower_bound(const double *v, size_t n, double x)
-{
-	size_t lo = 0, hi = n;
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-		if (cmp_values(&v[mid], &x) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-/* The values of a window in order, kept up as it slides. */
-struct sorted {
-	double *v;
-	size_t n, lo, hi;
-};
-
-static void sorted_slide(struct sorted *o, const double *v, size_t lo, size_t hi)
-{
-	size_t moved = (lo - o->lo) + (hi - o->hi);
-	if (lo >= o->hi || moved > 16 + (hi - lo) / 8) {
-		o->n = hi - lo;
-		if (o->n)
-			memcpy(o->v, v + lo, o->n * sizeof(*v));
-		values_sort(o->v, o->n);
-		o->lo = lo;
-		o->hi = hi;
-		return;
-	}
-	for (; o->lo < lo; o->lo++) {
-		size_t at = lower_bound(o->v, o->n, v[o->lo]);
-		memmove(o->v + at, o->v + at + 1, (o->n - at - 1) * sizeof(*v));
-		o->n--;
-	}
-	for (; o->hi < hi; o->hi++) {
-		size_t at = lower_bound(o->v, o->n, v[o->hi]);
-		memmove(o->v + at + 1, o->v + at, (o->n - at) * sizeof(*v));
-		o->v[at] = v[o->hi];
-		o->n++;
-	}
-}
-
 void warn_quantile(struct eval *ev, struct promql_pos pos, double q)
 {
 	char buf[32];
@@ -370,55 +327,52 @@ void warn_quantile(struct eval *ev, struct promql_pos pos, double q)
 		eval_warn(ev, pos, "quantile value should be between 0 and 1, got %s", fmt_g(q, buf));
 }
 
+/* An empty list of values for the windows of a series. */
+static int ranked_begin(struct ranked *o, struct rollup *r, const struct samples *s, struct err *err)
+{
+	size_t bytes = ranked_bytes(s->n);
+	void *space = rollup_buf(r, 0, (bytes + sizeof(double) - 1) / sizeof(double), sizeof(double));
+	if (!space)
+		return eval_oom(r->n.ev, err);
+	ranked_init(o, space, s->n);
+	return 0;
+}
+
 int rollup_quantile(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
 {
-	struct sorted o = { .v = rollup_buf(r, 0, s->n + 1, sizeof(double)) };
-	if (!o.v)
-		return eval_oom(r->n.ev, err);
+	struct ranked o;
 	bool mixed = false;
-	for (struct slide w = slide_begin(r, s); slide_next(&w);) {
+	int rc = ranked_begin(&o, r, s, err);
+	for (struct slide w = slide_begin(r, s); !rc && slide_next(&w);) {
 		if (!slide_n(&w))
 			continue;
 		double q = r->param[0][w.i];
 		warn_quantile(r->n.ev, r->arg0_pos, q);
-		sorted_slide(&o, s->v, w.lo, w.hi);
-		out->v[w.i] = quantile_sorted(q, o.v, o.n);
+		ranked_slide(&o, s->v, w.lo, w.hi);
+		out->v[w.i] = ranked_quantile(&o, q);
 		mixed |= slide_nh(&w) > 0;
-		int rc = eval_work(r->n.ev, 1 + o.n / 16, err);
-		if (rc)
-			return rc;
+		rc = eval_work(r->n.ev, 1 + o.n / 128, err);
 	}
 	if (mixed)
 		rollup_info_ignored(r, s);
-	return 0;
+	return rc;
 }
 
 int rollup_mad(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
 {
-	struct sorted o = { .v = rollup_buf(r, 0, s->n + 1, sizeof(double)) };
-	double *dist = rollup_buf(r, 1, s->n + 1, sizeof(*dist));
-	if (!o.v || !dist)
-		return eval_oom(r->n.ev, err);
+	struct ranked o;
+	double *scratch = rollup_buf(r, 1, s->n + 1, sizeof(*scratch));
 	bool mixed = false;
-	for (struct slide w = slide_begin(r, s); slide_next(&w);) {
-		size_t n = slide_n(&w);
-		if (!n)
+	int rc = scratch ? ranked_begin(&o, r, s, err) : eval_oom(r->n.ev, err);
+	for (struct slide w = slide_begin(r, s); !rc && slide_next(&w);) {
+		if (!slide_n(&w))
 			continue;
 		mixed |= slide_nh(&w) > 0;
-		sorted_slide(&o, s->v, w.lo, w.hi);
-		if (isnan(o.v[0])) {
-			out->v[w.i] = normal_nan();
-			continue;
-		}
-		double median = quantile_sorted(0.5, o.v, n);
-		for (size_t i = 0; i < n; i++)
-			dist[i] = fabs(s->v[w.lo + i] - median);
-		out->v[w.i] = promql_quantile(0.5, dist, n);
-		int rc = eval_work(r->n.ev, n, err);
-		if (rc)
-			return rc;
+		ranked_slide(&o, s->v, w.lo, w.hi);
+		out->v[w.i] = ranked_mad(&o, s->v, scratch);
+		rc = eval_work(r->n.ev, 4 + o.n / 16, err);
 	}
 	if (mixed)
 		rollup_info_ignored(r, s);
-	return 0;
+	return rc;
 }

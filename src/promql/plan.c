@@ -277,8 +277,6 @@ static int plan_range(struct eval *ev, const struct promql_expr *e, const struct
 	if (e->kind == PROMQL_MATRIX)
 		return plan_range_selector(ev, e, p, func, ret, err);
 	CHECK(e->kind == PROMQL_SUBQUERY);
-	if (func && func->x_function)
-		return err_set(err, ERR_UNIMPLEMENTED, "%s() of a subquery", func->name);
 	return plan_subquery(ev, e, p, ret, err);
 }
 

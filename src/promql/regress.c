@@ -1,5 +1,5 @@
 /* deriv, predict_linear, double_exponential_smoothing. Source: promql/functions.go. */
-#include "promql/kahan.h"
+#include "promql/lanes.h"
 #include "promql/rollup.h"
 
 #include <math.h>
@@ -9,53 +9,97 @@ struct line {
 	double slope, intercept;
 };
 
-/* Least squares over [lo, hi) with x in seconds after t0. */
-static struct line linear_regression(const struct samples *s, size_t lo, size_t hi, int64_t t0)
+/* Times up to here, and differences of them, are exact as doubles. */
+#define TIME_MAX (INT64_C(1) << 52)
+
+/* Lines through windows in the making. */
+struct lines {
+	struct rollup *r;
+	const struct samples *s;
+	double *out;
+	bool predict;
+	double *t;     /* times of the samples */
+	uint32_t *run; /* where the run of equal values begins that a sample belongs to */
+	struct lanes l;
+	double t0[LANES]; /* where x = 0 lies */
+};
+
+static int lines_init(struct lines *l, struct err *err)
 {
-	struct kahan sx = { 0, 0 }, sy = { 0, 0 }, sxy = { 0, 0 }, sx2 = { 0, 0 };
-	double n = 0, first = s->v[lo];
-	bool constant = true;
-	for (size_t i = lo; i < hi; i++) {
-		if (constant && i > lo && s->v[i] != first)
-			constant = false;
-		n++;
-		double x = (double)(s->t[i] - t0) / 1000;
-		kahan_add(&sx, x);
-		kahan_add(&sy, s->v[i]);
-		kahan_add(&sxy, x * s->v[i]);
-		kahan_add(&sx2, x * x);
+	const struct samples *s = l->s;
+	l->t = rollup_buf(l->r, 0, s->n, sizeof(*l->t));
+	l->run = rollup_buf(l->r, 1, s->n, sizeof(*l->run));
+	if (!l->t || !l->run)
+		return eval_oom(l->r->n.ev, err);
+	for (size_t i = 0; i < s->n; i++) {
+		l->t[i] = (double)s->t[i];
+		l->run[i] = i && s->v[i] == s->v[i - 1] ? l->run[i - 1] : (uint32_t)i;
 	}
-	if (constant) {
-		if (isinf(first))
-			return (struct line){ normal_nan(), normal_nan() };
-		return (struct line){ 0, first };
-	}
-	double x = sx.s + sx.c, y = sy.s + sy.c, xy = sxy.s + sxy.c, x2 = sx2.s + sx2.c;
-	double cov = xy - x * y / n;
-	double var = x2 - x * x / n;
-	double slope = cov / var;
-	return (struct line){ slope, y / n - slope * x / n };
+	return 0;
 }
 
-/* Runs over the windows that have a line; `at_time` puts x = 0 at the evaluation time. */
+/* Least squares. */
+static struct line line_of(const struct lanes_line *s, double n)
+{
+	double cov = s->xy - s->x * s->y / n;
+	double var = s->x2 - s->x * s->x / n;
+	double slope = cov / var;
+	return (struct line){ slope, s->y / n - slope * s->x / n };
+}
+
+static void put_line(struct lines *l, uint32_t step, struct line line)
+{
+	l->out[step] = l->predict ? line.slope * l->r->param[0][step] + line.intercept : line.slope;
+}
+
+/* Computes the lines that were put off. Returns samples computed. */
+static uint64_t lines_flush(struct lines *l)
+{
+	struct lanes_line sums[LANES];
+	uint64_t work = 0;
+	lanes_lines(&l->l, l->t, l->s->v, l->t0, sums);
+	for (unsigned k = 0; k < l->l.n; k++) {
+		int64_t n = l->l.hi[k] - l->l.lo[k];
+		put_line(l, l->l.step[k], line_of(&sums[k], (double)n));
+		work += (uint64_t)n;
+	}
+	l->l.n = 0;
+	return work / 4;
+}
+
+/* A line through a window of two samples or more. Returns samples computed. */
+static uint64_t lines_add(struct lines *l, const struct slide *w)
+{
+	double first = l->s->v[w->lo];
+	if (l->run[w->hi - 1] <= w->lo) {
+		double nan = normal_nan();
+		put_line(l, w->i, isinf(first) ? (struct line){ nan, nan } : (struct line){ 0, first });
+		return 1;
+	}
+	l->t0[l->l.n] = l->predict ? (double)grid_t(&l->r->n.grid, w->i) : l->t[w->lo];
+	return lanes_add(&l->l, w->i, w->lo, w->hi) ? lines_flush(l) : 0;
+}
+
+/* Runs over the windows that have a line; predict_linear has x = 0 at the evaluation time, deriv at the first sample. */
 static int regression(struct rollup *r, const struct samples *s, struct row *out, bool predict, struct err *err)
 {
+	struct lines l = { .r = r, .s = s, .out = out->v, .predict = predict };
+	const struct grid *g = &r->n.grid;
 	bool mixed = false;
-	for (struct slide w = slide_begin(r, s); slide_next(&w);) {
+	int rc = lines_init(&l, err);
+	if (s->n && g->n && (MIN(s->t[0], g->start) < -TIME_MAX || MAX(s->t[s->n - 1], grid_t(g, g->n - 1)) > TIME_MAX))
+		return err_set(err, ERR_FAILED_PRECONDITION, "%s: times are beyond 2^52 ms",
+			       r->n.expr->call.func->name);
+	for (struct slide w = slide_begin(r, s); !rc && slide_next(&w);) {
 		size_t n = slide_n(&w);
 		mixed |= n > 0 && slide_nh(&w) > 0;
-		if (n < 2)
-			continue;
-		int64_t t0 = predict ? grid_t(&r->n.grid, w.i) : s->t[w.lo];
-		struct line l = linear_regression(s, w.lo, w.hi, t0);
-		out->v[w.i] = predict ? l.slope * r->param[0][w.i] + l.intercept : l.slope;
-		int rc = eval_work(r->n.ev, n / 4, err);
-		if (rc)
-			return rc;
+		if (n >= 2)
+			rc = eval_work(r->n.ev, lines_add(&l, &w), err);
 	}
+	lines_flush(&l);
 	if (mixed)
 		rollup_info_ignored(r, s);
-	return 0;
+	return rc;
 }
 
 int rollup_deriv(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
@@ -68,40 +112,36 @@ int rollup_predict_linear(struct rollup *r, const struct samples *s, struct row 
 	return regression(r, s, out, true, err);
 }
 
-/* Holt-Winters double smoothing of a window of at least two floats. */
-static double smooth(const double *v, size_t n, double sf, double tf)
+static int check_factor(const char *which, const char *name, double v, struct err *err)
 {
-	double s0 = 0, s1 = v[0], b = v[1] - v[0];
-	for (size_t i = 1; i < n; i++) {
-		double x = sf * v[i];
-		if (i > 1)
-			b = tf * (s1 - s0) + (1 - tf) * b;
-		double y = (1 - sf) * (s1 + b);
-		s0 = s1;
-		s1 = x + y;
-	}
-	return s1;
+	if (v > 0 && v < 1)
+		return 0;
+	return err_set(err, ERR_FAILED_PRECONDITION, "invalid %s factor. Expected: 0 < %s < 1, got: %f", which, name,
+		       v);
 }
 
+/* Holt-Winters double smoothing. */
 int rollup_double_exponential_smoothing(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
 {
+	double sf[LANES], tf[LANES];
+	struct lanes l = { 0 };
 	bool mixed = false;
-	for (struct slide w = slide_begin(r, s); slide_next(&w);) {
+	int rc = 0;
+	for (struct slide w = slide_begin(r, s); !rc && slide_next(&w);) {
 		size_t n = slide_n(&w);
 		if (n + slide_nh(&w) == 0)
 			continue;
-		double sf = r->param[0][w.i], tf = r->param[1][w.i];
-		if (!(sf > 0 && sf < 1))
-			return err_set(err, ERR_FAILED_PRECONDITION,
-				       "invalid smoothing factor. Expected: 0 < sf < 1, got: %f", sf);
-		if (!(tf > 0 && tf < 1))
-			return err_set(err, ERR_FAILED_PRECONDITION,
-				       "invalid trend factor. Expected: 0 < tf < 1, got: %f", tf);
+		rc = check_factor("smoothing", "sf", sf[l.n] = r->param[0][w.i], err);
+		if (!rc)
+			rc = check_factor("trend", "tf", tf[l.n] = r->param[1][w.i], err);
 		mixed |= n > 0 && slide_nh(&w) > 0;
-		if (n >= 2)
-			out->v[w.i] = smooth(s->v + w.lo, n, sf, tf);
+		if (rc || n < 2 || !lanes_add(&l, w.i, w.lo, w.hi))
+			continue;
+		lanes_smooth(&l, s->v, sf, tf, out->v);
+		rc = eval_work(r->n.ev, n, err);
 	}
+	lanes_smooth(&l, s->v, sf, tf, out->v);
 	if (mixed)
 		rollup_info_ignored(r, s);
-	return 0;
+	return rc;
 }

@@ -64,7 +64,7 @@ int rollup_xrate(struct rollup *r, const struct samples *s, struct row *out, str
 		/* What lies between two windows is never looked at. */
 		while (before > 0 && s->t[before - 1] > seen)
 			before--;
-		if (before > 0 && s->t[before - 1] >= oldest) {
+		if (r->m->selector && before > 0 && s->t[before - 1] >= oldest) {
 			t[n] = s->t[before - 1];
 			v[n++] = s->v[before - 1];
 		}

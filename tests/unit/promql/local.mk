@@ -22,6 +22,8 @@ tests_unit_promql_test_depth_LDADD = $(PROMQL_LIBS) $(CMOCKA_LIBS) -lpthread
 tests_unit_promql_test_engine_LDADD = $(PROMQL_LIBS) $(CMOCKA_LIBS)
 tests_unit_promql_test_ast_json_LDADD = $(PROMQL_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_promql_test_gomath_LDADD = $(PROMQL_LIBS) $(CMOCKA_LIBS)
+# It compiles lanes.c again, to choose the instruction set.
+tests_unit_promql_test_lanes_CFLAGS = $(AM_CFLAGS) -ffp-contract=off
 tests_unit_promql_test_lanes_LDADD = $(PROMQL_LIBS) $(CMOCKA_LIBS)
 tests_unit_promql_test_profile_LDADD = $(PROMQL_LIBS) $(CMOCKA_LIBS)
 tests_unit_promql_test_scalar_LDADD = $(PROMQL_LIBS) $(CMOCKA_LIBS)

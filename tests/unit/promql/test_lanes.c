@@ -1,13 +1,22 @@
+/*
+ * Windows side by side have the bits that each has alone, with the loops of every instruction set.
+ * The file under test is compiled in here, so that the set can be chosen.
+ */
+static int isa;
+#if defined(__x86_64__)
+#define CHOOSE(name) (isa == 2 ? kernel_##name##_avx512 : isa == 1 ? kernel_##name##_avx2 : kernel_##name##_any)
+#endif
+#include "promql/lanes.c"
+
 #include "unit/unit.h"
 
-#include "promql/kahan.h"
-#include "promql/lanes.h"
+#include "base/compiler.h"
 #include "chunk/histogram.h"
 
 #include <math.h>
 
-#define N 400
-#define WINDOWS 64
+#define N 700
+#define WINDOWS 100
 
 static uint64_t seed = 7;
 
@@ -32,41 +41,178 @@ static void fill(double *v, int kind)
 			x = rnd() % 2 ? INFINITY : NAN;
 		if (kind == 4)
 			x = -0.0;
+		if (kind == 5)
+			x *= 0x1p-1070;
+		if (kind == 6)
+			x = ldexp(x, (int)(rnd() % 600) - 300);
 		v[i] = x;
 	}
 }
 
-/* Runs `fn` over windows one by one and eight at a time; all bits must agree (NaNs as such). */
-static void compare(lanes_fn *fn, const double *v)
+/* Windows in order; `stride` is how far one lies from the one before. */
+static void slide(int64_t *lo, int64_t *hi, uint64_t stride, uint64_t width)
 {
-	double one[WINDOWS], many[WINDOWS];
-	struct lanes l = { 0 };
-	for (uint32_t i = 0; i < WINDOWS; i++) {
-		size_t lo = rnd() % 200, len = 1 + rnd() % 200;
-		struct lanes single = { 1, { i }, { lo }, { len } };
-		fn(&single, v, one);
-		l.step[l.n] = i;
-		l.lo[l.n] = lo;
-		l.len[l.n++] = len;
-		if (l.n == LANES)
-			fn(&l, v, many);
+	for (int k = 0; k < WINDOWS; k++) {
+		lo[k] = k ? lo[k - 1] + (int64_t)(rnd() % stride) : (int64_t)(rnd() % 10);
+		hi[k] = lo[k] + 2 + (int64_t)(rnd() % width) + (int64_t)width;
+		if (k && hi[k] < hi[k - 1])
+			hi[k] = hi[k - 1];
+		if (hi[k] > N)
+			hi[k] = N;
+		if (lo[k] > N - 2)
+			lo[k] = N - 2;
 	}
-	fn(&l, v, many);
+}
+
+/* ---- one window, as Prometheus computes it ---- */
+
+static double ref_sum(const double *v, int64_t n)
+{
+	struct kahan k = { 0, 0 };
+	for (int64_t i = 0; i < n; i++)
+		kahan_add(&k, v[i]);
+	return kahan_sum(k);
+}
+
+static double ref_avg(const double *v, int64_t n)
+{
+	struct kahan_mean m = { .n = 0 };
+	for (int64_t i = 0; i < n; i++)
+		kahan_mean_add(&m, v[i]);
+	return kahan_mean_get(&m);
+}
+
+static double ref_variance(const double *v, int64_t n)
+{
+	struct kahan mean = { 0, 0 }, aux = { 0, 0 };
+	for (int64_t i = 0; i < n; i++) {
+		double delta = v[i] - (mean.s + mean.c);
+		kahan_add(&mean, delta / (double)(i + 1));
+		kahan_add(&aux, delta * (v[i] - (mean.s + mean.c)));
+	}
+	return (aux.s + aux.c) / (double)n;
+}
+
+static struct lanes_line ref_line(const double *t, const double *v, double t0, int64_t n)
+{
+	struct kahan sx = { 0, 0 }, sy = { 0, 0 }, sxy = { 0, 0 }, sx2 = { 0, 0 };
+	for (int64_t i = 0; i < n; i++) {
+		double x = (double)((int64_t)t[i] - (int64_t)t0) / 1000;
+		kahan_add(&sx, x);
+		kahan_add(&sy, v[i]);
+		kahan_add(&sxy, x * v[i]);
+		kahan_add(&sx2, x * x);
+	}
+	return (struct lanes_line){ sx.s + sx.c, sy.s + sy.c, sxy.s + sxy.c, sx2.s + sx2.c };
+}
+
+static double ref_smooth(const double *v, int64_t n, double sf, double tf)
+{
+	double s0 = 0, s1 = v[0], b = v[1] - v[0];
+	for (int64_t i = 1; i < n; i++) {
+		double x = sf * v[i];
+		if (i > 1)
+			b = tf * (s1 - s0) + (1 - tf) * b;
+		double y = (1 - sf) * (s1 + b);
+		s0 = s1;
+		s1 = x + y;
+	}
+	return s1;
+}
+
+static void same(double got, double want)
+{
+	if (!(isnan(got) && isnan(want)))
+		assert_int_equal(double_bits(got), double_bits(want));
+}
+
+/* ---- all windows ---- */
+
+static void compare(lanes_fn *fn, double (*ref)(const double *, int64_t), const double *v, const int64_t *lo,
+		    const int64_t *hi)
+{
+	double out[WINDOWS];
+	struct lanes l = { 0 };
+	for (uint32_t k = 0; k < WINDOWS; k++)
+		if (lanes_add(&l, k, (size_t)lo[k], (size_t)hi[k]))
+			fn(&l, v, out);
+	fn(&l, v, out);
 	assert_int_equal(l.n, 0);
-	for (uint32_t i = 0; i < WINDOWS; i++)
-		if (!(isnan(one[i]) && isnan(many[i])))
-			assert_int_equal(double_bits(one[i]), double_bits(many[i]));
+	for (uint32_t k = 0; k < WINDOWS; k++)
+		same(out[k], ref(v + lo[k], hi[k] - lo[k]));
+}
+
+static void compare_lines(const double *t, const double *v, const int64_t *lo, const int64_t *hi)
+{
+	struct lanes_line got[LANES];
+	double t0[LANES];
+	for (uint32_t from = 0; from < WINDOWS; from += LANES) {
+		struct lanes l = { 0 };
+		for (uint32_t k = from; k < MIN(from + LANES, (uint32_t)WINDOWS); k++) {
+			t0[l.n] = k % 2 ? t[lo[k]] : t[hi[k] - 1] + 77;
+			lanes_add(&l, k, (size_t)lo[k], (size_t)hi[k]);
+		}
+		lanes_lines(&l, t, v, t0, got);
+		for (unsigned k = 0; k < l.n; k++) {
+			struct lanes_line want = ref_line(t + l.lo[k], v + l.lo[k], t0[k], l.hi[k] - l.lo[k]);
+			same(got[k].x, want.x);
+			same(got[k].y, want.y);
+			same(got[k].xy, want.xy);
+			same(got[k].x2, want.x2);
+		}
+	}
+}
+
+static void compare_smooth(const double *v, const int64_t *lo, const int64_t *hi)
+{
+	double out[WINDOWS], sf[WINDOWS], tf[WINDOWS];
+	for (uint32_t k = 0; k < WINDOWS; k++) {
+		sf[k] = (double)(1 + rnd() % 98) / 100;
+		tf[k] = (double)(1 + rnd() % 98) / 100;
+	}
+	struct lanes l = { 0 };
+	uint32_t from = 0;
+	for (uint32_t k = 0; k < WINDOWS; k++)
+		if (lanes_add(&l, k, (size_t)lo[k], (size_t)hi[k])) {
+			lanes_smooth(&l, v, sf + from, tf + from, out);
+			from = k + 1;
+		}
+	lanes_smooth(&l, v, sf + from, tf + from, out);
+	for (uint32_t k = 0; k < WINDOWS; k++)
+		same(out[k], ref_smooth(v + lo[k], hi[k] - lo[k], sf[k], tf[k]));
+}
+
+static bool isa_is_there(int i)
+{
+#if defined(__x86_64__)
+	return i == 0 || (i == 1 && __builtin_cpu_supports("avx2")) ||
+	       (i == 2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"));
+#else
+	return i == 0;
+#endif
 }
 
 static void test_side_by_side_is_as_alone(void **state)
 {
-	double v[N];
+	static const uint64_t strides[] = { 1, 2, 4, 30, 60 };
+	static const uint64_t widths[] = { 1, 5, 30, 100 };
+	double v[N], t[N];
+	int64_t lo[WINDOWS], hi[WINDOWS];
 	(void)state;
-	for (int round = 0; round < 50; round++) {
-		fill(v, round % 5);
-		compare(lanes_sum, v);
-		compare(lanes_avg, v);
-		compare(lanes_variance, v);
+	for (size_t i = 0; i < N; i++)
+		t[i] = 1.7e12 + (double)(i * 15000 + rnd() % 100);
+	for (int round = 0; round < 280; round++) {
+		fill(v, round % 7);
+		slide(lo, hi, strides[rnd() % ARRAY_LEN(strides)], widths[rnd() % ARRAY_LEN(widths)]);
+		for (isa = 0; isa < 3; isa++) {
+			if (!isa_is_there(isa))
+				continue;
+			compare(lanes_sum, ref_sum, v, lo, hi);
+			compare(lanes_avg, ref_avg, v, lo, hi);
+			compare(lanes_variance, ref_variance, v, lo, hi);
+			compare_lines(t, v, lo, hi);
+			compare_smooth(v, lo, hi);
+		}
 	}
 }
 
