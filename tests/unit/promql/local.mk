@@ -17,7 +17,7 @@ PROMQL_EVAL_TESTS = tests/unit/promql/test_depth tests/unit/promql/test_engine t
 	tests/unit/promql/test_share \
 	tests/unit/promql/test_slices tests/unit/promql/test_vectors
 check_PROGRAMS += $(PROMQL_EVAL_TESTS)
-EXTRA_DIST += tests/unit/promql/rig.h
+EXTRA_DIST += tests/unit/promql/rig.h tests/unit/promql/sample.h
 tests_unit_promql_test_depth_LDADD = $(PROMQL_LIBS) $(CMOCKA_LIBS) -lpthread
 tests_unit_promql_test_engine_LDADD = $(PROMQL_LIBS) $(CMOCKA_LIBS)
 tests_unit_promql_test_ast_json_LDADD = $(PROMQL_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)

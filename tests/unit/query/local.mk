@@ -1,8 +1,10 @@
-QUERY_TESTS = tests/unit/query/test_active tests/unit/query/test_endpoints tests/unit/query/test_explain tests/unit/query/test_fanout tests/unit/query/test_grpc tests/unit/query/test_http tests/unit/query/test_replay tests/unit/query/test_source
+QUERY_TESTS = tests/unit/query/test_active tests/unit/query/test_endpoints tests/unit/query/test_explain \
+	tests/unit/query/test_fan_in tests/unit/query/test_fanout tests/unit/query/test_grpc tests/unit/query/test_http tests/unit/query/test_replay tests/unit/query/test_source
 check_PROGRAMS += $(QUERY_TESTS)
 EXTRA_DIST += tests/unit/query/rig.h tests/unit/query/web.h
 tests_unit_query_test_endpoints_SOURCES = tests/unit/query/test_endpoints.c tests/unit/net/certs.h
 tests_unit_query_test_endpoints_LDADD = $(QUERY_LIBS) $(CMOCKA_LIBS)
+tests_unit_query_test_fan_in_LDADD = $(QUERY_LIBS) $(CMOCKA_LIBS)
 tests_unit_query_test_fanout_LDADD = $(QUERY_LIBS) $(CMOCKA_LIBS)
 tests_unit_query_test_grpc_LDADD = $(QUERY_LIBS) $(CMOCKA_LIBS)
 tests_unit_query_test_source_LDADD = $(QUERY_LIBS) $(CMOCKA_LIBS)
