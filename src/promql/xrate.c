@@ -1,4 +1,8 @@
-/* xrate, xincrease, xdelta: ranges with the sample before them, no extrapolation. Source: promql-engine. */
+/*
+ * xrate, xincrease, xdelta: ranges with the sample before them, no extrapolation.
+ * Source: promql-engine, which has no subqueries here (it panics): of these
+ * the windows are taken as they are.
+ */
 #include "promql/rate.h"
 
 #include <math.h>
@@ -57,6 +61,9 @@ int rollup_xrate(struct rollup *r, const struct samples *s, struct row *out, str
 	double *v = rollup_buf(r, 1, s->n + 1, sizeof(*v));
 	if (!t || !v)
 		return eval_oom(r->n.ev, err);
+	/* A subquery has no samples before its windows, so there is no telling when the series appeared. */
+	bool before_known = r->m->selector != NULL;
+	int64_t appeared = before_known && s->n ? s->t[0] : INT64_MIN / 2;
 	int64_t seen = INT64_MAX; /* the right end of the step before */
 	for (struct slide w = slide_begin(r, s); slide_next(&w); seen = w.ref) {
 		int64_t oldest = w.ref - r->m->win.range_ms - (r->n.ev->opts.x_lookback_ms - 1);
@@ -64,7 +71,7 @@ int rollup_xrate(struct rollup *r, const struct samples *s, struct row *out, str
 		/* What lies between two windows is never looked at. */
 		while (before > 0 && s->t[before - 1] > seen)
 			before--;
-		if (r->m->selector && before > 0 && s->t[before - 1] >= oldest) {
+		if (before_known && before > 0 && s->t[before - 1] >= oldest) {
 			t[n] = s->t[before - 1];
 			v[n++] = s->v[before - 1];
 		}
@@ -72,7 +79,7 @@ int rollup_xrate(struct rollup *r, const struct samples *s, struct row *out, str
 		memcpy(v + n, s->v + w.lo, slide_n(&w) * sizeof(*v));
 		n += slide_n(&w);
 		if (n)
-			out->v[w.i] = x_value(r, t, v, n, w.ref, s->t[0]);
+			out->v[w.i] = x_value(r, t, v, n, w.ref, appeared);
 	}
 	return 0;
 }

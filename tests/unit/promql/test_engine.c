@@ -55,6 +55,11 @@ static void test_instant_queries(void **state)
 		{ "300 < http_total{job=\"a\"}", "http_total{i=\"1\", job=\"a\"} 600" },
 		{ "rate(http_total{job=\"a\"}[1m])", "{i=\"0\", job=\"a\"} 1; {i=\"1\", job=\"a\"} 2" },
 		{ "sum by (job) (http_total)", "{job=\"a\"} 900; {job=\"b\"} 2100" },
+		{ "xincrease(http_total{job=\"a\"}[1m])", "{i=\"0\", job=\"a\"} 60; {i=\"1\", job=\"a\"} 120" },
+		{ "xincrease(http_total{job=\"a\"}[1m:10s])", "{i=\"0\", job=\"a\"} 50; {i=\"1\", job=\"a\"} 100" },
+		{ "xdelta(sum(http_total)[1m:10s])", "{} 500" },
+		{ "xrate(sum by (job) (http_total{job=\"a\"})[50s:10s])", "{job=\"a\"} 2.4" },
+		{ "xincrease((up + 0)[1m:10s])", "{job=\"a\"} 0; {job=\"b\"} 0" },
 		{ "sum without (i) (http_total)", "{job=\"a\"} 900; {job=\"b\"} 2100" },
 		{ "sum(http_total)", "{} 3000" },
 		{ "avg(http_total)", "{} 750" },
@@ -293,9 +298,97 @@ static void test_series_that_differ_in_type_only(void **state)
 	rig_fini(&r);
 }
 
+/* ---- many series ---- */
+
+/* Series m{i="0"} m{i="1"} ..., made as they are pulled. */
+struct crowd {
+	uint32_t n, at;
+	char value[12];
+	struct label l[3];
+	int64_t t[31];
+	double v[31];
+};
+
+static int crowd_select(void *arg, struct matcher *const *m, size_t n, const struct promql_hints *h, void **ret,
+			struct err *err)
+{
+	struct crowd *c = arg;
+	(void)m;
+	(void)n;
+	(void)h;
+	(void)err;
+	c->at = 0;
+	*ret = c;
+	return 0;
+}
+
+static int crowd_next(void *arg, void *set, struct promql_series *ret, struct err *err)
+{
+	struct crowd *c = set;
+	(void)arg;
+	(void)err;
+	if (c->at == c->n)
+		return 0;
+	snprintf(c->value, sizeof(c->value), "%u", c->at);
+	c->l[0] = (struct label){ STR("__name__"), STR("m") };
+	c->l[1] = (struct label){ STR("i"), str_c(c->value) };
+	c->l[2] = (struct label){ STR("x"), c->at % 2 ? STR("odd") : STR("even") };
+	for (int i = 0; i < 31; i++) {
+		c->t[i] = i * 10000;
+		c->v[i] = (double)i * c->at;
+	}
+	c->at++;
+	*ret = (struct promql_series){ .labels = { c->l, 3 }, .n_floats = 31, .t = c->t, .v = c->v };
+	return 1;
+}
+
+static void crowd_close(void *arg, void *set)
+{
+	(void)arg;
+	(void)set;
+}
+
+/* What folds holds its groups, and nothing for a series: a megabyte is plenty for 50,000 of them. */
+static void test_folding_holds_nothing_per_series(void **state)
+{
+	static const char *const exprs[] = {
+		"sum by (x) (rate(m[5m]))",
+		"sum(rate(m[5m])) / sum(rate(m[5m]))",
+		"sum by (x) (rate(m[5m])) / on() group_left sum(rate(m[5m]))",
+		"avg(-abs(m + 1))",
+		"max by (x) (max_over_time(m[2m]))",
+		"stddev(quantile_over_time(0.5, m[2m]))",
+		"count(m > 3)",
+		"sum(max_over_time(rate(m[1m])[2m:10s]))",
+		"scalar(m)",
+		"histogram_quantile(0.9, sum by (x) (m))",
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(exprs); i++) {
+		struct crowd c = { .n = 50000 };
+		struct promql_source src = {
+			.arg = &c, .select = crowd_select, .next = crowd_next, .close = crowd_close
+		};
+		struct promql_expr *e;
+		struct promql_result res;
+		struct err err = ERR_NONE;
+		struct budget b;
+		struct arena a;
+		budget_init(&b, NULL, "query", 1 << 20);
+		arena_init(&a, &b);
+		assert_int_equal(promql_parse(str_c(exprs[i]), NULL, &a, &e, NULL, &err), 0);
+		struct promql_query q = { e, str_c(exprs[i]), 0, 300000, 10000 };
+		if (promql_exec(&q, NULL, &src, &a, &res, &err))
+			fail_msg("%s: %s", exprs[i], err.msg);
+		assert_true(res.samples_read >= 50000 * 31 && res.samples_read < 2 * 50000 * 31);
+		arena_fini(&a);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_folding_holds_nothing_per_series),
 		cmocka_unit_test(test_instant_queries),
 		cmocka_unit_test(test_range_queries),
 		cmocka_unit_test(test_cancel_stops_and_closes),
