@@ -9,12 +9,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A series that is to come: its number in the head or the block, and its labels as they will be shown. */
+/*
+ * Sources have their series in the order of their own labels. Labels that are added to all of them keep that order but in one
+ * case: of {a} and {a,b}, the latter comes first when a label after b is added. Such series are held back while others
+ * go first, so nothing is listed. Only where labels are replaced or left out are all label sets made and sorted beforehand.
+ */
+
+/* A series that is to come, of a list: its number in the head or the block, and its labels as they will be shown. */
 struct upcoming {
 	uint32_t id;
 	struct labels labels;
 	uint64_t source; /* hash of its own labels: tells series apart that show the same ones */
 };
+
+/* A series that was read ahead. */
+struct ahead {
+	bool there;
+	uint32_t id;
+	struct index_series s; /* own labels; of a block also the chunks in the range */
+	struct arena arena;
+	struct arena_mark empty; /* of `arena`, its first block kept */
+};
+
+/* Memory that each series read ahead keeps. */
+#define AHEAD_BYTES 4096
 
 struct cursor {
 	struct series_cursor base;
@@ -32,8 +50,13 @@ struct cursor {
 	struct arena given[2];
 	unsigned now; /* given[now] is the newer */
 	uint64_t epoch;
-	struct upcoming *up;
-	size_t n, next;
+	struct postings ids;         /* where nothing is listed */
+	struct upcoming *up;         /* the list, or NULL */
+	size_t n, next;              /* of either */
+	struct str added;            /* the last in order of the names that are added; empty for none */
+	struct ahead ahead[2], back; /* two in a row, and one that was held back */
+	unsigned at;                 /* ahead[at] is the next one */
+	VEC(uint32_t) held;          /* series that wait for others, the last first */
 	VEC(struct series_chunk) chunks;
 };
 
@@ -56,6 +79,12 @@ int receive_match_external(struct labels external, struct matcher *const *m, siz
 
 /* --- labels as they are shown -------------------------------------------------------------- */
 
+/* str_cmp, decided by the first byte where that is possible. */
+static inline int name_cmp(struct str a, struct str b)
+{
+	return a.n && b.n && a.p[0] != b.p[0] ? (unsigned char)a.p[0] - (unsigned char)b.p[0] : str_cmp(a, b);
+}
+
 static bool left_out(struct wire_strs without, struct str name)
 {
 	for (size_t i = 0; i < without.n; i++)
@@ -72,7 +101,7 @@ int receive_shown_labels(struct labels own, struct labels ext, struct wire_strs 
 		return arena_err(a, err);
 	size_t i = 0, j = 0, n = 0;
 	while (i < own.n || j < ext.n) {
-		int d = i == own.n ? 1 : j == ext.n ? -1 : str_cmp(own.p[i].name, ext.p[j].name);
+		int d = i == own.n ? 1 : j == ext.n ? -1 : name_cmp(own.p[i].name, ext.p[j].name);
 		const struct label *l = d < 0 ? &own.p[i] : &ext.p[j];
 		i += d <= 0;
 		j += d >= 0;
@@ -108,9 +137,12 @@ static int source_labels(struct cursor *c, uint32_t id, struct arena *a, struct 
 }
 
 /* Fills c->up from the ids, in order. Suspends. */
-static int list_series(struct cursor *c, const uint32_t *ids, size_t n, struct err *err)
+static int list_series(struct cursor *c, struct err *err)
 {
 	bool sorted = true;
+	const uint32_t *ids = c->ids.p;
+	size_t n = c->ids.n;
+	c->n = 0;
 	c->up = arena_alloc(&c->arena, n * sizeof(*c->up));
 	if (!c->up)
 		return arena_err(&c->arena, err);
@@ -140,7 +172,106 @@ static int list_series(struct cursor *c, const uint32_t *ids, size_t n, struct e
 	return 0;
 }
 
-/* --- pulling ---------------------------------------------------------------------------------- */
+/* Whether series of the source may have a label of this name themselves. */
+static bool has_name(const struct cursor *c, struct str name)
+{
+	if (c->block)
+		return index_table_name(index_reader_table(block_index(c->block)), name) != NULL;
+	return head_reader_has_name(c->head, name);
+}
+
+/* Whether labels are only added, none replaced or left out: then c->added is set. */
+static bool only_adds(struct cursor *c)
+{
+	for (size_t i = 0; i < c->q.without.n; i++)
+		if (has_name(c, c->q.without.p[i]))
+			return false;
+	for (size_t i = 0; i < c->q.external.n; i++) {
+		struct str name = c->q.external.p[i].name;
+		if (left_out(c->q.without, name))
+			continue;
+		if (has_name(c, name))
+			return false;
+		c->added = name; /* they are sorted */
+	}
+	return true;
+}
+
+/* --- in the source's order ------------------------------------------------------------------- */
+
+/* Reads the own labels of a series: 1, or 0 when it is gone. */
+static int read_ahead(struct cursor *c, uint32_t id, struct ahead *a, struct err *err)
+{
+	struct head_view v;
+	int rc;
+	arena_rewind(&a->arena, a->empty);
+	a->id = id;
+	if (c->block) {
+		rc = index_reader_series(block_index(c->block), id, c->q.mint, c->q.maxt, &a->arena, &a->s, err);
+		rc = rc != 0 ? err_prefix(err, "block %s", block_dir(c->block)) : 1;
+	} else {
+		rc = head_reader_series(c->head, id, false, &a->arena, &v, err);
+		a->s.labels = v.labels;
+	}
+	a->there = rc > 0;
+	return rc;
+}
+
+/* Reads the next series that is there; at the end `there` is false. */
+static int move_on(struct cursor *c, struct err *err)
+{
+	struct ahead *a = &c->ahead[c->at];
+	int rc = 0;
+	a->there = false;
+	while (rc == 0 && c->next < c->n) {
+		rc = c->next % 256 == 0 ? co_checkpoint(err) : 0;
+		if (rc == 0)
+			rc = read_ahead(c, c->ids.p[c->next++], a, err);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+/* Whether series `b`, which follows `a` in the source, is shown before it. */
+static bool goes_first(const struct cursor *c, struct labels b, struct labels a)
+{
+	return b.n > a.n && c->added.n && labels_eq((struct labels){ b.p, a.n }, a) &&
+	       str_cmp(b.p[a.n].name, c->added) < 0;
+}
+
+/* The series held back last, when it is its turn: 1, else 0. */
+static int take_held(struct cursor *c, const struct ahead *next, struct err *err)
+{
+	while (c->held.n) {
+		int rc = read_ahead(c, *vec_last(&c->held), &c->back, err);
+		if (rc > 0 && next->there && goes_first(c, next->s.labels, c->back.s.labels))
+			return 0;
+		c->held.n--;
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* The next series in the order in which they are shown: 1, or 0 at the end. It stays until the next call. */
+static int pull_ahead(struct cursor *c, struct ahead **ret, struct err *err)
+{
+	int rc = take_held(c, &c->ahead[c->at], err);
+	*ret = &c->back;
+	while (rc == 0 && c->ahead[c->at].there) {
+		struct ahead *cur = &c->ahead[c->at], *next = &c->ahead[!c->at];
+		c->at = !c->at;
+		rc = move_on(c, err);
+		if (rc != 0)
+			return rc;
+		*ret = cur;
+		if (!next->there || !goes_first(c, next->s.labels, cur->s.labels))
+			return 1;
+		*vec_push(&c->held) = cur->id;
+	}
+	return rc;
+}
+
+/* --- chunks ------------------------------------------------------------------------------------ */
 
 /* Adds one chunk of raw samples. */
 static void add_chunk(struct cursor *c, int64_t mint, int64_t maxt, struct chunk chunk)
@@ -155,36 +286,44 @@ static void add_chunk(struct cursor *c, int64_t mint, int64_t maxt, struct chunk
 static int add_head_chunks(struct cursor *c, uint32_t id, struct err *err)
 {
 	struct head_view v;
-	int rc = head_reader_series(c->head, id, true, &c->given[c->now], &v, err);
+	int rc = head_reader_chunks(c->head, id, &c->given[c->now], &v, err);
 	for (size_t i = 0; rc > 0 && i < v.n_chunks; i++)
 		add_chunk(c, v.chunks[i].mint, v.chunks[i].maxt, v.chunks[i].chunk);
 	return rc < 0 ? rc : 0;
 }
 
-static int add_block_chunks(struct cursor *c, uint32_t id, struct err *err)
+static int add_block_chunks(struct cursor *c, uint32_t id, const struct index_series *s, struct err *err)
 {
-	struct index_series s;
-	int rc = index_reader_series(block_index(c->block), id, c->q.mint, c->q.maxt, &c->given[c->now], &s, err);
-	if (rc != 0)
-		return err_prefix(err, "block %s", block_dir(c->block));
 	struct tombstones deleted = tombstones_of(block_tombstones(c->block), id);
-	for (size_t i = 0; i < s.n_chunks && rc == 0; i++) {
+	int rc = 0;
+	for (size_t i = 0; i < s->n_chunks && rc == 0; i++) {
 		struct chunk chunk = { 0 };
-		if (tombstones_cover(deleted, s.chunks[i].mint, s.chunks[i].maxt))
+		if (tombstones_cover(deleted, s->chunks[i].mint, s->chunks[i].maxt))
 			continue;
 		if (!c->q.skip_chunks)
-			rc = block_chunk(c->block, s.chunks[i].ref, &chunk, err);
+			rc = block_chunk(c->block, s->chunks[i].ref, &chunk, err);
 		if (rc == 0)
-			add_chunk(c, s.chunks[i].mint, s.chunks[i].maxt, chunk);
+			add_chunk(c, s->chunks[i].mint, s->chunks[i].maxt, chunk);
 	}
 	return rc;
 }
 
-/* Adds the chunks of one series. */
-static int add_chunks(struct cursor *c, const struct upcoming *u, struct err *err)
+/* Adds the chunks of one series of the list. */
+static int add_listed(struct cursor *c, const struct upcoming *u, struct err *err)
 {
+	struct index_series s;
 	c->source = u->source;
-	return c->block ? add_block_chunks(c, u->id, err) : add_head_chunks(c, u->id, err);
+	if (!c->block)
+		return add_head_chunks(c, u->id, err);
+	int rc = index_reader_series(block_index(c->block), u->id, c->q.mint, c->q.maxt, &c->given[c->now], &s, err);
+	return rc != 0 ? err_prefix(err, "block %s", block_dir(c->block)) : add_block_chunks(c, u->id, &s, err);
+}
+
+/* Adds the chunks of a series that was read ahead. */
+static int add_read(struct cursor *c, const struct ahead *a, struct err *err)
+{
+	c->source = labels_hash_keyed(a->s.labels) ^ c->tenant;
+	return c->block ? add_block_chunks(c, a->id, &a->s, err) : add_head_chunks(c, a->id, err);
 }
 
 static int by_mint(const void *a, const void *b)
@@ -202,7 +341,16 @@ static void release(struct cursor *c)
 	arena_fini(&c->given[c->now]);
 }
 
-static int co_next(struct series_cursor *base, struct series *ret, struct err *err)
+/* Hands out what was gathered. Returns 1. */
+static int give(struct cursor *c, struct labels labels, struct series *ret)
+{
+	if (c->chunks.n > 1)
+		qsort(c->chunks.p, c->chunks.n, sizeof(*c->chunks.p), by_mint);
+	*ret = (struct series){ labels, c->chunks.p, c->q.skip_chunks ? 0 : c->chunks.n };
+	return 1;
+}
+
+static int co_next_listed(struct series_cursor *base, struct series *ret, struct err *err)
 {
 	struct cursor *c = (struct cursor *)base;
 	while (c->next < c->n) {
@@ -212,18 +360,34 @@ static int co_next(struct series_cursor *base, struct series *ret, struct err *e
 		struct upcoming *u = &c->up[c->next];
 		/* Series that differ only in labels left out are one. */
 		do
-			rc = rc < 0 ? rc : add_chunks(c, &c->up[c->next++], err);
+			rc = rc < 0 ? rc : add_listed(c, &c->up[c->next++], err);
 		while (rc >= 0 && c->next < c->n && labels_eq(u->labels, c->up[c->next].labels));
 		if (rc < 0)
 			return rc;
-		if (c->chunks.n == 0)
-			continue;
-		if (c->chunks.n > 1)
-			qsort(c->chunks.p, c->chunks.n, sizeof(*c->chunks.p), by_mint);
-		*ret = (struct series){ u->labels, c->chunks.p, c->q.skip_chunks ? 0 : c->chunks.n };
-		return 1;
+		if (c->chunks.n)
+			return give(c, u->labels, ret);
 	}
 	return 0;
+}
+
+static int co_next_in_order(struct series_cursor *base, struct series *ret, struct err *err)
+{
+	struct cursor *c = (struct cursor *)base;
+	struct ahead *a;
+	int rc;
+	while ((rc = pull_ahead(c, &a, err)) > 0) {
+		struct labels shown;
+		release(c);
+		c->chunks.n = 0;
+		rc = receive_shown_labels(a->s.labels, c->q.external, c->q.without, &c->given[c->now], &shown, err);
+		if (rc == 0 && shard_matches(c->q.shard, shown))
+			rc = add_read(c, a, err);
+		if (rc < 0)
+			return rc;
+		if (c->chunks.n)
+			return give(c, shown, ret);
+	}
+	return rc;
 }
 
 /* The owner frees it later: see the header. */
@@ -237,6 +401,10 @@ void receive_cursor_free(struct series_cursor *base)
 	if (!c)
 		return;
 	vec_fini(&c->chunks);
+	vec_fini(&c->held);
+	arena_fini(&c->ahead[0].arena);
+	arena_fini(&c->ahead[1].arena);
+	arena_fini(&c->back.arena);
 	arena_fini(&c->given[0]);
 	arena_fini(&c->given[1]);
 	arena_fini(&c->arena);
@@ -262,22 +430,40 @@ static int select_ids(struct cursor *c, struct postings *ret, struct err *err)
 	return rc;
 }
 
-int co_receive_cursor_open(struct series_cursor **ret, const struct receive_view *view, const struct block *block,
-			   const struct cursor_query *q, const uint64_t *epoch, struct budget *budget, struct err *err)
+static void ahead_init(struct ahead *a, struct budget *budget)
+{
+	arena_init(&a->arena, budget);
+	(void)arena_reserve(&a->arena, AHEAD_BYTES);
+	a->empty = arena_mark(&a->arena);
+}
+
+static struct cursor *cursor_new(const struct receive_view *view, const struct block *block,
+				 const struct cursor_query *q, const uint64_t *epoch, struct budget *budget)
 {
 	struct cursor *c = xcalloc(1, sizeof(*c));
-	*c = (struct cursor){
-		.base = { co_next, close_cursor }, .q = *q, .flushed = epoch, .epoch = *epoch, .block = block
-	};
+	*c = (struct cursor){ .q = *q, .flushed = epoch, .epoch = *epoch, .block = block };
+	c->base.close = close_cursor;
 	c->head = block ? NULL : view->head;
 	c->tenant = labels_hash_keyed(q->external);
 	arena_init(&c->arena, budget);
 	arena_init(&c->given[0], budget);
 	arena_init(&c->given[1], budget);
-	struct postings ids;
-	int rc = select_ids(c, &ids, err);
+	ahead_init(&c->ahead[0], budget);
+	ahead_init(&c->ahead[1], budget);
+	ahead_init(&c->back, budget);
+	return c;
+}
+
+int co_receive_cursor_open(struct series_cursor **ret, const struct receive_view *view, const struct block *block,
+			   const struct cursor_query *q, const uint64_t *epoch, struct budget *budget, struct err *err)
+{
+	struct cursor *c = cursor_new(view, block, q, epoch, budget);
+	int rc = select_ids(c, &c->ids, err);
+	c->n = c->ids.n;
+	bool in_order = only_adds(c);
+	c->base.co_next = in_order ? co_next_in_order : co_next_listed;
 	if (rc == 0)
-		rc = list_series(c, ids.p, ids.n, err);
+		rc = in_order ? move_on(c, err) : list_series(c, err);
 	if (rc != 0) {
 		receive_cursor_free(&c->base);
 		return rc;

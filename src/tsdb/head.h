@@ -315,6 +315,9 @@ void head_reader_set_checkpoint(struct head_reader *r, int (*fn)(void *arg, stru
 int head_reader_select(struct head_reader *r, struct matcher *const *m, size_t n_m, bool sorted, struct arena *a,
 		       uint32_t **ret_ids, size_t *ret_n, struct err *err) MUST_CHECK;
 
+/* Whether some series may have a label of this name: false is certain. */
+bool head_reader_has_name(const struct head_reader *r, struct str name);
+
 /* A chunk that overlaps the reader's range. */
 struct head_chunk {
 	int64_t mint, maxt; /* of the samples in it */
@@ -344,6 +347,10 @@ struct head_view {
  * Copies of open chunks come from `a`. RESOURCE_EXHAUSTED.
  */
 int head_reader_series(struct head_reader *r, uint32_t id, bool with_chunks, struct arena *a, struct head_view *ret,
+		       struct err *err) MUST_CHECK;
+
+/* As head_reader_series with chunks, but for the labels: view.labels stay empty. */
+int head_reader_chunks(struct head_reader *r, uint32_t id, struct arena *a, struct head_view *ret,
 		       struct err *err) MUST_CHECK;
 
 /* All label names of series that pass the matchers (all series without matchers), sorted, in `a`. */

@@ -170,6 +170,17 @@ static int add_deleted(struct filler *f, const struct head_series *s, struct err
 	return 0;
 }
 
+/* Fills in the chunks of a view and what is deleted in them. */
+static int fill_chunks(struct head_reader *r, struct head_series *s, struct arena *a, struct head_view *v,
+		       struct err *err)
+{
+	struct filler f = { r, a, v };
+	int rc = add_chunks(&f, s, err);
+	if (rc == 0 && (s->app.spare[SPARE_FLAGS] & SERIES_DELETED))
+		rc = add_deleted(&f, s, err);
+	return rc;
+}
+
 int head_reader_series(struct head_reader *r, uint32_t id, bool with_chunks, struct arena *a, struct head_view *ret,
 		       struct err *err)
 {
@@ -182,11 +193,25 @@ int head_reader_series(struct head_reader *r, uint32_t id, bool with_chunks, str
 		return arena_err(a, err);
 	ret->labels = head_series_labels(r->h, s, pairs);
 	ret->ref = s->ref;
-	struct filler f = { r, a, ret };
-	int rc = with_chunks ? add_chunks(&f, s, err) : 0;
-	if (rc == 0 && with_chunks && (s->app.spare[SPARE_FLAGS] & SERIES_DELETED))
-		rc = add_deleted(&f, s, err);
+	int rc = with_chunks ? fill_chunks(r, s, a, ret, err) : 0;
 	return rc != 0 ? rc : 1;
+}
+
+int head_reader_chunks(struct head_reader *r, uint32_t id, struct arena *a, struct head_view *ret, struct err *err)
+{
+	struct head_series *s = head_by_id(r->h, id);
+	*ret = (struct head_view){ 0 };
+	if (!s)
+		return 0;
+	ret->ref = s->ref;
+	int rc = fill_chunks(r, s, a, ret, err);
+	return rc != 0 ? rc : 1;
+}
+
+bool head_reader_has_name(const struct head_reader *r, struct str name)
+{
+	uint32_t sym = symtab_find(r->h->symtab, name);
+	return sym != SYM_NONE && head_postings_name(&r->h->postings, sym) != NULL;
 }
 
 /* --- exemplars ------------------------------------------------------------------------------- */
