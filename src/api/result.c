@@ -1,6 +1,5 @@
 #include "api/result.h"
 
-#include "base/compiler.h"
 #include "base/mem.h"
 #include "promql/fhist.h"
 #include "text/float.h"
@@ -12,8 +11,8 @@
 /* Buckets of a histogram that fit on the stack. */
 #define STACK_BUCKETS 200
 
-/* Points between two looks at whether writing failed. */
-#define LOOK_EVERY 4096
+/* Most times that are prepared: the query API gives no more steps. */
+#define TIMES_MAX 11000
 
 void api_write_labels(struct jsonw *w, struct labels l)
 {
@@ -123,16 +122,39 @@ static void write_vector_element(struct jsonw *w, const struct promql_rseries *s
 	jsonw_object_end(w);
 }
 
-static void write_floats(struct jsonw *w, const struct promql_rseries *s)
+/* The times of a result, written once for all its series. */
+struct times {
+	struct jsonw_time *p;
+	size_t n;
+};
+
+static void write_floats(struct jsonw *w, const struct promql_rseries *s, const struct times *times)
 {
+	const struct jsonw_samples all = { &s->floats->t, &s->floats->v, sizeof(*s->floats), s->n_floats };
 	jsonw_key(w, "values");
 	jsonw_array_begin(w);
-	for (size_t i = 0; i < s->n_floats; i++) {
-		jsonw_sample(w, s->floats[i].t, s->floats[i].v);
-		if (UNLIKELY(i % LOOK_EVERY == 0) && jsonw_failed(w))
-			break;
-	}
+	jsonw_samples(w, &all, times->p, times->n);
 	jsonw_array_end(w);
+}
+
+/* Prepares the times of the longest series when others are likely to have them too. */
+static struct times prepare_times(const struct promql_rseries *series, size_t n)
+{
+	const struct promql_rseries *longest = NULL;
+	struct times ret = { 0 };
+	size_t total = 0;
+	for (size_t i = 0; i < n; i++) {
+		total += series[i].n_floats;
+		if (!longest || series[i].n_floats > longest->n_floats)
+			longest = &series[i];
+	}
+	if (!longest || total < 2 * longest->n_floats)
+		return ret;
+	ret.n = MIN(longest->n_floats, TIMES_MAX);
+	ret.p = xreallocarray(NULL, ret.n, sizeof(*ret.p));
+	for (size_t i = 0; i < ret.n; i++)
+		jsonw_time_set(&ret.p[i], longest->floats[i].t);
+	return ret;
 }
 
 static void write_hists(struct jsonw *w, const struct promql_rseries *s)
@@ -144,13 +166,13 @@ static void write_hists(struct jsonw *w, const struct promql_rseries *s)
 	jsonw_array_end(w);
 }
 
-static void write_matrix_element(struct jsonw *w, const struct promql_rseries *s)
+static void write_matrix_element(struct jsonw *w, const struct promql_rseries *s, const struct times *times)
 {
 	jsonw_object_begin(w);
 	jsonw_key(w, "metric");
 	api_write_labels(w, s->labels);
 	if (s->n_floats)
-		write_floats(w, s);
+		write_floats(w, s, times);
 	if (s->n_hists)
 		write_hists(w, s);
 	jsonw_object_end(w);
@@ -182,14 +204,18 @@ static void write_string(struct jsonw *w, const struct promql_result *r)
 static void write_series(struct jsonw *w, const struct promql_result *r, uint64_t limit)
 {
 	size_t n = limit && limit < r->n_series ? (size_t)limit : r->n_series;
+	struct times times = { 0 };
+	if (r->type != PROMQL_TYPE_VECTOR)
+		times = prepare_times(r->series, n);
 	jsonw_array_begin(w);
 	for (size_t i = 0; i < n && !jsonw_failed(w); i++) {
 		if (r->type == PROMQL_TYPE_VECTOR)
 			write_vector_element(w, &r->series[i]);
 		else
-			write_matrix_element(w, &r->series[i]);
+			write_matrix_element(w, &r->series[i], &times);
 	}
 	jsonw_array_end(w);
+	free(times.p);
 }
 
 void api_write_result(struct jsonw *w, const struct promql_result *r, uint64_t limit)

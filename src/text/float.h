@@ -30,6 +30,9 @@ enum text_float_style {
 /* Writes `v` to `out` (room for TEXT_FLOAT_MAX bytes, no zero byte added); returns the number of bytes. */
 size_t text_float(char *out, double v, enum text_float_style style);
 
+/* As text_float in the style TEXT_FLOAT_JSON; returns the end. */
+char *text_float_json(char *out, double v);
+
 /* Appends `v` to `b`. */
 void text_float_add(struct strbuf *b, double v, enum text_float_style style);
 

@@ -6,6 +6,7 @@
 #include "text/float.h"
 
 #include <math.h>
+#include <string.h>
 
 void jsonw_init(struct jsonw *w, struct strbuf *out, unsigned flags)
 {
@@ -186,21 +187,88 @@ void jsonw_seconds(struct jsonw *w, int64_t t_ms)
 	value_done(w);
 }
 
-void jsonw_sample(struct jsonw *w, int64_t t_ms, double v)
+/* Most bytes of a sample with its comma, and what is written beyond the end. */
+#define SAMPLE_MAX (TEXT_FLOAT_MAX + TEXT_SECONDS_MAX + 48)
+
+/* Samples that room is made for at a time. */
+#define SAMPLES_AT_ONCE 32
+
+static inline char *put_time(char *p, int64_t t_ms)
 {
-	char tmp[TEXT_FLOAT_MAX + TEXT_SECONDS_MAX + 8];
-	char *p = tmp;
-	*p = ',';
-	p += w->comma;
 	*p++ = '[';
 	p += text_seconds(p, t_ms);
 	*p++ = ',';
 	*p++ = '"';
-	p += text_float(p, v, TEXT_FLOAT_JSON);
+	return p;
+}
+
+void jsonw_time_set(struct jsonw_time *ret, int64_t t_ms)
+{
+	ret->t_ms = t_ms;
+	ret->n = (uint8_t)(put_time(ret->text, t_ms) - ret->text);
+}
+
+static inline char *put_value(char *p, double v)
+{
+	p = text_float_json(p, v);
 	*p++ = '"';
 	*p++ = ']';
-	strbuf_add(w->out, tmp, (size_t)(p - tmp));
+	return p;
+}
+
+void jsonw_sample(struct jsonw *w, int64_t t_ms, double v)
+{
+	char tmp[SAMPLE_MAX];
+	value_begin(w);
+	strbuf_add(w->out, tmp, (size_t)(put_value(put_time(tmp, t_ms), v) - tmp));
 	value_done(w);
+}
+
+/* The prepared times, and how far they were used. */
+struct times {
+	const struct jsonw_time *next, *end;
+};
+
+static inline char *put_prepared(char *p, int64_t t_ms, struct times *k)
+{
+	while (k->next < k->end && k->next->t_ms < t_ms)
+		k->next++;
+	if (UNLIKELY(k->next == k->end || k->next->t_ms != t_ms))
+		return put_time(p, t_ms);
+	memcpy(p, k->next->text, sizeof(k->next->text));
+	return p + k->next++->n;
+}
+
+/* Writes n samples from number `from` on at p. */
+static char *put_samples(char *p, const struct jsonw_samples *s, size_t from, size_t n, struct times *k)
+{
+	const char *t = (const char *)s->t_ms + from * s->stride, *v = (const char *)s->v + from * s->stride;
+	for (size_t i = 0; i < n; i++, t += s->stride, v += s->stride) {
+		int64_t t_ms;
+		double value;
+		memcpy(&t_ms, t, sizeof(t_ms));
+		memcpy(&value, v, sizeof(value));
+		p = put_value(put_prepared(p, t_ms, k), value);
+		*p++ = ',';
+	}
+	return p - 1; /* the comma before the next one is value_begin's */
+}
+
+void jsonw_samples(struct jsonw *w, const struct jsonw_samples *s, const struct jsonw_time *times, size_t n_times)
+{
+	struct times k = { times, times + n_times };
+	for (size_t at = 0; at < s->n && !jsonw_failed(w);) {
+		size_t n = MIN(s->n - at, SAMPLES_AT_ONCE);
+		value_begin(w);
+		char *p = strbuf_reserve(w->out, SAMPLES_AT_ONCE * SAMPLE_MAX);
+		if (UNLIKELY(!p))
+			return;
+		p = put_samples(p, s, at, n, &k);
+		*p = '\0';
+		w->out->n = (size_t)(p - w->out->p);
+		at += n;
+		value_done(w);
+	}
 }
 
 /* --- strings ------------------------------------------------------------------- */

@@ -110,6 +110,30 @@ void jsonw_seconds(struct jsonw *w, int64_t t_ms);
 /* [t,"v"]: one sample of a query result, in one go. */
 void jsonw_sample(struct jsonw *w, int64_t t_ms, double v);
 
+/* A time as it is written before a value: [t," */
+struct jsonw_time {
+	int64_t t_ms;
+	uint8_t n;
+	char text[39];
+};
+
+/* Fills in a time. */
+void jsonw_time_set(struct jsonw_time *ret, int64_t t_ms);
+
+/* Samples of a query result: times and values begin at `t_ms` and `v` and lie `stride` bytes apart each. */
+struct jsonw_samples {
+	const int64_t *t_ms;
+	const double *v;
+	size_t stride, n;
+};
+
+/*
+ * [t,"v"],[t,"v"] ...: what so many calls of jsonw_sample write. `times` are n_times ascending times, prepared once for many
+ * series; samples at other times are written too. Stops when writing failed. A
+ * strbuf with a limit is full 14 KiB before it.
+ */
+void jsonw_samples(struct jsonw *w, const struct jsonw_samples *s, const struct jsonw_time *times, size_t n_times);
+
 /* A value that is JSON already. */
 void jsonw_raw(struct jsonw *w, struct str json);
 

@@ -160,9 +160,51 @@ static void test_parse_errors_name_the_place(void **state)
 		assert_int_equal(text_json_parse(str_c(bad[i]), NULL, &j, &err), -ERR_INVALID_ARGUMENT);
 }
 
+/* Samples in one go are what single calls write, with all times prepared, some or none. */
+static void test_samples_in_one_go(void **state)
+{
+	enum { N = 500 };
+	struct {
+		int64_t t;
+		double v;
+	} points[N];
+	struct jsonw_time times[N];
+	struct strbuf one = { 0 }, all = { 0 };
+	struct jsonw w;
+	uint64_t seed = 3;
+	for (int i = 0; i < N; i++) {
+		jsonw_time_set(&times[i], 1700000000000 + i * 15000ll);
+		seed = seed * 6364136223846793005u + 1442695040888963407u;
+		points[i].t = 1700000000000 + i * 15000ll + (seed >> 60 == 0 ? 1 : 0);
+		points[i].v = (double)(int64_t)seed / (double)(1 << (seed >> 59));
+	}
+	for (size_t n = 0; n < N; n += 1 + n / 3) {
+		for (size_t prepared = 0; prepared <= N; prepared += N / 2) {
+			struct jsonw_samples s = { &points[N - n].t, &points[N - n].v, sizeof(points[0]), n };
+			strbuf_reset(&one);
+			strbuf_reset(&all);
+			jsonw_init(&w, &one, 0);
+			jsonw_array_begin(&w);
+			for (size_t i = N - n; i < N; i++)
+				jsonw_sample(&w, points[i].t, points[i].v);
+			jsonw_array_end(&w);
+			assert_int_equal(jsonw_finish(&w, NULL), 0);
+			jsonw_init(&w, &all, 0);
+			jsonw_array_begin(&w);
+			jsonw_samples(&w, &s, times, prepared);
+			jsonw_array_end(&w);
+			assert_int_equal(jsonw_finish(&w, NULL), 0);
+			assert_string_equal(one.p, all.p);
+		}
+	}
+	strbuf_fini(&one);
+	strbuf_fini(&all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_samples_in_one_go),
 		cmocka_unit_test(test_nested_values),
 		cmocka_unit_test(test_escaping),
 		cmocka_unit_test(test_large_answers_stream_through_a_small_buffer),
