@@ -217,7 +217,7 @@ static int read_ahead(struct cursor *c, uint32_t id, struct ahead *a, struct err
 	return rc;
 }
 
-/* Reads the next series that is there; at the end `there` is false. */
+/* Reads the next series that is there; at the end `there` is false. Suspends. */
 static int move_on(struct cursor *c, struct err *err)
 {
 	struct ahead *a = &c->ahead[c->at];
@@ -252,7 +252,7 @@ static int take_held(struct cursor *c, const struct ahead *next, struct err *err
 	return 0;
 }
 
-/* The next series in the order in which they are shown: 1, or 0 at the end. It stays until the next call. */
+/* The next series in the order in which they are shown: 1, or 0 at the end. It stays until the next call. Suspends. */
 static int pull_ahead(struct cursor *c, struct ahead **ret, struct err *err)
 {
 	int rc = take_held(c, &c->ahead[c->at], err);
