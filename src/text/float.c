@@ -172,13 +172,49 @@ static inline bool decimal_small(struct decimal *x, double a)
 
 static void decimal_of(struct decimal *x, double a)
 {
-	if (decimal_small(x, a))
-		return;
 	uint64_t bits;
 	memcpy(&bits, &a, sizeof(bits));
 	int exp;
 	uint64_t m = schubfach(bits, &exp);
 	decimal_set(x, m, exp);
+}
+
+/* --- numbers between 2^-11 and 2^52 ------------------------------------------ */
+
+/*
+ * The shortest digits after the point, straight from the binary fraction. With k digits, 10^-k <= the distance of
+ * two doubles < 10^(1-k), some decimal lies in the rounding interval, with k - 1 digits at most one, with fewer
+ * none but that one. All in 64-bit fixed point, exact. False for numbers out of range and for powers of two, whose
+ * interval is not symmetric.
+ */
+static inline bool put_fraction(char **p, double a)
+{
+	uint64_t bits, digits;
+	memcpy(&bits, &a, sizeof(bits));
+	int e = (int)(bits >> 52) - 1023;
+	uint64_t m = (bits & ((1ull << 52) - 1)) | 1ull << 52;
+	if (e < -11 || e > 51 || m == 1ull << 52)
+		return false;
+	uint64_t fraction = m << (12 + e), half = 1ull << (11 + e); /* in units of 2^-64 */
+	int k = ((52 - e) * 1233 >> 12) + 1;
+	unsigned __int128 x = (unsigned __int128)fraction * powers[k - 1];
+	uint64_t rest = (uint64_t)x, within = half * powers[k - 1] + !(m & 1);
+	bool down = rest < within, up = -rest < within;
+	if (down | up) {
+		digits = (uint64_t)(x >> 64) + !down;
+		for (k--; digits % 10 == 0; k--)
+			digits /= 10;
+	} else {
+		x = (unsigned __int128)fraction * powers[k];
+		digits = (uint64_t)(x >> 64);
+		rest = (uint64_t)x;
+		digits += rest > 1ull << 63 || (rest == 1ull << 63 && (digits & 1));
+	}
+	uint64_t whole = e < 0 ? 0 : m >> (52 - e);
+	*p = put_digits(*p, whole, digit_count(whole));
+	*(*p)++ = '.';
+	*p = put_digits(*p, digits, k);
+	return true;
 }
 
 /* --- layouts ----------------------------------------------------------------- */
@@ -266,6 +302,13 @@ static inline bool put_whole(char **p, double v)
 	return true;
 }
 
+static inline char *put_decimal(char *p, const struct decimal *x, enum text_float_style style)
+{
+	if (!wants_exponent(x, style))
+		return put_plain(p, x);
+	return put_exponent(p, x, style == TEXT_FLOAT_GOJSON && x->point < 0);
+}
+
 static inline char *put_float(char *p, double v, enum text_float_style style)
 {
 	/* FormatFloat 'g' has whole numbers of six digits and more with an exponent, 'e' all. */
@@ -277,10 +320,12 @@ static inline char *put_float(char *p, double v, enum text_float_style style)
 		return p + put_special(p, v, style);
 	if (v < 0)
 		*p++ = '-';
+	if (decimal_small(&x, fabs(v)))
+		return put_decimal(p, &x, style);
+	if (plain && put_fraction(&p, fabs(v)))
+		return p;
 	decimal_of(&x, fabs(v));
-	if (!wants_exponent(&x, style))
-		return put_plain(p, &x);
-	return put_exponent(p, &x, style == TEXT_FLOAT_GOJSON && x.point < 0);
+	return put_decimal(p, &x, style);
 }
 
 size_t text_float(char *out, double v, enum text_float_style style)

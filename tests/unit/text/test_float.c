@@ -80,9 +80,25 @@ static void check_bits(uint64_t bits)
 	size_t n = text_float(got, v, TEXT_FLOAT_E);
 	if (n != (size_t)(end - want) || memcmp(got, want, n) != 0)
 		fail_msg("bits %016" PRIx64 ": got %.*s want %.*s", bits, (int)n, got, (int)(end - want), want);
+	char digits[TEXT_FLOAT_MAX];
+	size_t n_digits = 0;
 	n = text_float(got, v, TEXT_FLOAT_F);
 	assert_true(text_parse_double(str_mem(got, n), &back));
 	assert_true(back == v);
+	/* Without exponent they are the same digits, and zeros. */
+	for (size_t i = 0; i < n; i++)
+		if (got[i] != '.' && (n_digits || got[i] != '0'))
+			digits[n_digits++] = got[i];
+	while (n_digits && digits[n_digits - 1] == '0')
+		n_digits--;
+	size_t at = 0;
+	for (const char *p = want; p < end && *p != 'e'; p++) {
+		if (*p == '.')
+			continue;
+		if (at >= n_digits || digits[at++] != *p)
+			fail_msg("bits %016" PRIx64 ": got %.*s want %.*s", bits, (int)n, got, (int)(end - want), want);
+	}
+	assert_int_equal(at, n_digits);
 }
 
 static void test_shortest_digits_of_random_doubles(void **state)
@@ -93,6 +109,7 @@ static void test_shortest_digits_of_random_doubles(void **state)
 		s ^= s >> 7;
 		s ^= s << 17;
 		check_bits(s);
+		check_bits((s & ((1ull << 52) - 1)) | (uint64_t)(1023 - 13 + i % 68) << 52); /* 2^-13 to 2^54 */
 		/* Decimals of few digits, whole numbers, and their neighbours. */
 		double d = (double)(s % 100000007) / (double[]){ 1, 10, 100, 1000, 1e6, 1e9 }[i % 6];
 		uint64_t bits;

@@ -176,7 +176,7 @@ static void test_samples_in_one_go(void **state)
 		jsonw_time_set(&times[i], 1700000000000 + i * 15000ll);
 		seed = seed * 6364136223846793005u + 1442695040888963407u;
 		points[i].t = 1700000000000 + i * 15000ll + (seed >> 60 == 0 ? 1 : 0);
-		points[i].v = (double)(int64_t)seed / (double)(1 << (seed >> 59));
+		points[i].v = (double)(int64_t)seed / (double)(1ull << (seed >> 59));
 	}
 	for (size_t n = 0; n < N; n += 1 + n / 3) {
 		for (size_t prepared = 0; prepared <= N; prepared += N / 2) {
