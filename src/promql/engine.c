@@ -280,6 +280,7 @@ static int run_and_close(struct eval *ev, const struct promql_query *q, struct p
 	ev->root = NULL;
 	ev->tally = ev->tallies = NULL;
 	ev->shares = NULL;
+	ev->ranges = NULL;
 	ev->held = 0;
 	ev->notes = notes_new(ev->arena);
 	if (!ev->notes)

@@ -36,6 +36,7 @@ struct tally;
 struct trace;
 struct tracer;
 struct share;
+struct share_range;
 
 /* Evaluation times start, start+step, ... : n of them, all <= end. */
 struct grid {
@@ -59,6 +60,7 @@ struct eval {
 	struct notes *notes;
 	struct grid grid;           /* of the query itself */
 	struct expr_info *info;     /* by id of the expression's parts, see analyse.h */
+	struct share_range *ranges; /* range selectors with several users, see share_range.h */
 	struct share *shares;       /* parts with several users, see share.h */
 	bool no_sharing;            /* while planning */
 	int64_t mint;               /* smallest mint_ms of the selectors planned so far */

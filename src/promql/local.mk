@@ -70,6 +70,7 @@ src_promql_libpromql_a_SOURCES += \
 	src/promql/selector.h \
 	src/promql/setop.c \
 	src/promql/share.c src/promql/share.h \
+	src/promql/share_range.c src/promql/share_range.h \
 	src/promql/sig.c \
 	src/promql/sig.h \
 	src/promql/describe.c \

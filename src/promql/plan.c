@@ -2,6 +2,7 @@
 
 #include "promql/analyse.h"
 #include "promql/share.h"
+#include "promql/share_range.h"
 #include "promql/vector.h"
 
 /* Where in the query a part stands. */
@@ -77,7 +78,8 @@ static int distinct(struct eval *ev, struct node **n, struct err *err)
 static bool sharable(const struct eval *ev, const struct promql_expr *e)
 {
 	const struct expr_info *x = info_of(ev, e);
-	bool rows = promql_expr_type(e) == PROMQL_TYPE_VECTOR || promql_expr_type(e) == PROMQL_TYPE_SCALAR;
+	bool rows = promql_expr_type(e) == PROMQL_TYPE_VECTOR || promql_expr_type(e) == PROMQL_TYPE_SCALAR ||
+		    e->kind == PROMQL_MATRIX;
 	/* Overlaps of start times are counted in notes. */
 	return rows && x->repeated && x->has_selector && !x->counted && !ev->opts.start_timestamps && !ev->no_sharing;
 }
@@ -104,25 +106,31 @@ static bool same_grouping(const struct promql_aggregate *a, const struct promql_
 }
 
 /* Whether selectors at two places get the same data. */
-static bool same_data(const struct eval *ev, const struct place *a, const struct place *b)
+static bool same_data(const struct eval *ev, const struct place *a, const struct place *b, int64_t range_ms)
 {
 	if (str_eq(a->func, b->func) && same_grouping(a->agg, b->agg))
 		return true;
 	struct promql_hints x = hints_of(a), y = hints_of(b);
+	x.range_ms = y.range_ms = range_ms;
 	return ev->src->same && ev->src->same(ev->src->arg, &x, &y);
+}
+
+/* Whether two places have equal steps and uses of histograms. */
+static bool same_steps(const struct place *a, const struct place *b)
+{
+	const struct grid *g = &a->grid, *h = &b->grid;
+	return g->start == h->start && g->end == h->end && g->step == h->step && g->n == h->n && g->asked == h->asked &&
+	       a->counts_only == b->counts_only && a->buckets_needed == b->buckets_needed;
 }
 
 /* Whether a part has one value at both places. What is around matters to selectors, whose owner is told. */
 static bool same_place(const struct eval *ev, const struct promql_expr *e, const struct place *a, const struct place *b)
 {
-	const struct grid *g = &a->grid, *h = &b->grid;
-	if (g->start != h->start || g->end != h->end || g->step != h->step || g->n != h->n || g->asked != h->asked)
-		return false;
-	if (a->counts_only != b->counts_only || a->buckets_needed != b->buckets_needed)
+	if (!same_steps(a, b))
 		return false;
 	if (e->kind == PROMQL_CALL || e->kind == PROMQL_AGGREGATE || e->kind == PROMQL_BINARY)
 		return true;
-	return same_data(ev, a, b);
+	return same_data(ev, a, b, 0);
 }
 
 /* The part at an equal place that was planned before, or NULL. */
@@ -192,6 +200,23 @@ static double go_seconds(int64_t ms, int64_t ns)
 	return (double)(ns / 1000000000) + (double)(ns % 1000000000) / 1e9;
 }
 
+/* A reader of a range selector that others have, or may come to have. */
+static NO_INLINE int plan_shared_range(struct eval *ev, const struct range_args *args, const struct place *p,
+				       struct matrix **ret, struct err *err)
+{
+	const struct window *w = &args->win;
+	struct share_range *s = ev->ranges;
+	while (s && !(s->class == info_of(ev, args->e)->class && s->args.win.back_ms == w->back_ms &&
+		      same_steps(s->place, p) && same_data(ev, s->place, p, w->range_ms)))
+		s = s->next;
+	const struct place *copy = s ? s->place : copy_place(ev, p);
+	if (!copy)
+		return eval_oom(ev, err);
+	if (!s && !(s = share_range_new(ev, args, copy, err)))
+		return -err->code;
+	return share_range_reader_new(s, args->e, ret, err);
+}
+
 static NO_INLINE int plan_range_selector(struct eval *ev, const struct promql_expr *e, const struct place *p,
 					 const struct promql_func *func, struct matrix **ret, struct err *err)
 {
@@ -213,8 +238,10 @@ static NO_INLINE int plan_range_selector(struct eval *ev, const struct promql_ex
 		w.back_ms = ev->opts.lookback_ms;
 	if (sel->smoothed)
 		w.ahead_ms = ev->opts.lookback_ms;
-	struct promql_hints h = hints_of(p);
-	return matrix_selector_new(ev, e, p->grid, w, reads_counts(p), &h, ret, err);
+	struct range_args args = { e, p->grid, w, reads_counts(p), hints_of(p) };
+	if (sharable(ev, e))
+		return plan_shared_range(ev, &args, p, ret, err);
+	return matrix_selector_new(ev, e, args.grid, w, args.counts_only, &args.hints, ret, err);
 }
 
 /* The steps of a subquery: multiples of its step, all that its windows can see. */

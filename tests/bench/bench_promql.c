@@ -88,6 +88,14 @@ static void src_close(void *arg, void *set)
 	free(set);
 }
 
+static bool src_same(void *arg, const struct promql_hints *a, const struct promql_hints *b)
+{
+	(void)arg;
+	(void)a;
+	(void)b;
+	return true;
+}
+
 static void add_series(struct source *src, const char *name, int l, int le, double slope, double base)
 {
 	struct bench_series *b = &src->s[src->n++];
@@ -155,7 +163,9 @@ static double now(void)
 
 static int run_once(struct source *src, const char *text, uint32_t steps)
 {
-	struct promql_source s = { src, src_select, src_next, src_close, NULL };
+	struct promql_source s = {
+		.arg = src, .select = src_select, .next = src_next, .close = src_close, .same = src_same
+	};
 	struct promql_parse_opts all = PROMQL_PARSE_ALL;
 	struct promql_expr *e;
 	struct promql_result res;
@@ -202,13 +212,18 @@ int main(int argc, char **argv)
 		{ "changes(a_hundred[1d])", 100 },
 		{ "resets(a_hundred[1d])", 100 },
 		{ "sum_over_time(a_hundred[1h])", 100 },
+		{ "sum_over_time(a_hundred[1d])", 100 },
 		{ "sum_over_time(int_hundred[1d])", 100 },
 		{ "avg_over_time(int_hundred[1d])", 100 },
 		{ "max_over_time(a_hundred[1d])", 100 },
 		{ "count_over_time(a_hundred[1d])", 100 },
 		{ "stddev_over_time(a_hundred[1h])", 100 },
 		{ "quantile_over_time(0.9, a_hundred[1h])", 100 },
+		{ "quantile_over_time(0.9, a_hundred[1d])", 100 },
+		{ "mad_over_time(a_hundred[1h])", 100 },
 		{ "deriv(a_hundred[10m])", 100 },
+		{ "deriv(a_hundred[1h])", 100 },
+		{ "double_exponential_smoothing(a_hundred[1h], 0.3, 0.4)", 100 },
 		{ "sum(a_hundred)", 100 },
 		{ "avg(a_hundred)", 100 },
 		{ "stddev(a_hundred)", 100 },
@@ -236,6 +251,7 @@ int main(int argc, char **argv)
 		{ "sum(rate(h_hundred[5m])) / sum(rate(h_hundred[5m]))", 1000 },
 		{ "sum by (l) (rate(h_hundred[5m])) / on() group_left sum(rate(h_hundred[5m]))", 1000 },
 		{ "rate(a_hundred[5m]) / on() group_left sum(rate(a_hundred[5m]))", 100 },
+		{ "sum_over_time(a_hundred[5m]) / count_over_time(a_hundred[5m])", 100 },
 		{ "native", NATIVE_SERIES },
 		{ "sum(native)", NATIVE_SERIES },
 		{ "rate(native[5m])", NATIVE_SERIES },

@@ -92,7 +92,17 @@ static const struct sharing cases[] = {
 	  2, 2 },
 	{ "histogram_count(sum(h + h)) / histogram_count(sum(h + h))",
 	  "histogram_count(sum(h + h{})) / histogram_count(sum(h{x=\"1\"} + h{x!=\"\"}))", 1, 2 },
+	/* ranges */
+	{ "quantile_over_time(0.1, a[1m]) / quantile_over_time(0.9, a[1m])",
+	  "quantile_over_time(0.1, a[1m]) / quantile_over_time(0.9, a{}[1m])", 1, 2 },
+	{ "sum(quantile_over_time(0.1, a[1m])) + sum(quantile_over_time(0.5, a[1m])) + sum(quantile_over_time(0.9, a[1m]))",
+	  "sum(quantile_over_time(0.1, a[1m])) + sum(quantile_over_time(0.5, a{}[1m])) + "
+	  "sum(quantile_over_time(0.9, {__name__=\"a\"}[1m]))",
+	  1, 3 },
+	{ "limitk(1, quantile_over_time(0.1, a[1m])) or quantile_over_time(0.9, a[1m])",
+	  "limitk(1, quantile_over_time(0.1, a[1m])) or quantile_over_time(0.9, a{}[1m])", 1, 2 },
 	/* not equal, or not for sure */
+	{ "rate(a[1m]) / increase(a[1m])", "rate(a[1m]) / increase(a{}[1m])", 2, 2 },
 	{ "a / a offset 10s", "a / a{} offset 10s", 2, 2 },
 	{ "rate(a[1m]) / rate(a[2m])", "rate(a[1m]) / rate(a{}[2m])", 2, 2 },
 	{ "a / max_over_time((a)[1m:10s])", "a / max_over_time((a{})[1m:10s])", 2, 2 },
@@ -106,7 +116,7 @@ static void check(struct rig *r, const struct sharing *c, const struct promql_op
 	uint64_t samples, other_samples;
 	char *got = run(r, c->text, o, step, &selects, &samples);
 	char *other = run(r, c->other, NULL, step, &other_selects, &other_samples);
-	if (strcmp(got, other) != 0 || strncmp(got, "||", 2) == 0)
+	if (strcmp(got, other) != 0 || got[strspn(got, "|")] == ' ')
 		fail_msg("%s:\n%s\n%s:\n%s", c->text, got, c->other, other);
 	if (selects != want)
 		fail_msg("%s: %d selects, not %d", c->text, selects, want);
@@ -134,6 +144,11 @@ static void test_hints_that_do_not_matter_make_no_difference(void **state)
 	static const struct sharing loose[] = {
 		{ "limitk(1, a) or a", "limitk(1, a) or a{}", 1, 2 },
 		{ "sum(a) / count(a)", "sum(a) / count(a{})", 1, 1 },
+		{ "sum_over_time(a[1m]) / count_over_time(a[1m])", "sum_over_time(a[1m]) / count_over_time(a{}[1m])", 1,
+		  2 },
+		{ "rate(h[1m]) + increase(h[1m])", "rate(h[1m]) + increase(h{}[1m])", 1, 2 },
+		{ "xrate(a[1m]) / rate(a[1m])", "xrate(a[1m]) / rate(a{}[1m])", 2, 2 },
+		{ "rate(a[1m]) / rate(a[1m] offset 10s)", "rate(a[1m]) / rate(a{}[1m] offset 10s)", 2, 2 },
 		{ "sum by (x) (a) / on() group_left sum by () (a)", "sum by (x) (a) / on() group_left sum by () (a{})",
 		  1, 1 },
 		/* buckets are read in one of them only */
