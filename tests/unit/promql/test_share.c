@@ -3,7 +3,7 @@
  */
 #include "unit/unit.h"
 
-#include "rig.h"
+#include "sample.h"
 
 #define END 300000
 #define STEP 10000
@@ -188,6 +188,58 @@ static void test_without_room_equal_parts_are_read_again(void **state)
 	rig_fini(&r);
 }
 
+/* Leaves the values only. */
+static char *values(char *text)
+{
+	char *last = strrchr(text, '|');
+	if (last)
+		last[1] = '\0';
+	return text;
+}
+
+/* Whatever the expression, it `or` itself is itself; with room and with as little as lets it pass. */
+static void same_or_itself(struct rig *r, const char *expr)
+{
+	struct promql_opts o = { 0 };
+	int selects;
+	uint64_t samples;
+	char *twice = xasprintf("(%s) or (%s)", expr, expr), *thrice = xasprintf("%s and (%s)", twice, expr);
+	char *want = values(run(r, expr, NULL, STEP, &selects, &samples));
+	char *got = values(run(r, twice, NULL, STEP, &selects, &samples));
+	assert_string_equal(got, want);
+	free(got);
+	do {
+		o.max_samples = o.max_samples * 5 / 4 + 10;
+		got = values(run(r, thrice, &o, STEP, &selects, &samples));
+		if (strncmp(got, "error: query processing would load too many samples", 50) != 0)
+			break;
+		free(got);
+	} while (o.max_samples < 1000000);
+	if (strcmp(got, want) != 0)
+		fail_msg("%s, at most %llu samples:\n%.2000s\nnot\n%.2000s", thrice, (unsigned long long)o.max_samples,
+			 got, want);
+	free(got);
+	free(want);
+	free(twice);
+	free(thrice);
+}
+
+static void test_anything_or_itself_is_itself(void **state)
+{
+	struct rig r;
+	(void)state;
+	sample_load(&r);
+	for (size_t i = 0; i < ARRAY_LEN(sample_functions); i++)
+		for (size_t k = 0; k < ARRAY_LEN(sample_ranges); k++) {
+			char *text = xasprintf("%s(%s)", sample_functions[i], sample_ranges[k]);
+			same_or_itself(&r, text);
+			free(text);
+		}
+	for (size_t i = 0; i < ARRAY_LEN(sample_exprs); i++)
+		same_or_itself(&r, sample_exprs[i]);
+	rig_fini(&r);
+}
+
 static void test_kept_rows_have_a_limit(void **state)
 {
 	enum { STEPS = 11000, SERIES = 210 }; /* 18 MiB of values */
@@ -234,8 +286,10 @@ int main(void)
 		cmocka_unit_test(test_equal_parts_are_read_once),
 		cmocka_unit_test(test_hints_that_do_not_matter_make_no_difference),
 		cmocka_unit_test(test_without_room_equal_parts_are_read_again),
+		cmocka_unit_test(test_anything_or_itself_is_itself),
 		cmocka_unit_test(test_kept_rows_have_a_limit),
 		cmocka_unit_test(test_notes_of_a_shared_part_are_raised_once),
 	};
+	sample_seed();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
