@@ -51,7 +51,7 @@ int aggregate_group_labels(struct aggregate *g, const struct row *r, struct labe
 void aggregate_info_ignored(struct aggregate *g)
 {
 	bool whole = g->op == PROMQL_AGG_TOPK || g->op == PROMQL_AGG_BOTTOMK;
-	eval_info(g->n.ev, promql_expr_pos(whole ? g->n.expr : g->n.expr->agg.expr),
+	eval_info(g->n.ev, promql_expr_pos(whole ? g->n.expr : promql_expr_unparen(g->n.expr->agg.expr)),
 		  "ignored histogram in %s aggregation", promql_agg_name(g->op));
 }
 
@@ -229,7 +229,7 @@ static int fold_hists(struct fold *f, struct agg_group *g, const struct row *r, 
 		if (rc)
 			return rc;
 		if (!mixed_before && fhist_acc_mixed(g->acc[i]))
-			eval_warn(f->g.n.ev, promql_expr_pos(f->g.n.expr->agg.expr),
+			eval_warn(f->g.n.ev, promql_expr_pos(promql_expr_unparen(f->g.n.expr->agg.expr)),
 				  "vector contains a mix of histograms with exponential and custom "
 				  "buckets schemas for metric name %s",
 				  eval_quoted(f->g.n.ev, labels_get(r->labels, LABEL_METRIC_NAME)));
@@ -316,7 +316,7 @@ static void finish_floats(const struct fold *f, struct agg_group *g)
 /* Finishes a step with histograms in a group; floats beside them void it. */
 static int finish_hist(struct fold *f, struct agg_group *g, struct row *ret, uint32_t i, struct err *err)
 {
-	struct promql_pos pos = promql_expr_pos(f->g.n.expr->agg.expr);
+	struct promql_pos pos = promql_expr_pos(promql_expr_unparen(f->g.n.expr->agg.expr));
 	struct eval *ev = f->g.n.ev;
 	if (!is_absent(g->a[i])) {
 		g->a[i] = absent();

@@ -16,7 +16,6 @@ struct tally {
 struct counted {
 	struct sig_entry e;
 	struct labels labels;
-	bool drop_name;
 	struct tally *t;
 	size_t n, cap;
 	size_t cursor; /* where the last one was found */
@@ -112,7 +111,6 @@ static int count_row(struct count_values *c, const struct row *r, struct strbuf 
 				return rc;
 			last = is_h ? absent() : r->v[i];
 		}
-		k->drop_name |= r->drop_name;
 		rc = count_one(c, k, i, err);
 	}
 	return rc ? rc : eval_work(c->g.n.ev, c->g.n.grid.n, err);
@@ -140,7 +138,7 @@ static int count_values_next(struct node *n, struct row *ret, struct err *err)
 	if (rc || !k)
 		return rc;
 	c->first = k->next;
-	*ret = (struct row){ k->labels, k->drop_name, n->v, NULL };
+	*ret = (struct row){ k->labels, false, n->v, NULL };
 	row_fill_absent(n->v, n->grid.n);
 	for (size_t i = 0; i < k->n; i++)
 		n->v[k->t[i].step] = k->t[i].count;

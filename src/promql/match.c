@@ -204,9 +204,9 @@ static int conflict_error(const struct match *m, struct err *err)
 				 "matches");
 }
 
-/* Puts the result of one pair into step i of the output. */
-static int pair_step(struct match *m, struct elem a, struct elem b, uint32_t i, uint8_t *claims, struct row *out,
-		     struct err *err)
+/* Puts the result of one pair into step i of the output. A pair of types that do not go together counts as none. */
+static int pair_step(struct match *m, struct elem a, struct elem b, uint32_t i, uint8_t *claims, uint8_t *matched,
+		     struct row *out, struct err *err)
 {
 	struct elem_result res;
 	if (m->mt->card == PROMQL_ONE_TO_MANY) {
@@ -227,6 +227,8 @@ static int pair_step(struct match *m, struct elem a, struct elem b, uint32_t i, 
 	}
 	if (res.fault != ELEM_OK || res.collision)
 		return 0;
+	if (matched)
+		matched[i] = 1;
 	if (m->as_bool)
 		res.v = (struct elem){ res.keep ? 1 : 0, NULL };
 	else if (!res.keep)
@@ -273,11 +275,9 @@ int match_pair(struct match *m, struct group *g, const struct row *many, const s
 	for (uint32_t i = 0; i < m->n.grid.n && !rc; i++) {
 		if (!has_sample(many->v, many->h, i) || !has_sample(one->v, one->h, i))
 			continue;
-		if (g->matched)
-			g->matched[i] = 1;
 		struct elem a = { many->v[i], many->h ? many->h[i] : NULL };
 		struct elem b = { one->v[i], one->h ? one->h[i] : NULL };
-		rc = pair_step(m, a, b, i, claims, out, err);
+		rc = pair_step(m, a, b, i, claims, g->matched, out, err);
 	}
 	return rc;
 }
@@ -296,7 +296,7 @@ static int next_many(struct match *m, struct err *err)
 /* Begins a row of output for the current many row and `one`. */
 int match_begin(struct match *m, const struct row *many, struct labels one, struct row *out, struct err *err)
 {
-	*out = (struct row){ .v = m->n.v, .drop_name = many->drop_name || m->as_bool };
+	*out = (struct row){ .v = m->n.v, .drop_name = m->as_bool };
 	if (op_drops_name(m->op))
 		out->drop_name = false;
 	row_fill_absent(out->v, m->n.grid.n);

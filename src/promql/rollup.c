@@ -122,12 +122,19 @@ static int rollup_next(struct node *n, struct row *ret, struct err *err)
 
 static const struct node_ops rollup_ops = { rollup_next, NULL, "range function" };
 
+/* Where an argument stands: nowhere, that is at the beginning, for subqueries, whose place upstream forgets. */
+static struct promql_pos arg_pos(const struct promql_expr *arg)
+{
+	arg = promql_expr_unparen((struct promql_expr *)arg);
+	return arg->kind == PROMQL_SUBQUERY ? (struct promql_pos){ 0, 0 } : promql_expr_pos(arg);
+}
+
 /* Positions that annotations refer to. */
 static void set_positions(struct rollup *r, const struct promql_call *c)
 {
-	struct promql_pos first = promql_expr_pos(c->args[0]);
-	struct promql_pos last = promql_expr_pos(c->args[c->n_args - 1]);
-	r->pos = promql_expr_pos(r->m->expr);
+	struct promql_pos first = arg_pos(c->args[0]);
+	struct promql_pos last = arg_pos(c->args[c->n_args - 1]);
+	r->pos = arg_pos(r->m->expr);
 	r->arg0_pos = first;
 	r->args_pos = (struct promql_pos){ first.start, last.end };
 }

@@ -28,6 +28,8 @@ static const char usage[] = "usage: promqltest [options] FILE...\n"
 			    "  --no-delayed-name-removal  drop metric names at once\n"
 			    "  --no-start-timestamps      ignore start timestamps\n"
 			    "  --x-functions              allow xrate, xincrease, xdelta\n"
+			    "  --no-values                look at errors and annotations only\n"
+			    "  --print-annotations        print annotations, after the line of their eval\n"
 			    "  --lookback=DURATION        how old a sample may be (5m)\n"
 			    "  --eval-interval=DURATION   step of subqueries without one (1m)\n"
 			    "  --max-samples=N            samples held at a time (10000)\n";
@@ -43,6 +45,12 @@ static bool set_duration(const char *opt, const char *name, int64_t *ret_ms)
 {
 	const char *v = value_of(opt, name);
 	return v && text_duration_parse(str_c(v), ret_ms, NULL) == 0;
+}
+
+static void print_note(void *arg, int line, const struct promql_note *note)
+{
+	(void)arg;
+	printf("%d\t%s\n", line, note->full);
 }
 
 /* Sets one option; false when it is unknown. */
@@ -64,6 +72,10 @@ static bool set_option(struct run_opts *o, const char *opt)
 		o->engine.start_timestamps = false;
 	else if (strcmp(opt, "--x-functions") == 0)
 		o->parse.x_functions = true;
+	else if (strcmp(opt, "--no-values") == 0)
+		o->no_values = true;
+	else if (strcmp(opt, "--print-annotations") == 0)
+		o->note = print_note;
 	else
 		return false;
 	return true;

@@ -209,8 +209,10 @@ static const char *check_query(struct run *r, const char *expr, int code, const 
 	if (must_fail(ev))
 		return arena_printf(r->a, "expected error evaluating query %s (line %d) but got none",
 				    quoted(expr, r->a), ev->line);
+	for (size_t i = 0; r->opts->note && i < res->n_notes; i++)
+		r->opts->note(r->opts->note_arg, ev->line, &res->notes[i]);
 	const char *msg = check_notes(r, expr, res);
-	if (msg)
+	if (msg || r->opts->no_values)
 		return msg;
 	msg = compare_result(r->cmd, res, r->a);
 	return msg ? arena_printf(r->a, "error in eval %s (line %d): %s", expr, ev->line, msg) : NULL;

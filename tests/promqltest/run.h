@@ -16,6 +16,10 @@ struct run_opts {
 	struct promql_parse_opts parse;
 	bool no_rewrite;     /* do not repeat instant queries with @ and at other times */
 	bool no_range_check; /* do not repeat instant queries as range queries */
+	bool no_values;      /* do not look at what comes out, only at errors and annotations */
+	/* Called with every annotation of an eval that succeeds, if not NULL. */
+	void (*note)(void *arg, int line, const struct promql_note *note);
+	void *note_arg;
 };
 
 /* The settings of upstream's own run of its scripts. */
