@@ -225,6 +225,8 @@ static int move_on(struct cursor *c, struct err *err)
 	a->there = false;
 	while (rc == 0 && c->next < c->n) {
 		rc = c->next % 256 == 0 ? co_checkpoint(err) : 0;
+		if (rc == 0 && c->head)
+			head_reader_prefetch(c->head, c->ids.p + c->next, c->n - c->next);
 		if (rc == 0)
 			rc = read_ahead(c, c->ids.p[c->next++], a, err);
 	}

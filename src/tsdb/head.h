@@ -318,6 +318,9 @@ int head_reader_select(struct head_reader *r, struct matcher *const *m, size_t n
 /* Whether some series may have a label of this name: false is certain. */
 bool head_reader_has_name(const struct head_reader *r, struct str name);
 
+/* Tells that series ids[0], ids[1] ... of the n are read next, one after the other: brings some of what is needed into the cache. */
+void head_reader_prefetch(const struct head_reader *r, const uint32_t *ids, size_t n);
+
 /* A chunk that overlaps the reader's range. */
 struct head_chunk {
 	int64_t mint, maxt; /* of the samples in it */

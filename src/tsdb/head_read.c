@@ -208,6 +208,35 @@ int head_reader_chunks(struct head_reader *r, uint32_t id, struct arena *a, stru
 	return rc != 0 ? rc : 1;
 }
 
+/* How many series ahead their slab entries are fetched, and what these point to. */
+#define PREFETCH_SERIES 12
+#define PREFETCH_PARTS 6
+
+void head_reader_prefetch(const struct head_reader *r, const uint32_t *ids, size_t n)
+{
+	const struct head *h = r->h;
+	if (n > PREFETCH_SERIES) {
+		uint32_t id = ids[PREFETCH_SERIES];
+		const struct head_series *slab = (id >> SLAB_BITS) < h->n_slabs ? h->slabs[id >> SLAB_BITS] : NULL;
+		if (slab) {
+			__builtin_prefetch(&slab[id & (SLAB_SERIES - 1)]);
+			__builtin_prefetch((const char *)&slab[id & (SLAB_SERIES - 1)] + 64);
+		}
+	}
+	if (n > PREFETCH_PARTS) {
+		const struct head_series *s = head_by_id(h, ids[PREFETCH_PARTS]);
+		if (s) {
+			__builtin_prefetch(s->labels);
+			__builtin_prefetch((const char *)s->labels + 64);
+			__builtin_prefetch(s->closed);
+			if (series_kind(s) == KIND_FLOAT) {
+				__builtin_prefetch(s->app.buf);
+				__builtin_prefetch(s->app.buf + s->app.pos);
+			}
+		}
+	}
+}
+
 bool head_reader_has_name(const struct head_reader *r, struct str name)
 {
 	uint32_t sym = symtab_find(r->h->symtab, name);
