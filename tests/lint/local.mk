@@ -1,5 +1,5 @@
 # Checks of the source itself; part of `make check`, alone as `make lint`.
-LINTS = tests/lint/layers tests/lint/headers tests/lint/contracts tests/lint/format
+LINTS = tests/lint/layers tests/lint/headers tests/lint/contracts tests/lint/format tests/lint/promql_scripts
 dist_check_SCRIPTS += $(LINTS) tests/lint/hardening
 EXTRA_DIST += src/LAYERS docs/CODING.md
 
