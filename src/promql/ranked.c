@@ -63,13 +63,19 @@ static void block_close(struct ranked *r, size_t b)
 	memmove(r->blocks + b, r->blocks + b + 1, (r->n_blocks - b) * sizeof(*r->blocks));
 }
 
-/* The first block whose last value does not come before x; the last block if there is none. */
-static size_t find_block(const struct ranked *r, double x)
+/* Whether v lies before the place of x: before x, or if `past` also where it is equal. */
+static inline bool lower(double v, double x, bool past)
+{
+	return past ? !before(x, v) : before(v, x);
+}
+
+/* The first block whose last value is not lower than x; the last block if there is none. */
+static size_t find_block(const struct ranked *r, double x, bool past)
 {
 	size_t lo = 0, hi = r->n_blocks - 1;
 	while (lo < hi) {
 		size_t mid = (lo + hi) / 2;
-		if (before(values_of(r, mid)[r->blocks[mid].n - 1], x))
+		if (lower(values_of(r, mid)[r->blocks[mid].n - 1], x, past))
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -77,14 +83,14 @@ static size_t find_block(const struct ranked *r, double x)
 	return lo;
 }
 
-/* The first place in block b whose value does not come before x. */
-static size_t find_in(const struct ranked *r, size_t b, double x)
+/* The first place in block b whose value is not lower than x. */
+static size_t find_in(const struct ranked *r, size_t b, double x, bool past)
 {
 	const double *v = values_of(r, b);
 	size_t lo = 0, hi = r->blocks[b].n;
 	while (lo < hi) {
 		size_t mid = (lo + hi) / 2;
-		if (before(v[mid], x))
+		if (lower(v[mid], x, past))
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -92,19 +98,20 @@ static size_t find_in(const struct ranked *r, size_t b, double x)
 	return lo;
 }
 
+/* After its equals: 0 and -0 stay in the order of time, as a stable sort of the window has them. */
 static void insert(struct ranked *r, double x)
 {
 	if (r->n_blocks == 0)
 		block_open(r, 0);
-	size_t b = find_block(r, x);
+	size_t b = find_block(r, x, true);
 	if (r->blocks[b].n == RANKED_BLOCK) {
 		block_open(r, b + 1);
 		memcpy(values_of(r, b + 1), values_of(r, b) + HALF, HALF * sizeof(double));
 		r->blocks[b].n = r->blocks[b + 1].n = HALF;
-		b += before(values_of(r, b)[HALF - 1], x);
+		b += lower(values_of(r, b)[HALF - 1], x, true);
 	}
 	double *v = values_of(r, b);
-	size_t at = find_in(r, b, x);
+	size_t at = find_in(r, b, x, true);
 	memmove(v + at + 1, v + at, (r->blocks[b].n - at) * sizeof(*v));
 	v[at] = x;
 	r->blocks[b].n++;
@@ -123,7 +130,7 @@ static void join(struct ranked *r, size_t b)
 
 static void remove_value(struct ranked *r, double x)
 {
-	size_t b = find_block(r, x), at = find_in(r, b, x);
+	size_t b = find_block(r, x, false), at = find_in(r, b, x, false);
 	double *v = values_of(r, b);
 	CHECK(at < r->blocks[b].n);
 	memmove(v + at, v + at + 1, (r->blocks[b].n - at - 1) * sizeof(*v));
