@@ -195,10 +195,10 @@ size_t ranked_below(const struct ranked *r, double x)
 	size_t n = 0;
 	if (r->n == 0)
 		return 0;
-	size_t last = find_block(r, x);
+	size_t last = find_block(r, x, false);
 	for (size_t b = 0; b < last; b++)
 		n += r->blocks[b].n;
-	return n + find_in(r, last, x);
+	return n + find_in(r, last, x, false);
 }
 
 double ranked_quantile(const struct ranked *r, double q)
