@@ -33,32 +33,78 @@ static bool compressible(struct str type)
 	return false;
 }
 
-/* Whether the list names the coding without refusing it (";q=0"). */
-static bool accepts(struct str list, const char *coding)
+/* How much a client wants each coding, in thousandths; -1: not said. */
+struct wishes {
+	int zstd, gzip, identity, any;
+};
+
+/* A weight ("0.5", "1"), in thousandths; what is malformed counts as 1. */
+static int weight(struct str s)
 {
+	int w = 0;
+	if (s.n == 0 || (s.p[0] != '0' && s.p[0] != '1') || (s.n > 1 && s.p[1] != '.') || s.n > 5)
+		return 1000;
+	for (size_t i = 2, unit = 100; i < s.n; i++, unit /= 10) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return 1000;
+		w += (s.p[i] - '0') * (int)unit;
+	}
+	return s.p[0] == '1' ? 1000 : w;
+}
+
+/* The weight among an item's parameters; 1 without. */
+static int weight_of(struct str params)
+{
+	while (params.p && params.n) {
+		struct str value = str_cut(&params, ';');
+		struct str name = str_trim(str_cut(&value, '='));
+		if (str_eq_nocase(name, STR("q")))
+			return weight(str_trim(value.p ? value : STR("")));
+	}
+	return 1000;
+}
+
+/* RFC 9110, 12.5.3. */
+static struct wishes parse_accept(struct str list)
+{
+	struct wishes w = { -1, -1, -1, -1 };
 	while (list.p) {
 		struct str item = str_cut(&list, ',');
 		struct str name = str_trim(str_cut(&item, ';'));
-		if (!str_eq_nocase(name, str_c(coding)))
-			continue;
-		struct str q = str_trim(item);
-		return !str_eq_nocase(q, STR("q=0")) && !str_eq_nocase(q, STR("q=0.0")) &&
-		       !str_eq_nocase(q, STR("q=0.00")) && !str_eq_nocase(q, STR("q=0.000"));
+		int q = weight_of(item);
+		if (str_eq_nocase(name, STR("zstd")))
+			w.zstd = q;
+		else if (str_eq_nocase(name, STR("gzip")) || str_eq_nocase(name, STR("x-gzip")))
+			w.gzip = q;
+		else if (str_eq_nocase(name, STR("identity")))
+			w.identity = q;
+		else if (str_eq_c(name, "*"))
+			w.any = q;
 	}
-	return false;
+	/* "*" is for all codings that are not named; of these gzip, which all can read. */
+	if (w.gzip < 0)
+		w.gzip = MAX(w.any, 0);
+	if (w.zstd < 0)
+		w.zstd = 0;
+	if (w.identity < 0)
+		w.identity = w.any == 0 ? 0 : -1;
+	return w;
 }
 
 enum http_coding http_choose_coding(const struct http_req *req, int64_t len)
 {
-	if ((len >= 0 && len < MIN_LENGTH) || (req->route && req->route->no_compress))
+	if (len == 0 || (req->route && req->route->no_compress) || http_headers_get(&req->out, "Content-Encoding").p)
 		return HTTP_CODING_NONE;
 	struct str accept = http_headers_get(&req->headers, "accept-encoding");
-	if (!accept.n || http_headers_get(&req->out, "Content-Encoding").p ||
-	    !compressible(http_headers_get(&req->out, "Content-Type")))
+	if (!accept.n)
 		return HTTP_CODING_NONE;
-	if (accepts(accept, "zstd"))
-		return HTTP_CODING_ZSTD;
-	return accepts(accept, "gzip") ? HTTP_CODING_GZIP : HTTP_CODING_NONE;
+	struct wishes w = parse_accept(accept);
+	/* What does not shrink is sent as it is, unless the client refuses that. */
+	bool worth = (len < 0 || len >= MIN_LENGTH) && compressible(http_headers_get(&req->out, "Content-Type"));
+	int best = MAX(w.zstd, w.gzip);
+	if (best == 0 || (w.identity != 0 && (!worth || w.identity > best)))
+		return HTTP_CODING_NONE;
+	return w.zstd == best ? HTTP_CODING_ZSTD : HTTP_CODING_GZIP;
 }
 
 struct http_encoder *http_encoder_new(enum http_coding c)

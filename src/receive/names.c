@@ -1,6 +1,7 @@
 #include "receive/names.h"
 
 #include "loop/fiber.h"
+#include "tsdb/block_labels.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -68,73 +69,41 @@ void name_set_finish(struct name_set *s, int64_t limit)
 		s->n = (size_t)limit;
 }
 
-/* --- blocks ---------------------------------------------------------------------------------- */
-
-/* All names, or all values of a label, from the table of postings. */
-static int from_table(const struct block *b, struct str label, struct name_set *out, struct err *err)
-{
-	const struct index_table *t = index_reader_table(block_index(b));
-	int rc = 0;
-	if (label.n == 0) {
-		for (uint32_t i = 0; i < t->n_names && rc == 0; i++)
-			if (t->names[i].name.n)
-				rc = name_set_add(out, t->names[i].name, err);
-		return rc;
-	}
-	const struct index_name *n = index_table_name(t, label);
-	for (uint32_t i = 0; n && i < n->n && rc == 0; i++)
-		rc = name_set_add(out, index_table_entry(t, n->first + i).value, err);
-	return rc;
-}
-
-static int add_of_series(struct labels l, struct str label, struct name_set *out, struct err *err)
-{
-	int rc = 0;
-	if (label.n) {
-		struct str v = labels_get(l, label);
-		return v.n ? name_set_add(out, v, err) : 0;
-	}
-	for (size_t i = 0; i < l.n && rc == 0; i++)
-		rc = name_set_add(out, l.p[i].name, err);
-	return rc;
-}
-
-/* Of the series that match. Suspends. */
-static int from_series(const struct block *b, struct str label, struct matcher *const *m, size_t n_m,
-		       struct name_set *out, struct err *err)
-{
-	struct block_selection sel;
-	struct arena a;
-	arena_init(&a, out->a->budget);
-	int rc = block_select(b, m, n_m, INT64_MIN, INT64_MAX, &a, &sel, err);
-	for (size_t i = 0; rc == 0 && i < sel.postings.n; i++) {
-		struct arena_mark mark = arena_mark(&a);
-		struct index_series s;
-		rc = i % 256 == 0 ? co_checkpoint(err) : 0;
-		if (rc == 0) /* labels only: no chunk is in that range */
-			rc = index_reader_series(block_index(b), sel.postings.p[i], INT64_MAX, INT64_MIN, &a, &s, err);
-		if (rc == 0)
-			rc = add_of_series(s.labels, label, out, err);
-		arena_rewind(&a, mark);
-	}
-	arena_fini(&a);
-	return rc;
-}
-
 /* --- the view ---------------------------------------------------------------------------------- */
+
+static int put(void *arg, struct str v, struct err *err)
+{
+	return name_set_add(arg, v, err);
+}
+
+/* Lets others run. Suspends. */
+static int checkpoint(void *arg, struct err *err)
+{
+	return co_checkpoint(err);
+}
+
+/* Whether the head has samples in the view's range, as Prometheus looks at it: outside of it there are no names. */
+static bool in_head(const struct receive_view *v)
+{
+	struct head_stats st;
+	head_stats(receive_db_head(v->db), &st);
+	return MIN(st.min_time, st.ooo_min_time) <= v->maxt && MAX(st.max_time, st.ooo_max_time) >= v->mint;
+}
 
 int co_receive_names(const struct receive_view *v, struct str label, struct matcher *const *m, size_t n_m,
 		     struct name_set *out, struct err *err)
 {
 	struct str *p;
 	size_t n = 0;
-	int rc = label.n ? head_reader_label_values(v->head, label, m, n_m, out->a, &p, &n, err)
-			 : head_reader_label_names(v->head, m, n_m, out->a, &p, &n, err);
+	struct block_label_sink sink = { .arg = out, .put = put, .checkpoint = checkpoint };
+	int rc = 0;
+	if (in_head(v))
+		rc = label.n ? head_reader_label_values(v->head, label, m, n_m, out->a, &p, &n, err)
+			     : head_reader_label_names(v->head, m, n_m, out->a, &p, &n, err);
 	for (size_t i = 0; i < n && rc == 0; i++)
 		rc = name_set_add(out, p[i], err);
 	for (size_t i = 0; i < v->n_blocks && rc == 0; i++) {
-		const struct block *b = v->blocks[i]->block;
-		rc = n_m ? from_series(b, label, m, n_m, out, err) : from_table(b, label, out, err);
+		rc = block_label_strings(v->blocks[i]->block, label, m, n_m, &sink, out->a->budget, err);
 		if (rc == 0)
 			rc = co_checkpoint(err);
 	}

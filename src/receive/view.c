@@ -17,7 +17,9 @@ int receive_view_open(struct receive_view *ret, struct receive_db *db, int64_t m
 	struct local_block **p = arena_array(a, n, sizeof(*p));
 	if (!p)
 		return arena_err(a, err);
-	*ret = (struct receive_view){ .db = db, .blocks = p, .generation = db->generation & 1 };
+	*ret = (struct receive_view){
+		.db = db, .blocks = p, .mint = mint, .maxt = maxt, .generation = db->generation & 1
+	};
 	for (size_t i = 0; i < n; i++)
 		if (all[i]->mint <= maxt && all[i]->maxt > mint)
 			p[ret->n_blocks++] = local_block_ref(all[i]);

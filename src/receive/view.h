@@ -20,6 +20,7 @@ struct receive_view {
 	struct head_reader *head;
 	struct local_block **blocks; /* those that overlap the range, oldest first */
 	size_t n_blocks;
+	int64_t mint, maxt;  /* ms, both inclusive */
 	unsigned generation; /* private */
 };
 

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += src/tsdb/libtsdb.a
 src_tsdb_libtsdb_a_SOURCES = \
 	src/tsdb/block.c src/tsdb/block.h \
+	src/tsdb/block_labels.c src/tsdb/block_labels.h \
 	src/tsdb/block_writer.c src/tsdb/block_writer.h \
 	src/tsdb/chunks_reader.c src/tsdb/chunks_reader.h \
 	src/tsdb/chunks_writer.c src/tsdb/chunks_writer.h \

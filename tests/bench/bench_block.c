@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "chunk/xor.h"
 #include "tsdb/block.h"
+#include "tsdb/block_labels.h"
 #include "tsdb/block_writer.h"
 
 #include <stdio.h>
@@ -97,6 +98,45 @@ static void bench_select(const struct block *b, enum matcher_type type, const ch
 	snprintf(what, sizeof(what), "select %s%s\"%s\": %zu series", name, matcher_type_str(type), value,
 		 sel.postings.n);
 	report(what, from, (double)(sel.postings.n ? sel.postings.n : 1), "series");
+	arena_fini(&a);
+}
+
+/* Counts strings and hides nothing else. */
+static int count(void *arg, struct str s, struct err *e)
+{
+	++*(size_t *)arg;
+	return 0;
+}
+
+/* Values of `label` (names: "") among the series with name=value: by the quicker way, and by reading every series. */
+static void bench_labels(const struct block *b, const char *label, const char *name, const char *value)
+{
+	struct arena a, each;
+	struct matcher *m;
+	struct block_selection sel;
+	struct err e;
+	char what[128];
+	size_t n = 0;
+	struct block_label_sink sink = { .arg = &n, .put = count };
+	arena_init(&a, NULL);
+	arena_init(&each, NULL);
+	must(matcher_compile_in(&a, MATCH_RE, str_c(name), str_c(value), &m, &e), &e);
+	int64_t from = cpu_ns();
+	must(block_label_strings(b, str_c(label), &m, 1, &sink, NULL, &e), &e);
+	snprintf(what, sizeof(what), "labels \"%s\" of %s=~\"%s\": %zu", label, name, value, n);
+	report(what, from, (double)(n ? n : 1), "string");
+	from = cpu_ns();
+	must(block_select(b, &m, 1, INT64_MIN, INT64_MAX, &a, &sel, &e), &e);
+	struct arena_mark mark = arena_mark(&each);
+	for (size_t i = 0; i < sel.postings.n; i++) {
+		struct index_series s;
+		must(index_reader_series(block_index(b), sel.postings.p[i], INT64_MAX, INT64_MIN, &each, &s, &e), &e);
+		n += labels_has(s.labels, str_c(label));
+		arena_rewind(&each, mark);
+	}
+	snprintf(what, sizeof(what), "  by reading %zu series", sel.postings.n);
+	report(what, from, (double)(sel.postings.n ? sel.postings.n : 1), "series");
+	arena_fini(&each);
 	arena_fini(&a);
 }
 
@@ -194,6 +234,12 @@ int main(int argc, char **argv)
 	bench_select(b, MATCH_RE, "i", ".*7.*");
 	bench_select(b, MATCH_RE, "i", "000001.+");
 	bench_select(b, MATCH_NEQ, "i", "");
+	bench_labels(b, "", "j", "foo");
+	bench_labels(b, "n", "j", "foo");
+	bench_labels(b, "j", "n", "1");
+	bench_labels(b, "j", "n", "1|2|3");
+	bench_labels(b, "uniq", "n", "1");
+	bench_labels(b, "", "i", "000001.+");
 	bench_read(b);
 	bench_postings();
 	block_close(b);

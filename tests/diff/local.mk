@@ -12,3 +12,6 @@ differential: thanos
 # A Prometheus 3 that the test unpacked into the build folder.
 distclean-local:
 	rm -rf prometheus3
+
+# Random calls of labels, label values and series, as the expressions.
+dist_check_SCRIPTS += tests/diff/test_labels

@@ -11,7 +11,7 @@ FUZZ_TARGETS =
 
 FUZZ_TARGETS += tests/fuzz/fuzz_api_param
 tests_fuzz_fuzz_api_param_SOURCES = tests/fuzz/fuzz_api_param.c $(FUZZ_MAIN)
-tests_fuzz_fuzz_api_param_LDADD = $(API_LIBS)
+tests_fuzz_fuzz_api_param_LDADD = $(API_LIBS) $(JANSSON_LIBS)
 tests_fuzz_fuzz_api_param_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
 FUZZ_TARGETS += tests/fuzz/fuzz_gzip

@@ -486,6 +486,55 @@ static void encode_flow(struct fixture *f)
 	assert_null(strstr(f->p.got.p, "Content-Encoding"));
 }
 
+/* Accept-Encoding of a request for a long text, a short one and no text, and what comes. */
+static void co_codings(struct fixture *f)
+{
+	static const struct {
+		const char *accept, *path, *coding; /* coding NULL: none */
+	} cases[] = {
+		{ "gzip, zstd", "/text", "zstd" },
+		{ "gzip;q=1.0, zstd;q=0.9", "/text", "gzip" },
+		{ "gzip;q=0.001, zstd;q=0.0", "/text", "gzip" },
+		{ "GZIP", "/text", "gzip" },
+		{ "x-gzip", "/text", "gzip" },
+		{ "*", "/text", "gzip" },
+		{ "*;q=0.1, gzip;q=0", "/text", NULL },
+		{ "*;q=0", "/text", NULL },
+		{ "zstd, *;q=0", "/text", "zstd" },
+		{ "identity, gzip;q=0.5", "/text", NULL },
+		{ "identity;q=0.5, gzip;q=0.5", "/text", "gzip" },
+		{ "gzip; q = 0.5 , identity;q=0.1", "/text", "gzip" },
+		{ "gzip;q=x", "/text", "gzip" },
+		{ "deflate, br", "/text", NULL },
+		{ "identity;q=0", "/text", NULL },
+		{ "", "/text", NULL },
+		{ "gzip", "/a", NULL },
+		{ "gzip, identity;q=0", "/a", "gzip" }, /* short, but plain is refused */
+		{ "gzip, *;q=0", "/a", "gzip" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct strbuf ask = { 0 }, want = { 0 };
+		strbuf_printf(&ask, "GET %s HTTP/1.1\r\nHost: a\r\nAccept-Encoding: %s\r\nConnection: close\r\n\r\n",
+			      cases[i].path, cases[i].accept);
+		co_talk(f, strbuf_str(&ask));
+		strbuf_printf(&want, "Content-Encoding: %s\r\n", cases[i].coding ? cases[i].coding : "");
+		if (cases[i].coding ? !strstr(f->p.got.p, want.p) : strstr(f->p.got.p, "Content-Encoding") != NULL)
+			fail_msg("%s: want %s", cases[i].accept, cases[i].coding ? cases[i].coding : "none");
+		strbuf_fini(&ask);
+		strbuf_fini(&want);
+	}
+	/* A HEAD has the head of the GET and no body. */
+	co_talk(f, STR("HEAD /text HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n"));
+	assert_non_null(strstr(f->p.got.p, "Content-Encoding: gzip\r\n"));
+	const char *end = strstr(f->p.got.p, "\r\n\r\n");
+	assert_true(end && end[4] == 0);
+}
+
+static void test_codings_are_chosen_by_their_weights(void **state)
+{
+	run(state, co_codings);
+}
+
 static void test_responses_are_compressed_where_the_client_takes_it(void **state)
 {
 	run(state, encode_flow);
@@ -775,6 +824,7 @@ int main(void)
 		CASE(test_bodies_are_read_by_length_chunks_and_on_request),
 		CASE(test_bodies_over_the_limit_are_413),
 		CASE(test_responses_are_compressed_where_the_client_takes_it),
+		CASE(test_codings_are_chosen_by_their_weights),
 		CASE(test_ambiguous_requests_are_400_and_nothing_after_them_is_served),
 		CASE(test_long_targets_and_headers_are_limited),
 		CASE(test_slow_headers_are_cut_off_by_total_time),

@@ -1,5 +1,6 @@
 TSDB_TESTS = \
 	tests/unit/tsdb/test_block \
+	tests/unit/tsdb/test_block_labels \
 	tests/unit/tsdb/test_chunks \
 	tests/unit/tsdb/test_head \
 	tests/unit/tsdb/test_head_damage \
@@ -18,6 +19,7 @@ TSDB_TESTS = \
 check_PROGRAMS += $(TSDB_TESTS)
 TSDB_TEST_LIBS = $(TSDB_LIBS) $(JANSSON_LIBS) $(OPENSSL_LIBS) $(ZLIB_LIBS) $(CMOCKA_LIBS)
 tests_unit_tsdb_test_block_LDADD = $(TSDB_TEST_LIBS)
+tests_unit_tsdb_test_block_labels_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_chunks_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_head_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_head_damage_LDADD = $(TSDB_TEST_LIBS)
