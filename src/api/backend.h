@@ -20,6 +20,7 @@
 struct jsonw;
 struct promql_read;
 struct api_active;
+struct api_query_cost;
 struct api_progress;
 struct shard_info;
 
@@ -85,6 +86,8 @@ struct api_backend {
 	void (*source_analyze)(void *source, uint32_t id, struct jsonw *w);
 	/* Adds the warnings of its selects so far. */
 	void (*source_notes)(void *source, struct api_notes *notes);
+	/* Is told what a query cost once it is over, answered or not; its source and memory are still there. May be NULL. */
+	void (*query_done)(void *arg, const struct api_query_cost *cost);
 	/* Counts the request into the metrics, after the evaluation. */
 	void (*source_observe)(void *source, double seconds, struct str tenant);
 	/* Label names between `start` and `end` (ms) of series that match; at most `limit` (0: all). In `a`. */

@@ -1,6 +1,7 @@
 /* query and query_range. */
 #include "api/api_internal.h"
 #include "api/call.h"
+#include "api/cost.h"
 #include "api/operator.h"
 #include "api/param.h"
 #include "api/result.h"
@@ -10,6 +11,8 @@
 #include "metrics/metrics.h"
 #include "promql/profile.h"
 #include "text/float.h"
+
+#include <stdio.h>
 
 /* Most points of a series in a range query. */
 #define QUERY_MAX_POINTS 11000
@@ -294,6 +297,39 @@ static int co_answer(struct run *r, struct err *err)
 	return co_api_reply_end(&reply, err);
 }
 
+/* What the query cost until now. */
+static struct api_query_cost cost_of(const struct run *r)
+{
+	int64_t now = sys->mono_ns(), turn = r->t_turn ? r->t_turn : now, done = r->t_done ? r->t_done : now;
+	return (struct api_query_cost){
+		.query = &r->active,
+		.total_ns = now - r->t_begin,
+		.prepare_ns = r->t_parsed - r->t_begin,
+		.queue_ns = turn - r->t_parsed,
+		.eval_ns = done - turn,
+		.write_ns = now - done,
+		.cpu_ns = fiber_clock_read(&r->c.clock),
+		.samples_read = r->result.samples_read,
+		.samples_peak = r->result.samples_peak,
+		.result_series = r->result.n_series,
+	};
+}
+
+/* Tells whoever wants to know what the query cost, now that it is answered. */
+static void tell_cost(const struct run *r, const struct err *e)
+{
+	const struct call *c = &r->c;
+	char status[16] = "499";
+	struct api_query_cost cost = cost_of(r);
+	if (!c->be->query_done)
+		return;
+	if (!http_req_aborted(c->req))
+		snprintf(status, sizeof(status), "%d", c->req->status);
+	cost.status = status;
+	cost.error = e->code ? e->msg : NULL;
+	c->be->query_done(c->be->arg, &cost);
+}
+
 static int co_run(struct http_req *req, struct api_prom *api, bool range, struct err *err)
 {
 	struct err e = ERR_NONE;
@@ -305,6 +341,9 @@ static int co_run(struct http_req *req, struct api_prom *api, bool range, struct
 	if (rc == 0) {
 		list(&r);
 		rc = co_evaluate_in_turn(&r, &e);
+		r.t_done = r.t_done ? r.t_done : sys->mono_ns();
+		struct api_query_cost cost = cost_of(&r);
+		api_cost_headers(req, &cost);
 	}
 	if (rc == 0) {
 		call_end_deadline(&r.c);
@@ -313,6 +352,8 @@ static int co_run(struct http_req *req, struct api_prom *api, bool range, struct
 	} else {
 		rc = co_call_fail(&r.c, &e, err);
 	}
+	if (r.c.active)
+		tell_cost(&r, &e);
 	api_active_remove(api->backend->active, &r.active);
 	call_fini(&r.c);
 	return rc;

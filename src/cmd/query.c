@@ -145,6 +145,7 @@ static void set_limits(struct query_config *cfg, const struct query_options *o)
 	cfg->max_concurrent_select = (uint32_t)MAX(o->query_max_concurrent_select, 0);
 	cfg->memory_limit_bytes = o->query_memory_limit;
 	cfg->max_memory_bytes = o->query_max_memory;
+	cfg->slow_log_ms = o->query_slow_log_threshold_ms;
 	cfg->max_samples = (uint64_t)MAX(o->query_max_samples, 0);
 }
 

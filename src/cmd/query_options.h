@@ -90,6 +90,7 @@ struct query_options {
 	int64_t query_max_samples;
 	uint64_t query_memory_limit;
 	uint64_t query_max_memory;
+	int64_t query_slow_log_threshold_ms;
 	int64_t query_remote_read_sample_limit;
 	int64_t query_remote_read_max_concurrent;
 	uint64_t query_remote_read_max_bytes_in_frame;

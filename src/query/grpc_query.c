@@ -6,6 +6,7 @@
 #include "loop/fiber.h"
 #include "loop/reactor.h"
 #include "proto/query.pb-c.h"
+#include "query/cost.h"
 #include "query/grpc_internal.h"
 #include "query/query.h"
 #include "query/source.h"
@@ -35,6 +36,8 @@ struct remote {
 	struct shard_info shard;
 	struct arena *a; /* of the query */
 	struct api_active_query active;
+	struct promql_result result;
+	int64_t begin_ns, ready_ns, done_ns; /* monotonic */
 	struct fiber_clock clock;
 };
 
@@ -326,7 +329,6 @@ static void list(struct remote *r)
 
 static int co_run(struct remote *r, struct err *err)
 {
-	struct promql_result res = { 0 };
 	struct err e = ERR_NONE;
 	int rc = read_request(r, err);
 	if (rc != 0)
@@ -340,7 +342,9 @@ static int co_run(struct remote *r, struct err *err)
 	struct query_source *src = query_source_new(r->q, &r->opts, r->a, err);
 	r->active.source = src;
 	r->active.progress = src ? query_source_progress : NULL;
-	rc = src ? co_evaluate(r, src, &res, &e) : -err->code;
+	r->ready_ns = sys->mono_ns();
+	rc = src ? co_evaluate(r, src, &r->result, &e) : -err->code;
+	r->done_ns = sys->mono_ns();
 	fiber_restore_deadline(old_ms);
 	if (!src)
 		return rc;
@@ -351,7 +355,28 @@ static int co_run(struct remote *r, struct err *err)
 		return co_send_warning(r, str_c(e.msg), err);
 	if (rc != 0)
 		return err_set(err, e.code == ERR_CANCELLED ? ERR_CANCELLED : ERR_ABORTED, "%s", e.msg);
-	return co_answer(r, &res, query_source_warnings(src), err);
+	return co_answer(r, &r->result, query_source_warnings(src), err);
+}
+
+/* Tells what the query cost, if it came so far as to be one. */
+static void note_cost(struct remote *r, int rc, const struct err *err)
+{
+	int64_t now_ns = sys->mono_ns();
+	struct api_query_cost c = {
+		.query = &r->active,
+		.total_ns = now_ns - r->begin_ns,
+		.prepare_ns = r->ready_ns - r->begin_ns,
+		.eval_ns = r->done_ns - r->ready_ns,
+		.write_ns = now_ns - r->done_ns,
+		.cpu_ns = fiber_clock_read(&r->clock),
+		.samples_read = r->result.samples_read,
+		.samples_peak = r->result.samples_peak,
+		.result_series = r->result.n_series,
+		.status = err_code_name(-rc),
+		.error = rc && err ? err->msg : NULL,
+	};
+	if (r->done_ns)
+		query_cost_note(r->q, &c);
 }
 
 /* Both calls, with a query's memory. */
@@ -359,11 +384,12 @@ static int co_serve(struct grpc_call *c, struct query *q, bool range, struct err
 {
 	struct budget b;
 	struct arena a;
-	struct remote r = { .q = q, .call = c, .range = range, .a = &a };
+	struct remote r = { .q = q, .call = c, .range = range, .a = &a, .begin_ns = sys->mono_ns() };
 	query_budget_init(q, &b);
 	arena_init(&a, &b);
 	struct fiber_clock *old = fiber_set_clock(&r.clock);
 	int rc = co_run(&r, err);
+	note_cost(&r, rc, err);
 	fiber_set_clock(old);
 	api_active_remove(query_active(q), &r.active);
 	arena_fini(&a);

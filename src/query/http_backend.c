@@ -1,5 +1,6 @@
 #include "query/http_backend.h"
 
+#include "query/cost.h"
 #include "query/explain.h"
 #include "query/query.h"
 #include "query/source.h"
@@ -142,6 +143,7 @@ struct api_backend query_http_backend(struct query *q)
 		.source_explain = query_explain_select,
 		.source_analyze = query_analyze_select,
 		.source_notes = source_notes,
+		.query_done = query_cost_note,
 		.source_observe = source_observe,
 		.label_names = co_label_names,
 		.label_values = co_label_values,

@@ -159,6 +159,7 @@ struct query *query_new(struct reactor *r, const struct query_config *cfg, struc
 	gate_init(&q->gate, cfg->max_concurrent);
 	if (reg) {
 		metrics_init(&q->m, &q->cfg, reg);
+		query_engine_metrics_init(&q->engine, q, reg);
 		metrics_budget_init(reg, "thanos_query_memory", "queries", &q->budget);
 		gate_metrics_init(&q->gate, reg, "thanos_query_concurrent_gate_queries_", "queries");
 	}
@@ -191,6 +192,7 @@ void query_free(struct query *q)
 	relabel_rules_free(q->selector);
 	if (q->reg) {
 		metrics_off_collect(q->reg, &q->budget);
+		metrics_off_collect(q->reg, q);
 		gate_metrics_fini(&q->gate, q->reg);
 	}
 	budget_fini(&q->budget);

@@ -60,6 +60,7 @@ struct query_config {
 	uint32_t max_concurrent_select;        /* --query.max-concurrent-select, within a query */
 	uint64_t memory_limit_bytes;           /* of one query; 0: none */
 	uint64_t max_memory_bytes;             /* of all queries; 0: none */
+	int64_t slow_log_ms;                   /* --query.slow-log-threshold; 0: no query is logged */
 
 	int64_t lookback_ms;               /* --query.lookback-delta; 0: 5 min */
 	bool dynamic_lookback;             /* --query.dynamic-lookback-delta */

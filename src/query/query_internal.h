@@ -7,6 +7,7 @@
 #include "api/active.h"
 #include "loop/fiber.h"
 #include "loop/gate.h"
+#include "query/cost.h"
 #include "query/query.h"
 
 struct counter;
@@ -38,7 +39,9 @@ struct query {
 	struct gate gate;
 	struct api_active active;
 	struct query_metrics m;
-	struct fiber *updater; /* NULL when not running */
+	struct query_engine_metrics engine;
+	struct gauge *engine_queries[2]; /* of both names */
+	struct fiber *updater;           /* NULL when not running */
 	struct waitq stopped;
 };
 

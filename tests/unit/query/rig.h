@@ -79,6 +79,7 @@ struct rig {
 	struct arena arena;
 	struct metrics_registry *reg;
 	struct dns_resolver *dns;
+	struct logger *lg; /* NULL: nothing is logged */
 	struct fake_store store[4];
 	size_t n_stores;
 	struct query_config cfg;
@@ -407,7 +408,7 @@ static inline void rig_main(void *arg)
 	if (!rig->cfg.discovery.endpoints.n && !rig->cfg.discovery.endpoints_strict.n && !rig->cfg.discovery.sd_config)
 		rig->cfg.discovery.endpoints = (struct discovery_names){ addrs, rig->n_stores };
 	rig->dns = dns_resolver_new(rig->r, NULL, &rig->err);
-	rig->q = query_new(rig->r, &rig->cfg, rig->dns, NULL, rig->reg, &rig->err);
+	rig->q = query_new(rig->r, &rig->cfg, rig->dns, rig->lg, rig->reg, &rig->err);
 	if (!rig->q)
 		fail_msg("%s", rig->err.msg);
 	assert_int_equal(co_endpoints_update(query_endpoints(rig->q), &rig->err), 0);
