@@ -102,6 +102,7 @@ struct fanout_series;
  * Begins a Series call; suspends until the streams are opened. `req`, `scope` and `w` stay borrowed until
  * fanout_series_close. `budget` (may be NULL) holds what is buffered here. Replica labels are gone from the
  * series, the shard is applied, the limit is respected; series come sorted, each once.
+ * *ret is set before it suspends, so that others see the figures of what is being opened; it is to be closed after an error, too.
  * INVALID_ARGUMENT without matchers ("no matchers specified (excluding selector labels)"); with ABORT, UNKNOWN "No StoreAPIs available"
  * where there are none at all. No store that fits is an empty stream.
  */

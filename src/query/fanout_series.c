@@ -205,12 +205,8 @@ int co_fanout_series(struct fanout *f, const struct series_request *req, const s
 	f->pending++;
 	if (f->pending_requests)
 		gauge_set(f->pending_requests, f->pending);
-	int rc = co_begin(s, req, err);
-	if (rc == 0)
-		*ret = s;
-	else
-		fanout_series_close(s);
-	return rc;
+	*ret = s;
+	return co_begin(s, req, err);
 }
 
 /* --- pulling --------------------------------------------------------------------------------------------- */

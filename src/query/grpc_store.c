@@ -116,17 +116,16 @@ static int co_series(struct grpc_call *c, void *arg, struct err *err)
 {
 	struct query *q = arg;
 	struct arena *a = grpc_call_arena(c);
-	struct series_request req;
+	struct series_request req = { .n_matchers = 0 };
 	struct fanout_warnings w = { .a = a };
 	struct fanout_scope scope = { .tenant = grpc_call_metadata(c, "thanos-tenant") };
-	struct fanout_series *from;
+	struct fanout_series *from = NULL;
 	int rc = series_request_read(grpc_call_request(c), a, &req, err);
 	if (rc == 0)
 		rc = co_fanout_series(query_fanout(q), &req, &scope, &w, a->budget, &from, err);
-	if (rc != 0)
-		return rc;
 	struct sender s = { .call = c, .batch = req.batch_size, .warnings = &w };
-	rc = co_send_all(&s, from, err);
+	if (rc == 0)
+		rc = co_send_all(&s, from, err);
 	fanout_series_close(from);
 	frame_writer_fini(&s.one);
 	strbuf_fini(&s.body);

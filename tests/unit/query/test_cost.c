@@ -124,6 +124,7 @@ static void cost_body(struct rig *rig)
 	assert_true(in_header("server-timing", "querier_wall_time;dur=") >= 250);
 	assert_true(field("min(m)", "status") == 503);
 	assert_true(field("min(m)", "result_series") == 0);
+	assert_true(field("min(m)", "endpoints") == 2);
 	assert_non_null(strstr(strstr(logged.text, "min(m)"), "err="));
 }
 
