@@ -318,7 +318,6 @@ const char *eval_labels_text(struct eval *ev, struct labels l);
 /* A kept row. */
 struct trow {
 	struct labels labels; /* copy */
-	uint64_t hash;        /* of labels, keyed */
 	bool drop_name;
 	double *v;
 	const struct histogram **h;
@@ -328,15 +327,14 @@ struct trow {
 	uint32_t first;     /* first step with a value, of merged rows */
 };
 
-/* Rows kept, in order of arrival, with an index by label set. */
+/* Rows kept, in order of arrival. */
 struct table {
 	struct eval *ev;
 	struct arena arena;
 	uint32_t n_steps;
 	struct trow **p;
 	size_t n, cap;
-	bool plain; /* keeps rows only, without an index */
-	struct hmap index;
+	struct hmap index; /* by label set, of table_merge */
 	uint64_t samples;
 };
 
@@ -356,9 +354,6 @@ int table_add(struct table *t, const struct row *r, struct trow **ret, struct er
  * earlier value.
  */
 int table_merge(struct table *t, const struct row *r, struct err *err);
-
-/* The row with these labels, or NULL. */
-struct trow *table_find(const struct table *t, struct labels l);
 
 /* Pulls and keeps all rows of a node. */
 int table_fill(struct table *t, struct node *n, struct err *err);

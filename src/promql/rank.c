@@ -119,23 +119,95 @@ static void warn_quantiles(struct rank *k)
 		warn_quantile(k->g.n.ev, pos, lo);
 }
 
+/* Whether x comes before y: NaN first, then ascending. */
+static inline bool before(double x, double y)
+{
+	return x < y || (isnan(x) && !isnan(y));
+}
+
+/*
+ * Puts the value of rank `at` in its place among v[0..n), those before it to
+ * its left. As sorting gives it, but in one pass over half of what is left
+ * after another; checkpoints in between, for there may be millions.
+ */
+static int select_rank(struct eval *ev, double *v, size_t n, size_t at, struct err *err)
+{
+	size_t lo = 0, hi = n;
+	uint64_t seed = 1;
+	while (hi - lo > 1) {
+		/* The middle of three somewhere, else sorted input would find its worst case. */
+		double a = v[lo + (seed = seed * 6364136223846793005U + 1442695040888963407U) % (hi - lo)];
+		double b = v[lo + (seed >> 20) % (hi - lo)], c = v[lo + (seed >> 40) % (hi - lo)];
+		double pivot = before(a, b) ? (before(b, c)   ? b
+					       : before(a, c) ? c
+							      : a)
+					    : (before(a, c)   ? a
+					       : before(b, c) ? c
+							      : b);
+		/* [lo, i) before the pivot, [i, j) equal to it, [k, hi) after */
+		size_t i = lo, j = lo, k = hi;
+		while (j < k) {
+			double x = v[j];
+			if (before(x, pivot)) {
+				v[j++] = v[i];
+				v[i++] = x;
+			} else if (before(pivot, x)) {
+				v[j] = v[--k];
+				v[k] = x;
+			} else {
+				j++;
+			}
+		}
+		int rc = eval_work(ev, (hi - lo) / 16, err);
+		if (rc || (at >= i && at < k))
+			return rc;
+		if (at < i)
+			hi = i;
+		else
+			lo = k;
+	}
+	return 0;
+}
+
+/* promql_quantile() without sorting all. */
+static int quantile_of(struct eval *ev, double q, double *v, size_t n, double *ret, struct err *err)
+{
+	if (isnan(q) || q < 0 || q > 1) {
+		*ret = quantile_sorted(q, v, n);
+		return 0;
+	}
+	struct quantile_rank k = quantile_rank(q, n);
+	int rc = select_rank(ev, v, n, k.lo, err);
+	double hi = v[k.hi];
+	for (size_t i = k.hi; i < n && k.hi > k.lo; i++)
+		if (before(v[i], hi))
+			hi = v[i];
+	*ret = quantile_between(k, v[k.lo], hi);
+	return rc;
+}
+
 static int quantile_group(struct rank *k, const struct rank_group *grp, struct row *ret, struct err *err)
 {
 	struct node *n = &k->g.n;
 	double *values = arena_array(&n->tmp, grp->n, sizeof(*values));
+	int rc = 0;
 	if (!values)
 		return arena_err(&n->tmp, err);
 	*ret = (struct row){ grp->labels, grp->drop_name, n->v, NULL };
-	for (uint32_t i = 0; i < n->grid.n; i++) {
+	for (uint32_t i = 0; i < n->grid.n && !rc; i++) {
 		size_t m = 0;
-		for (size_t j = 0; j < grp->n; j++) {
+		for (size_t j = 0; j < grp->n && !rc; j++) {
 			double v = k->t.p[grp->rows[j]]->v[i];
 			if (!is_absent(v))
 				values[m++] = v;
+			if (j % 4096 == 4095)
+				rc = eval_work(n->ev, 4096, err);
 		}
-		n->v[i] = m ? promql_quantile(k->g.param[i], values, m) : absent();
+		n->v[i] = absent();
+		if (m && !rc)
+			rc = quantile_of(n->ev, k->g.param[i], values, m, &n->v[i], err);
 	}
-	return eval_work(n->ev, (uint64_t)n->grid.n * grp->n, err);
+	return rc ? rc : eval_work(n->ev, grp->n, err);
 }
 
 /* ---- topk ---- */
@@ -270,16 +342,20 @@ static int topk_step(struct rank *k, const struct rank_group *grp, struct entry 
 {
 	int64_t want = (int64_t)k->g.param[step];
 	size_t max = want < 1 ? 0 : MIN((uint64_t)want, grp->n), n = 0;
-	for (size_t j = 0; j < grp->n && max; j++) {
+	int rc = 0;
+	for (size_t j = 0; j < grp->n && max && !rc; j++) {
 		double v = k->t.p[grp->rows[j]]->v[step];
 		if (!is_absent(v))
 			offer(k, heap, &n, max, (struct entry){ v, grp->rows[j] });
+		if (j % 4096 == 4095)
+			rc = eval_work(k->g.n.ev, 4096, err);
 	}
+	if (rc)
+		return rc;
 	sort_entries(k, heap, n);
-	int rc = 0;
 	for (size_t j = 0; j < n && !rc; j++)
 		rc = pick(k, &heap[j], step, err);
-	return rc ? rc : eval_work(k->g.n.ev, grp->n, err);
+	return rc ? rc : eval_work(k->g.n.ev, grp->n % 4096, err);
 }
 
 static int cmp_size(const void *a, const void *b)

@@ -181,7 +181,6 @@ struct share *share_new(struct eval *ev, const struct promql_expr *e, const void
 	s->plan = plan;
 	s->child = child;
 	table_init(&s->kept, ev, child->grid.n);
-	s->kept.plain = true;
 	s->next = ev->shares;
 	ev->shares = s;
 	return s;

@@ -26,11 +26,6 @@ static bool same_labels(const void *value, const void *key)
 	return labels_eq(((const struct trow *)value)->labels, *(const struct labels *)key);
 }
 
-struct trow *table_find(const struct table *t, struct labels l)
-{
-	return hmap_find(&t->index, labels_hash_keyed(l), same_labels, &l);
-}
-
 /* Doubles the pointer array in the arena. */
 static int grow(struct table *t, struct err *err)
 {
@@ -91,10 +86,6 @@ int table_add(struct table *t, const struct row *r, struct trow **ret, struct er
 	memcpy(d->v, r->v, t->n_steps * sizeof(*d->v));
 	if (r->h && (rc = copy_hists(t, d, r->h, err)))
 		return rc;
-	if (!t->plain) {
-		d->hash = labels_hash_keyed(d->labels);
-		hmap_add(&t->index, d->hash, d);
-	}
 	t->p[t->n++] = d;
 	if (ret)
 		*ret = d;
@@ -112,12 +103,15 @@ static uint32_t first_value(const struct row *r, uint32_t n)
 
 int table_merge(struct table *t, const struct row *r, struct err *err)
 {
-	struct trow *d = table_find(t, r->labels);
+	uint64_t hash = labels_hash_keyed(r->labels);
+	struct trow *d = hmap_find(&t->index, hash, same_labels, &r->labels);
 	if (!d) {
 		int rc = table_add(t, r, &d, err);
-		if (!rc)
-			d->first = first_value(r, t->n_steps);
-		return rc;
+		if (rc)
+			return rc;
+		d->first = first_value(r, t->n_steps);
+		hmap_add(&t->index, hash, d);
+		return 0;
 	}
 	for (uint32_t i = 0; i < t->n_steps; i++) {
 		bool has = !is_absent(r->v[i]) || (r->h && r->h[i]);

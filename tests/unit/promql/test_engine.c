@@ -298,6 +298,41 @@ static void test_series_that_differ_in_type_only(void **state)
 	rig_fini(&r);
 }
 
+/* Selecting the values around a rank is as sorting all. */
+static void test_quantile_of_many_series(void **state)
+{
+	enum { SERIES = 500 };
+	static const char *const special[] = { "NaN", "Inf", "-Inf", "0", "7" };
+	struct rig r;
+	uint64_t seed = 12345;
+	(void)state;
+	rig_init(&r);
+	for (int i = 0; i < SERIES; i++) {
+		seed = seed * 6364136223846793005U + 1442695040888963407U;
+		char *line = seed >> 40 & 3 ? xasprintf("m{i=\"%d\"} %g", i, (double)(int64_t)seed / 1e15)
+					    : xasprintf("m{i=\"%d\"} %s", i, special[(seed >> 44) % 5]);
+		rig_load(&r, 1000, line);
+		free(line);
+	}
+	for (int q = 0; q <= 100; q++) {
+		double v[SERIES];
+		struct promql_result res;
+		struct err err = ERR_NONE;
+		struct arena a;
+		arena_init(&a, NULL);
+		char *text = xasprintf("quantile(%d / 100, m)", q);
+		assert_int_equal(rig_exec(&r, text, &a, 0, 0, 0, &res, &err), 0);
+		for (size_t i = 0; i < SERIES; i++)
+			v[i] = r.series.p[i].v[0];
+		double want = promql_quantile((double)q / 100, v, SERIES), got = res.series[0].floats[0].v;
+		if (!(isnan(want) && isnan(got)))
+			assert_int_equal(double_bits(got), double_bits(want));
+		free(text);
+		arena_fini(&a);
+	}
+	rig_fini(&r);
+}
+
 /* ---- many series ---- */
 
 /* Series m{i="0"} m{i="1"} ..., made as they are pulled. */
@@ -388,6 +423,7 @@ static void test_folding_holds_nothing_per_series(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_quantile_of_many_series),
 		cmocka_unit_test(test_folding_holds_nothing_per_series),
 		cmocka_unit_test(test_instant_queries),
 		cmocka_unit_test(test_range_queries),
