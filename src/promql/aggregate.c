@@ -318,14 +318,15 @@ static int finish_hist(struct fold *f, struct agg_group *g, struct row *ret, uin
 {
 	struct promql_pos pos = promql_expr_pos(promql_expr_unparen(f->g.n.expr->agg.expr));
 	struct eval *ev = f->g.n.ev;
-	if (!is_absent(g->a[i])) {
-		g->a[i] = absent();
-		eval_warn(ev, pos, "encountered a mix of histograms and floats for aggregation");
-		return 0;
-	}
 	struct fhist_flags flags = { 0 };
 	int rc = fhist_acc_get(g->acc[i], false, &f->g.n.tmp, &ret->h[i], &flags, err);
-	if (flags.collision)
+	bool mixed = !is_absent(g->a[i]);
+	if (mixed) {
+		g->a[i] = absent();
+		ret->h[i] = NULL;
+		eval_warn(ev, pos, "encountered a mix of histograms and floats for aggregation");
+	}
+	if (flags.collision && !mixed && !flags.mixed)
 		eval_warn(ev, pos, "conflicting counter resets during histogram aggregation");
 	if (flags.reconciled)
 		eval_info(ev, pos, "mismatched custom buckets were reconciled during aggregation");
