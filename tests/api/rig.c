@@ -107,6 +107,8 @@ static int next(void *arg, void *opaque, struct promql_series *ret, struct err *
 	struct set *set = opaque;
 	if (!s->sort)
 		return s->inner.next(s->inner.arg, set->inner, ret, err);
+	if (s->g->fail_after && set->at == (size_t)s->g->fail_after)
+		return err_set(err, ERR_FAILED_PRECONDITION, "store a:1 broke off");
 	if (set->at == set->n)
 		return 0;
 	*ret = set->p[set->at++];

@@ -31,6 +31,7 @@ struct rig {
 	bool sort;                 /* series come sorted; else only those without samples do */
 	int64_t select_delay_ms;   /* of every select */
 	int select_code;           /* an error of every select; 0: none */
+	int fail_after;            /* series that a set gives before it fails; 0: it does not */
 	const char *store_warning; /* of every source */
 	struct api_select seen;    /* what the last source or look-up was asked with */
 	int64_t seen_start, seen_end;

@@ -370,6 +370,48 @@ static void test_warnings_of_stores_are_told_in_a_header(void **state)
 	run(&plain, co_warned);
 }
 
+/* Fails after all but the last series: long after the head of a streamed answer. */
+static void co_broken(struct rig *g)
+{
+	struct read_query q = { .end = 10000000, .matchers = job_x, .n_matchers = 1 };
+	struct read_request r = request(&q, 1, READ_SAMPLES);
+	struct strbuf msg = { 0 }, z = { 0 }, url = { 0 };
+	struct http_client_resp resp = { .status = 0 };
+	struct err err = ERR_NONE;
+	char origin[160];
+	g->fail_after = 150;
+	co_refuse(g, "", &r, 500, "store a:1 broke off");
+	r.accepted[0] = READ_STREAMED_XOR_CHUNKS;
+	read_request_write(&r, &msg);
+	assert_int_equal(codec_snappy_compress_add(strbuf_str(&msg), &z, NULL), 0);
+	strbuf_printf(&url, "%s/api/v1/read", rig_origin(g, origin));
+	struct http_header type = { STR("Content-Type"), STR("application/x-protobuf") };
+	struct http_client_req rq = {
+		.method = "POST", .url = url.p, .headers = &type, .n_headers = 1, .body = strbuf_str(&z)
+	};
+	/* Never an answer that looks complete. */
+	assert_int_equal(co_http_request(g->client, &rq, &resp, &err), -ERR_UNAVAILABLE);
+	assert_int_equal(g->prom.read_gate.held, 0);
+	http_client_resp_fini(&resp);
+	strbuf_fini(&msg);
+	strbuf_fini(&z);
+	strbuf_fini(&url);
+}
+
+static void test_a_stream_that_fails_under_way_is_reset(void **state)
+{
+	struct strbuf s = { 0 };
+	struct rig g;
+	strbuf_add_c(&s, "load 15s\n");
+	for (int i = 0; i < 160; i++)
+		strbuf_printf(&s, "  m{i=\"%03d\",job=\"x\"} %d+%d.37x400\n", i, i, i + 1);
+	rig_init(&g, &plain, strbuf_str(&s));
+	g.sort = true;
+	rig_run(&g, co_broken);
+	rig_fini(&g);
+	strbuf_fini(&s);
+}
+
 static void co_tenant(struct rig *g)
 {
 	struct read_query q = { .end = 40000, .matchers = only_up, .n_matchers = 1 };
@@ -401,6 +443,7 @@ int main(void)
 		cmocka_unit_test(test_errors_are_text_with_a_status),
 		cmocka_unit_test(test_answers_over_the_memory_limit_are_refused),
 		cmocka_unit_test(test_warnings_of_stores_are_told_in_a_header),
+		cmocka_unit_test(test_a_stream_that_fails_under_way_is_reset),
 		cmocka_unit_test(test_a_tenant_reads_only_its_own_series),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

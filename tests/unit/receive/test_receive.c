@@ -221,6 +221,13 @@ static void co_names(struct rig *rig)
 			      ((struct label_request){ .without_replica_labels = { &replica, 1 }, .limit = 4 }),
 			      "__name__,a,b,tenant_id");
 	co_rig_expect_strings(rig, "__name__", ((struct label_request){ 0 }), "m,n");
+	/* Before and after all samples there are none, as in Prometheus. */
+	co_rig_expect_strings(rig, "__name__", ((struct label_request){ .start = 1, .end = 2 }), "");
+	co_rig_expect_strings(
+		rig, "__name__",
+		((struct label_request){
+			.start = INT64_MAX / 2, .end = INT64_MAX / 2 + 1, .matchers = &n, .n_matchers = 1 }),
+		"");
 	co_rig_expect_strings(rig, "tenant_id", ((struct label_request){ 0 }), "acme,zeta");
 	co_rig_expect_strings(rig, "tenant_id", ((struct label_request){ .matchers = &zeta, .n_matchers = 1 }), "zeta");
 	co_rig_expect_strings(rig, "tenant_id", ((struct label_request){ .matchers = &none, .n_matchers = 1 }), "");
