@@ -119,6 +119,8 @@ def deliberate_notes(expr, want, got):
     """Hints of histograms that only counts and sums are read of depend on how upstream's iterators jump."""
     if re.search("histogram_(count|sum|avg)", expr) and all("conflicting counter resets" in n for n in want.notes ^ got.notes):
         return "hints of histograms without buckets"
+    if got.range and all(re.search("reconciled during aggregation|mix of histograms with exponential", n) for n in want.notes ^ got.notes):
+        return "order of series in aggregations of range queries"
     if ONCE.search(expr) and all("sort is ineffective" in n for n in want.notes ^ got.notes):
         return "parameters of aggregations of what has @"
     return None
