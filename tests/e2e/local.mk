@@ -2,6 +2,7 @@
 E2E_TESTS = \
 	tests/e2e/test_clients_gone \
 	tests/e2e/test_disk_full \
+	tests/e2e/test_failing_syncs \
 	tests/e2e/test_grpc_clients \
 	tests/e2e/test_loop_stall \
 	tests/e2e/test_options \
