@@ -422,7 +422,8 @@ static int select_ids(struct cursor *c, struct postings *ret, struct err *err)
 	size_t n;
 	int rc;
 	if (c->block) {
-		rc = block_select(c->block, q->matchers, q->n_matchers, q->mint, q->maxt, &c->arena, &sel, err);
+		rc = block_select_pausing(c->block, q->matchers, q->n_matchers, q->mint, q->maxt, co_checkpoint,
+					  &c->arena, &sel, err);
 		*ret = sel.postings;
 	} else {
 		rc = head_reader_select(c->head, q->matchers, q->n_matchers, true, &c->arena, &ids, &n, err);

@@ -113,7 +113,14 @@ struct tombstones block_tombstones(const struct block *b)
 int block_select(const struct block *b, struct matcher *const *m, size_t n, int64_t mint, int64_t maxt, struct arena *a,
 		 struct block_selection *ret, struct err *err)
 {
+	return block_select_pausing(b, m, n, mint, maxt, NULL, a, ret, err);
+}
+
+int block_select_pausing(const struct block *b, struct matcher *const *m, size_t n, int64_t mint, int64_t maxt,
+			 int (*pause)(struct err *err), struct arena *a, struct block_selection *ret, struct err *err)
+{
 	struct postings_source src = index_reader_source(b->index);
+	src.checkpoint = pause;
 	*ret = (struct block_selection){ .b = b, .mint = mint, .maxt = maxt };
 	int r = postings_for_matchers(&src, m, n, a, &ret->postings, err);
 	return r < 0 ? err_prefix(err, "block %s", b->dir) : 0;

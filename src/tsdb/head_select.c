@@ -10,6 +10,9 @@
 /* Ids handled between two checkpoints. */
 #define PAUSE_EVERY 8192
 
+/* What matching an expression with one value counts as. */
+#define REGEX_WORK 128
+
 /*
  * Series that one matcher asks for, or (negative) excludes: an ascending
  * list, or a bitmap over ids. A list stays readable while the reader is open.
@@ -104,6 +107,8 @@ static int set_of_scan(struct selection *s, uint32_t name, const struct matcher 
 		const struct posting_list *l = &s->h->postings.lists[e->lists.p[i]];
 		if (l->n && matcher_matches(m, symtab_get(s->h->symtab, l->value)) != inverse)
 			rc = add_list(s, l, ret);
+		if (rc == 0)
+			rc = pause_after(s, m->re ? REGEX_WORK : 1);
 	}
 	return rc;
 }

@@ -1,7 +1,7 @@
 #include "tsdb/select.h"
 
 /* Values, or references, between two calls of the source's checkpoint. */
-#define CHECKPOINT_EVERY 4096
+#define CHECKPOINT_EVERY 256
 #define CHECKPOINT_REFS (1u << 20)
 
 /* How a matcher takes part. */
@@ -116,8 +116,8 @@ static int collect_walk(const struct postings_source *s, const struct task *t, s
 			kept = out->n;
 			due = true;
 		}
-		if (r >= 0 && due && s->ops->checkpoint)
-			r = s->ops->checkpoint(s->src, err);
+		if (r >= 0 && due && s->checkpoint)
+			r = s->checkpoint(err);
 		if (r < 0)
 			return r;
 	}

@@ -37,14 +37,14 @@ struct postings_source_ops {
 	int (*next)(void *src, struct postings_values *it, struct str *ret, struct err *err);
 	/* Appends the series with the walk's current value. */
 	int (*current)(void *src, struct postings_values *it, struct refs *out, struct err *err);
-	/* May be NULL. Called every few thousand values; an error ends the selection. */
-	int (*checkpoint)(void *src, struct err *err);
 };
 
 /* A source: functions and what they work on. */
 struct postings_source {
 	const struct postings_source_ops *ops;
 	void *src;
+	/* May be NULL. Called every few hundred values; an error ends the selection. It may suspend. */
+	int (*checkpoint)(struct err *err);
 };
 
 /*

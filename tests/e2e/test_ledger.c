@@ -398,10 +398,23 @@ static void start_process(void)
 	}
 }
 
+/* Whether the process ended because a port was taken: a child that it had forked just before the kill goes a moment later. */
+static bool port_was_taken(void)
+{
+	struct strbuf b = { 0 };
+	char *log = xasprintf("%s/log", the.dir);
+	bool taken = file_read_all(log, 64u << 20, &b, NULL) == 0 && b.n > 400 &&
+		     strstr(b.p + b.n - 400, "Address already in use");
+	strbuf_fini(&b);
+	free(log);
+	return taken;
+}
+
 /* Waits until the process says that it is ready. Suspends. */
 static void co_wait_ready(void)
 {
 	int64_t begin = sys_mono_ms();
+	int wstatus;
 	for (;;) {
 		struct http_client_resp resp = { 0 };
 		const struct http_client_req rq = { .url = the.ready_url, .timeout_ms = 2000 };
@@ -410,8 +423,11 @@ static void co_wait_ready(void)
 		http_client_resp_fini(&resp);
 		if (rc == 0 && status == 200)
 			break;
-		if (waitpid(the.pid, NULL, WNOHANG) == the.pid)
-			fail("the process ended by itself: see", "log");
+		if (waitpid(the.pid, &wstatus, WNOHANG) == the.pid) {
+			if (!WIFEXITED(wstatus) || WEXITSTATUS(wstatus) != 1 || !port_was_taken())
+				fail("the process ended by itself: see", "log");
+			start_process();
+		}
 		if (sys_mono_ms() - begin > 60000)
 			fail("not ready after a minute", "");
 		(void)co_sleep_ms(5, NULL);
