@@ -13,12 +13,10 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MAX_FDS 100000 /* descriptors that are looked at */
 #define MAX_OUTPUT (16 * 1024 * 1024)
 
 /* What a child writes to the pipe before its output. */
@@ -38,15 +36,12 @@ static uint64_t data_bytes(void)
 	return data * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Closes the copies of the parent's sockets: its ports are free as soon as it is gone itself. */
-static void close_sockets(void)
+/* Closes the parent's descriptors but `keep`: its ports and locks are free as soon as it is gone itself. */
+static void close_others(int keep)
 {
-	struct rlimit lim = { 1024, 1024 };
-	struct stat st;
-	getrlimit(RLIMIT_NOFILE, &lim);
-	for (int fd = 3; fd < (int)MIN(lim.rlim_cur, (rlim_t)MAX_FDS); fd++)
-		if (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode))
-			close(fd);
+	if (keep > 3)
+		(void)close_range(3, (unsigned)keep - 1, 0);
+	(void)close_range((unsigned)keep + 1, ~0u, 0);
 }
 
 static NORETURN void child_main(int fd, child_fn *fn, void *arg, uint64_t memory_limit_bytes, int nice_by, pid_t parent)
@@ -55,7 +50,7 @@ static NORETURN void child_main(int fd, child_fn *fn, void *arg, uint64_t memory
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);
-	close_sockets();
+	close_others(fd);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	if (nice_by && nice(nice_by) < 0)

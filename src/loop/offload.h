@@ -35,7 +35,7 @@ typedef int child_fn(void *arg, struct strbuf *out, struct err *err);
 
 /*
  * Forks, runs fn(arg) in the child and waits for its end. The child sees a copy of the parent's memory, has no running
- * fibers or threads, and must not touch sockets. `memory_limit_bytes` (0: none) limits what it may allocate on top. A child that dies of a signal
+ * fibers or threads, and of the descriptors only the first three. `memory_limit_bytes` (0: none) limits what it may allocate on top. A child that dies of a signal
  * is INTERNAL with the signal's name; cancelling the fiber kills the child. `nice` is added to its priority.
  */
 int co_child_run(const char *name, child_fn *fn, void *arg, uint64_t memory_limit_bytes, int nice, struct strbuf *out,

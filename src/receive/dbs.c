@@ -15,8 +15,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <time.h>
 
 #define MAINTAIN_MS 5000
+#define LOCK_TRIES 50 /* a fiftieth of a second apart */
 
 /* Added to the name of a directory that is being deleted; no tenant's name has it. */
 #define DELETED_SUFFIX "~"
@@ -192,6 +194,18 @@ static int remove_half_deleted(const char *path, const char *name, struct err *e
 	return rc;
 }
 
+/* A child process of one that was killed may hold it for a moment longer. Blocks. */
+static bool take_lock(int fd)
+{
+	const struct timespec pause = { 0, 20000000 };
+	for (int tries = 0; tries < LOCK_TRIES; tries++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
 /* Takes the lock, so that no two processes write the same logs, and lists what is there. */
 static int lock_and_list(void *arg, struct err *err)
 {
@@ -205,7 +219,7 @@ static int lock_and_list(void *arg, struct err *err)
 		j->s->lock_fd = sys->open(lock, O_RDWR | O_CREAT, 0644);
 		if (j->s->lock_fd < 0)
 			rc = err_sys(err, errno, "open %s", lock);
-		else if (flock(j->s->lock_fd, LOCK_EX | LOCK_NB) != 0)
+		else if (!take_lock(j->s->lock_fd))
 			rc = err_set(err, ERR_FAILED_PRECONDITION,
 				     "%s: another process uses this directory (--tsdb.no-lockfile turns the check off)",
 				     lock);
