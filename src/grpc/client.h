@@ -106,6 +106,11 @@ struct grpc_call_opts {
 	bool wait_for_ready;   /* wait for a connection until the deadline instead of failing with UNAVAILABLE */
 	int64_t timeout_ms;    /* 0: the fiber's deadline alone */
 	struct budget *budget; /* memory for received messages; NULL: the fiber's */
+	/*
+	 * Memory for messages that wait in the stream's window, of which there is more or less by chance, so that only larger ones
+	 * count against `budget`; NULL: `budget`.
+	 */
+	struct budget *window_budget;
 };
 
 /*

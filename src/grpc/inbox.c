@@ -13,10 +13,23 @@ void grpc_inbox_init(struct grpc_inbox *in, struct budget *budget, uint64_t max_
 	*in = (struct grpc_inbox){ .budget = budget, .max_message = max_message };
 }
 
+void grpc_inbox_set_window(struct grpc_inbox *in, uint32_t window, struct budget *window_budget)
+{
+	/* Buffers grow by half, and the bytes before a message that is under way are kept with it. */
+	in->window_cap = 2 * (uint64_t)window;
+	in->window_budget = window_budget;
+}
+
+/* What a buffer of this size counts against. */
+static struct budget *budget_of(const struct grpc_inbox *in, size_t cap)
+{
+	return cap <= in->window_cap ? in->window_budget : in->budget;
+}
+
 static void drop(struct grpc_inbox *in, uint8_t **p, size_t *cap)
 {
 	free(*p);
-	budget_give(in->budget, *cap);
+	budget_give(budget_of(in, *cap), *cap);
 	*p = NULL;
 	*cap = 0;
 }
@@ -40,7 +53,10 @@ void grpc_inbox_fini(struct grpc_inbox *in)
 	drop(in, &in->held, &in->held_cap);
 	drop(in, &in->spare, &in->spare_cap);
 	drop(in, &in->p, &in->cap);
-	*in = (struct grpc_inbox){ .budget = in->budget, .max_message = in->max_message };
+	*in = (struct grpc_inbox){ .budget = in->budget,
+				   .window_budget = in->window_budget,
+				   .window_cap = in->window_cap,
+				   .max_message = in->max_message };
 }
 
 /* A buffer of at least `want` bytes: the spare one, or a new one. */
@@ -57,8 +73,9 @@ static int take_buffer(struct grpc_inbox *in, size_t want, uint8_t **ret, size_t
 	size_t cap = START_BYTES;
 	while (cap < want)
 		cap += cap / 2;
-	if (!budget_take(in->budget, cap))
-		return budget_err(in->budget, err);
+	struct budget *b = budget_of(in, cap);
+	if (!budget_take(b, cap))
+		return budget_err(b, err);
 	*ret = xmalloc(cap);
 	*ret_cap = cap;
 	return 0;

@@ -25,6 +25,8 @@
 /* An inbox. Members are private; zeroed by grpc_inbox_init. */
 struct grpc_inbox {
 	struct budget *budget;
+	struct budget *window_budget; /* for buffers of at most window_cap bytes */
+	uint64_t window_cap;          /* 0: all count against `budget` */
 	uint64_t max_message;
 	uint8_t *p; /* bytes not yet taken: p[head..tail) */
 	size_t head, tail, cap;
@@ -38,6 +40,12 @@ struct grpc_inbox {
 
 /* Prepares an empty inbox that charges `budget` (NULL: none) and refuses longer messages (as on the wire) than `max_message`. */
 void grpc_inbox_init(struct grpc_inbox *in, struct budget *budget, uint64_t max_message);
+
+/*
+ * Has what a window of `window` bytes may fill count against `window_budget` (NULL: nothing) in place of the budget: how
+ * full it gets is chance. Only messages that are larger count. Before the first push.
+ */
+void grpc_inbox_set_window(struct grpc_inbox *in, uint32_t window, struct budget *window_budget);
 
 /* Frees all bytes. */
 void grpc_inbox_fini(struct grpc_inbox *in);

@@ -298,6 +298,8 @@ static struct grpc_stream *stream_new(struct grpc_channel *ch, const char *type,
 	s->deadline_ms = opts->timeout_ms > 0 ? reactor_now_ms(ch->r) + opts->timeout_ms : FIBER_NO_DEADLINE;
 	s->budget = opts->budget ? opts->budget : fiber_budget();
 	grpc_inbox_init(&s->inbox, s->budget, ch->opts.max_message_bytes);
+	if (opts->window_budget)
+		grpc_inbox_set_window(&s->inbox, ch->opts.window_bytes, opts->window_budget);
 	waitq_init(&s->changed);
 	s->metrics = grpc_client_method(ch->metrics, type, method);
 	if (!s->metrics)

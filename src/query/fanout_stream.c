@@ -497,7 +497,9 @@ static void co_begin_once(struct store_stream *st)
 {
 	struct err e = ERR_NONE;
 	struct grpc_metadata meta;
-	struct grpc_call_opts opts = { .budget = st->sh->budget };
+	struct budget *b = st->sh->budget;
+	/* What waits in windows is counted with that of all queries: whether it fits one query's limit would be chance. */
+	struct grpc_call_opts opts = { .budget = b, .window_budget = b ? b->parent : NULL };
 	struct grpc_part part = grpc_part_copy(st->sh->message);
 	fanout_call_opts(st->sh->scope, &meta, &opts);
 	st->refusals = budget_refusals(st->sh->budget);

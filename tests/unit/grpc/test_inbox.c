@@ -137,10 +137,32 @@ static void test_memory_is_what_arrived_and_within_budget(void **state)
 	budget_fini(&b);
 }
 
+static void test_only_messages_above_the_window_count(void **state)
+{
+	static uint8_t bytes[20000];
+	struct budget b, w;
+	struct grpc_inbox in;
+	budget_init(&b, NULL, "query", 0);
+	budget_init(&w, NULL, "all", 1 << 20);
+	grpc_inbox_init(&in, &b, 100000);
+	grpc_inbox_set_window(&in, 4096, &w);
+	size_t n = put_message(bytes, 0, 16000, 7);
+	assert_int_equal(grpc_inbox_push(&in, bytes, 4096, NULL), 0);
+	assert_true(w.used >= 4096);
+	assert_int_equal(grpc_inbox_push(&in, bytes + 4096, n - 4096, &(struct err){ 0 }), -ERR_RESOURCE_EXHAUSTED);
+	b.limit = 1 << 20;
+	assert_int_equal(grpc_inbox_push(&in, bytes + 4096, n - 4096, NULL), 0);
+	assert_true(b.used >= n);
+	grpc_inbox_fini(&in);
+	budget_fini(&b);
+	budget_fini(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_messages_come_out_however_they_arrive),
+		cmocka_unit_test(test_only_messages_above_the_window_count),
 		cmocka_unit_test(test_view_stays_while_more_arrives),
 		cmocka_unit_test(test_window_is_given_back_only_as_messages_are_taken),
 		cmocka_unit_test(test_bad_prefixes_are_refused_before_their_bytes),
