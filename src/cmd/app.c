@@ -18,6 +18,7 @@
 #include "metrics/metrics.h"
 #include "metrics/process.h"
 #include "net/addr.h"
+#include "net/metrics.h"
 #include "net/tls.h"
 
 #include <signal.h>
@@ -65,6 +66,7 @@ static int app_init(struct app *app, const struct app_setup *setup, struct err *
 	app->process = metrics_process_new(app->metrics);
 	metrics_build_info_init(app->metrics, thanos_version, thanos_revision, "main");
 	reactor_metrics_init(app->reactor, app->metrics);
+	app->net = net_metrics_new(app->metrics);
 	metrics_budget_init(app->metrics, "thanos_memory", "requests", &app->memory);
 	probe_init(&app->probe, setup->component, &app->log);
 	probe_metrics_init(&app->probe, app->metrics);
@@ -81,6 +83,7 @@ static int app_init(struct app *app, const struct app_setup *setup, struct err *
 
 static void app_fini(struct app *app)
 {
+	net_metrics_free(app->net);
 	http_server_free(app->http);
 	grpc_health_free(app->health);
 	if (app->grpc)
@@ -126,6 +129,8 @@ static int make_grpc(struct app *app, struct err *err)
 	struct grpc_server_opts opts = grpc_server_opts_default();
 	opts.tls = app->grpc_tls;
 	opts.budget = &app->memory;
+	opts.conn_stats = &app->grpc_conns;
+	net_metrics_watch(app->net, "grpc", &app->grpc_conns);
 	opts.max_connection_age_ms = app->setup->grpc->grpc_server_max_connection_age_ms;
 	opts.max_connection_grace_ms = 0; /* long streams outlive their connection's age, as upstream */
 	app->grpc = grpc_server_new(app->reactor, &opts);
@@ -151,6 +156,7 @@ static int make_http(struct app *app, struct err *err)
 		.hook_arg = app->web,
 	};
 	app->http = http_server_new(&cfg);
+	net_metrics_watch(app->net, "http", http_server_conn_stats(app->http));
 	return 0;
 }
 

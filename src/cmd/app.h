@@ -17,6 +17,7 @@
 #include "cmd/common_options.h"
 #include "http/metrics.h"
 #include "http/probe.h"
+#include "net/conn.h"
 
 #include <stdbool.h>
 
@@ -25,6 +26,7 @@ struct grpc_server;
 struct http_router;
 struct http_server;
 struct metrics_registry;
+struct net_metrics;
 struct process_metrics;
 struct reactor;
 struct signal_watch;
@@ -60,10 +62,12 @@ struct app {
 	struct http_server *http;   /* listens from app_serve on */
 	struct grpc_server *grpc;   /* likewise; add services before */
 	struct signal_watch *signals;
+	struct net_metrics *net; /* listeners of the component's own are added to it */
 
 	/* Private. */
 	char *tenant_header; /* in lower case; NULL without */
 	struct process_metrics *process;
+	struct conn_stats grpc_conns; /* of the gRPC server */
 	struct grpc_health *health;
 	struct tls_ctx *grpc_tls;
 	struct web_config *web; /* --http.config; NULL without */

@@ -73,6 +73,7 @@ static int make_config(struct receive_call *c, struct app *app, struct err *err)
 		.log = &app->log,
 		.metrics = app->metrics,
 		.http_metrics = &app->http_metrics,
+		.net_metrics = app->net,
 		.probe = &app->probe,
 		.memory = &app->memory,
 		.tsdb_path = o->tsdb_path,

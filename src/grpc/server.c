@@ -256,7 +256,7 @@ static void on_accept(int fd, const struct sockaddr_any *peer, void *arg)
 {
 	struct grpc_listener *gl = arg;
 	struct grpc_conn *gc = conn_new(gl->srv, gl->l);
-	struct conn_options opt = { .tls = gl->srv->opts.tls };
+	struct conn_options opt = { .tls = gl->srv->opts.tls, .stats = gl->srv->opts.conn_stats };
 	gc->conn = conn_accept(gl->srv->r, fd, peer, &opt, &opening_cbs, gc, NULL);
 	if (!gc->conn)
 		conn_gone(gc);

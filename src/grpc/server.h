@@ -37,6 +37,7 @@
 struct addr;
 struct conn;
 struct grpc_call;
+struct conn_stats;
 struct grpc_server;
 struct listener;
 struct metrics_registry;
@@ -76,6 +77,8 @@ struct grpc_server_opts {
 	int64_t setup_timeout_ms;        /* until the client's HTTP/2 settings arrived; 10 s */
 	int64_t stall_timeout_ms; /* a stream or connection that takes less than 16 KiB per so long is reset; 60 s */
 	const char *request_id_header; /* NULL, or a metadata key that is echoed; static */
+	struct conn_stats
+		*conn_stats; /* counts connections; outlives them: freed after the reactor. NULL: not counted */
 };
 
 /* The default options. */

@@ -336,6 +336,11 @@ const struct http_server_stats *http_server_stats(const struct http_server *s)
 	return &s->stats;
 }
 
+const struct conn_stats *http_server_conn_stats(const struct http_server *s)
+{
+	return &s->conn_stats;
+}
+
 struct reactor *http_server_reactor(const struct http_server *s)
 {
 	return s->cfg.reactor;

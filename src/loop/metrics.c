@@ -45,6 +45,8 @@ void reactor_metrics_init(struct reactor *r, struct metrics_registry *reg)
 					      ARRAY_LEN(upper));
 	metrics_on_collect(reg, copy_turns, r);
 	metrics_gauge_fn(reg, "thanos_loop_fibers", "Fibers alive now.", read_live, r);
+	/* What dashboards made for Go programs look at. */
+	metrics_gauge_fn(reg, "go_goroutines", "Fibers alive now, as thanos_loop_fibers.", read_live, r);
 	metrics_counter_fn(reg, "thanos_loop_fibers_started_total", "Fibers started.", read_started, r);
 	metrics_counter_fn(reg, "thanos_loop_slow_holds_total",
 			   "Times that a fiber held the event loop for over 50 ms.", read_slow, r);

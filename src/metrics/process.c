@@ -2,6 +2,7 @@
 
 #include "metrics/process.h"
 
+#include "base/compiler.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/strbuf.h"
@@ -18,7 +19,8 @@
 struct process_metrics {
 	struct counter *cpu_seconds, *rx_bytes, *tx_bytes;
 	struct gauge *open_fds, *max_fds, *virtual_bytes, *virtual_max_bytes, *resident_bytes, *start;
-	double boot_time; /* seconds since the epoch */
+	struct gauge *heap[3]; /* under the names that dashboards for Go programs use */
+	double boot_time;      /* seconds since the epoch */
 };
 
 static bool read_file(const char *path, struct strbuf *out)
@@ -43,6 +45,16 @@ static void read_stat(struct process_metrics *m, struct strbuf *b)
 	gauge_set(m->virtual_bytes, (double)vsize);
 	gauge_set(m->resident_bytes, (double)rss * (double)sysconf(_SC_PAGESIZE));
 	gauge_set(m->start, m->boot_time + (double)start / tick);
+}
+
+/* Resident memory that is no file's: fields 2 and 3 of statm, in pages (proc(5)). */
+static void read_heap(struct process_metrics *m, struct strbuf *b)
+{
+	unsigned long long resident, shared;
+	if (!read_file("/proc/self/statm", b) || sscanf(b->p, "%*u %llu %llu", &resident, &shared) != 2)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(m->heap); i++)
+		gauge_set(m->heap[i], (double)(resident - shared) * (double)sysconf(_SC_PAGESIZE));
 }
 
 /* The number of the line that begins with `name`; "unlimited" is 2^64-1 as in the Go client. */
@@ -107,6 +119,7 @@ static void collect(void *arg)
 {
 	struct strbuf b = { 0 };
 	read_stat(arg, &b);
+	read_heap(arg, &b);
 	read_limits(arg, &b);
 	read_fds(arg);
 	read_network(arg, &b);
@@ -134,6 +147,11 @@ struct process_metrics *metrics_process_new(struct metrics_registry *r)
 	m->virtual_max_bytes = metrics_gauge(r, "process_virtual_memory_max_bytes",
 					     "Maximum amount of virtual memory available in bytes.");
 	m->resident_bytes = metrics_gauge(r, "process_resident_memory_bytes", "Resident memory size in bytes.");
+	static const char *const heap[] = { "go_memstats_alloc_bytes", "go_memstats_heap_alloc_bytes",
+					    "go_memstats_heap_inuse_bytes" };
+	for (size_t i = 0; i < ARRAY_LEN(heap); i++)
+		m->heap[i] = metrics_gauge(
+			r, heap[i], "Resident memory that is not of files; for dashboards made for Go programs.");
 	m->start = metrics_gauge(r, "process_start_time_seconds",
 				 "Start time of the process since unix epoch in seconds.");
 	m->rx_bytes = metrics_counter(r, "process_network_receive_bytes_total",

@@ -8,6 +8,7 @@ src_net_libnet_a_SOURCES = \
 	src/net/dns.c src/net/dns.h \
 	src/net/dns_provider.c \
 	src/net/listener.c src/net/listener.h \
+	src/net/metrics.c src/net/metrics.h \
 	src/net/tls.c src/net/tls.h \
 	src/net/tls_names.c src/net/tls_names.h
 

@@ -231,6 +231,8 @@ void receive_metrics_init(struct receive_metrics *m, struct metrics_registry *re
 	m->db_updates_completed = metrics_counter(
 		reg, "thanos_receive_multi_db_updates_completed_total",
 		"Number of Multi DB completed reloads with flush and potential upload due to hashring changes.");
+	(void)metrics_counter(reg, "thanos_receive_metamonitoring_failed_queries_total",
+			      "Meta-monitoring queries that failed while limiting; this receiver asks none.");
 	init_limits(m, reg);
 	init_tsdb(m, reg);
 	init_store(m, reg);

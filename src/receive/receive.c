@@ -9,6 +9,7 @@
 #include "http/server.h"
 #include "labels/relabel_yaml.h"
 #include "loop/offload.h"
+#include "net/metrics.h"
 #include "receive/store.h"
 
 #include <stdlib.h>
@@ -58,6 +59,8 @@ static int make_server(struct receive *r, struct err *err)
 		.metrics = r->cfg->http_metrics,
 	};
 	r->http = http_server_new(&cfg);
+	if (r->cfg->net_metrics)
+		net_metrics_watch(r->cfg->net_metrics, "remote-write", http_server_conn_stats(r->http));
 	return 0;
 }
 
@@ -108,6 +111,8 @@ void receive_free(struct receive *r)
 {
 	if (!r)
 		return;
+	if (r->http)
+		net_metrics_unwatch(r->cfg->net_metrics, http_server_conn_stats(r->http));
 	http_server_free(r->http);
 	http_router_free(r->router);
 	tls_ctx_unref(r->tls);

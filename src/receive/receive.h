@@ -20,6 +20,7 @@
 struct grpc_server;
 struct http_metrics;
 struct metrics_registry;
+struct net_metrics;
 struct probe;
 struct reactor;
 struct receive;
@@ -38,6 +39,7 @@ struct receive_config {
 	struct logger *log;
 	struct metrics_registry *metrics;
 	struct http_metrics *http_metrics;
+	struct net_metrics *net_metrics; /* NULL: none */
 	struct probe *probe;
 	struct budget *memory; /* parent of the requests' budgets */
 

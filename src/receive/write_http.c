@@ -114,24 +114,30 @@ static void give_buffer(struct receive *r, struct strbuf *b)
 	r->buffers[r->n_buffers++] = b;
 }
 
-/* Reads and uncompresses the body. OUT_OF_RANGE over a limit. Suspends. */
-static int read_body(struct receive *r, struct http_req *req, struct str tenant, struct strbuf *out, struct err *err)
+/* Reads the body as it came. OUT_OF_RANGE over a limit. Suspends. */
+static int read_body(struct receive *r, struct http_req *req, struct str tenant, struct str *ret, struct err *err)
 {
 	struct tenant_limits l = receive_limits_of(r->limits, tenant);
 	uint64_t max = l.size_bytes ? l.size_bytes : MAX_COMPRESSED_BYTES;
-	struct uncompress_job j = { .limit = MAX_BODY_BYTES, .out = out };
 	if (l.size_bytes && req->content_length > 0 && (uint64_t)req->content_length > max)
 		receive_metrics_limit_hit(&r->metrics, tenant, "body_size", (uint64_t)req->content_length - max);
 	if (req->content_length > 0 && (uint64_t)req->content_length > max)
 		return err_set(err, ERR_OUT_OF_RANGE, "write request too large: %lld bytes, the limit is %llu",
 			       (long long)req->content_length, (unsigned long long)max);
-	int rc = co_http_body_all(req, max, &j.in, err);
+	int rc = co_http_body_all(req, max, ret, err);
 	if (rc == -ERR_RESOURCE_EXHAUSTED)
 		return err_set(err, ERR_OUT_OF_RANGE, "write request too large: %s", err->msg);
-	if (rc != 0 || j.in.n == 0)
-		return rc;
+	return rc;
+}
+
+/* Uncompresses a body to `out`. OUT_OF_RANGE over a limit. Suspends. */
+static int co_uncompress(struct str packed, struct strbuf *out, struct err *err)
+{
+	struct uncompress_job j = { .in = packed, .limit = MAX_BODY_BYTES, .out = out };
 	size_t size = 0;
-	rc = codec_snappy_size(j.in, MAX_BODY_BYTES, &size, err);
+	if (packed.n == 0)
+		return 0;
+	int rc = codec_snappy_size(packed, MAX_BODY_BYTES, &size, err);
 	if (rc == 0)
 		rc = size < OFFLOAD_BYTES ? uncompress(&j, err) : co_offload("snappy", uncompress, &j, err);
 	if (rc == -ERR_RESOURCE_EXHAUSTED)
@@ -225,40 +231,50 @@ static int write_and_answer(struct receive *r, struct http_req *req, const struc
 	return rc;
 }
 
-static int co_serve_write(struct receive *r, struct http_req *req, struct err *err)
+/* Answers a request that was refused as a whole. Suspends. */
+static int refuse(struct receive *r, struct http_req *req, struct str tenant, int rc, const struct err *why,
+		  struct err *err)
 {
-	struct write_request wr = { .budget = &req->budget };
+	/* A name that is none would let clients make as many children as they like. */
+	receive_metrics_write(&r->metrics, status_of_error(rc), tenant_name_valid(tenant) ? tenant : STR("unknown"), 0,
+			      0);
+	return reply(req, status_of_error(rc), str_c(why->msg), err);
+}
+
+/* Uncompresses, writes and answers, when it is its turn. Suspends. */
+static int co_take_turn(struct receive *r, struct http_req *req, struct write_request *wr, struct str packed,
+			struct err *err)
+{
 	struct err why = ERR_NONE;
+	int rc = co_gate_enter(&r->gate, err);
+	if (rc != 0)
+		return rc;
+	gauge_add(r->metrics.pending, 1);
 	struct strbuf *body = take_buffer(r);
-	int rc = r->ready ? negotiate(req, &wr.kind, &why) : err_set(&why, ERR_UNAVAILABLE, "storage is not open yet");
-	if (rc == 0)
-		rc = find_tenant(r, req, &wr.tenant, &why);
-	if (rc == 0)
-		rc = read_body(r, req, wr.tenant, body, &why);
-	if (rc == 0) {
-		req->tenant = wr.tenant;
-		wr.body = strbuf_str(body);
-		wr.require_name = wr.kind == WRITE_V2;
-		rc = write_and_answer(r, req, &wr, err);
-	} else {
-		/* A name that is none would let clients make as many children as they like. */
-		receive_metrics_write(&r->metrics, status_of_error(rc),
-				      tenant_name_valid(wr.tenant) ? wr.tenant : STR("unknown"), 0, 0);
-		rc = reply(req, status_of_error(rc), str_c(why.msg), err);
-	}
+	rc = co_uncompress(packed, body, &why);
+	wr->body = strbuf_str(body);
+	rc = rc == 0 ? write_and_answer(r, req, wr, err) : refuse(r, req, wr->tenant, rc, &why, err);
 	give_buffer(r, body);
+	gauge_add(r->metrics.pending, -1);
+	gate_leave(&r->gate);
 	return rc;
 }
 
 int co_receive_write_http(struct http_req *req, void *arg, struct err *err)
 {
 	struct receive *r = arg;
-	int rc = co_gate_enter(&r->gate, err);
+	struct write_request wr = { .budget = &req->budget };
+	struct str packed = STR("");
+	struct err why = ERR_NONE;
+	int rc = r->ready ? negotiate(req, &wr.kind, &why) : err_set(&why, ERR_UNAVAILABLE, "storage is not open yet");
+	if (rc == 0)
+		rc = find_tenant(r, req, &wr.tenant, &why);
+	/* The body first: clients that are slow with it must not keep others out. */
+	if (rc == 0)
+		rc = read_body(r, req, wr.tenant, &packed, &why);
 	if (rc != 0)
-		return rc;
-	gauge_add(r->metrics.pending, 1);
-	rc = co_serve_write(r, req, err);
-	gauge_add(r->metrics.pending, -1);
-	gate_leave(&r->gate);
-	return rc;
+		return refuse(r, req, wr.tenant, rc, &why, err);
+	req->tenant = wr.tenant;
+	wr.require_name = wr.kind == WRITE_V2;
+	return co_take_turn(r, req, &wr, packed, err);
 }
