@@ -78,11 +78,13 @@ struct eval {
 	bool over_samples;     /* more samples than allowed */
 	struct tracer *tracer; /* NULL: not profiled */
 	struct promql_operator *root;
-	struct tally *tally;   /* of the query; NULL: samples are not counted by step */
-	struct tally *tallies; /* all, the youngest first */
-	bool traced;           /* nodes are to be known as operators, see trace.h */
-	bool strict;           /* take no row for distinct without looking */
-	bool typed;            /* __type__ or __unit__ was dropped: see promql_exec */
+	const struct promql_expr *traced_expr; /* whose tree it is */
+	uint32_t n_planned;                    /* nodes when it was made */
+	struct tally *tally;                   /* of the query; NULL: samples are not counted by step */
+	struct tally *tallies;                 /* all, the youngest first */
+	bool traced;                           /* nodes are to be known as operators, see trace.h */
+	bool strict;                           /* take no row for distinct without looking */
+	bool typed;                            /* __type__ or __unit__ was dropped: see promql_exec */
 };
 
 /* One series with a value per step. */

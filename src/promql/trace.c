@@ -79,9 +79,6 @@ static const struct matrix_ops traced_matrix_ops = { traced_matrix_next };
 
 void trace_node(struct node *n)
 {
-	/* What a user of a shared part evaluates for itself is charged to that user. */
-	if (n->ev->no_sharing)
-		return;
 	struct trace *t = arena_zalloc(n->ev->arena, sizeof(*t));
 	if (!t)
 		return;
@@ -129,6 +126,9 @@ static int by_expr(const void *a, const void *b)
 	return x->number < y->number ? -1 : x->number > y->number;
 }
 
+/* Set in the number of a node that was planned before anything was evaluated: it stands around those that came later. */
+#define PLANNED_EARLY 0x80000000u
+
 static int collect_nodes(struct walk *w, struct err *err)
 {
 	struct eval *ev = w->ev;
@@ -139,8 +139,10 @@ static int collect_nodes(struct walk *w, struct err *err)
 	if (!w->nodes)
 		return eval_oom(ev, err);
 	w->n_nodes = 0;
+	ev->n_planned = ev->n_planned ? ev->n_planned : (uint32_t)n;
 	for (struct node *p = ev->first; p; p = p->next) {
-		p->number = (uint32_t)(n - w->n_nodes);
+		uint32_t age = (uint32_t)(n - w->n_nodes);
+		p->number = age <= ev->n_planned ? age | PLANNED_EARLY : age;
 		if (p->trace)
 			w->nodes[w->n_nodes++] = p;
 	}
@@ -204,6 +206,8 @@ static int place_op(struct walk *w, struct node *n, struct promql_operator *up, 
 	op->end_ms = n->grid.end;
 	op->step_ms = n->grid.step;
 	op->steps = n->grid.n;
+	if (op->name)
+		return 0;
 	op->name = describe_operator(n->trace->ops->name, n->trace->ops->wraps ? NULL : n->expr, w->ev->arena);
 	return op->name ? 0 : eval_oom(w->ev, err);
 }
@@ -241,11 +245,27 @@ static int enter(struct walk *w, struct promql_expr *e, struct promql_operator *
 	return 0;
 }
 
+static int walk_tree(struct walk *w, const struct promql_expr *e, struct tally *top, struct err *err)
+{
+	int rc = enter(w, (struct promql_expr *)e, NULL, top, err);
+	while (!rc && w->n) {
+		struct part *p = &w->parts[w->n - 1];
+		struct promql_expr **child = promql_expr_child(p->e, p->child++);
+		if (child)
+			rc = enter(w, *child, p->op, p->tally, err);
+		else
+			w->n--;
+	}
+	return rc;
+}
+
 int trace_tree(struct eval *ev, const struct promql_expr *e, struct promql_operator **ret, struct err *err)
 {
 	struct walk w = { .ev = ev };
 	struct tally *top = NULL;
 	*ret = NULL;
+	ev->n_planned = 0;
+	ev->traced_expr = e;
 	int rc = collect_nodes(&w, err);
 	if (!rc && ev->opts.count_samples) {
 		top = tally_new(&w, NULL, NODE_SCOPE_SAME, ev->grid.n);
@@ -253,17 +273,25 @@ int trace_tree(struct eval *ev, const struct promql_expr *e, struct promql_opera
 			rc = eval_oom(ev, err);
 		ev->tally = top;
 	}
-	rc = rc ? rc : enter(&w, (struct promql_expr *)e, NULL, top, err);
-	while (!rc && w.n) {
-		struct part *p = &w.parts[w.n - 1];
-		struct promql_expr **child = promql_expr_child(p->e, p->child++);
-		if (child)
-			rc = enter(&w, *child, p->op, p->tally, err);
-		else
-			w.n--;
-	}
+	rc = rc ? rc : walk_tree(&w, e, top, err);
 	*ret = w.root;
 	return rc;
+}
+
+/* Puts nodes that were planned while the query ran into the tree: parts that a user of a shared one evaluated anew. */
+static void place_late(struct eval *ev)
+{
+	struct walk w = { .ev = ev };
+	uint32_t n = 0;
+	for (struct node *p = ev->first; p; p = p->next)
+		n++;
+	if (n == ev->n_planned || collect_nodes(&w, NULL) != 0)
+		return;
+	for (size_t i = 0; i < w.n_nodes; i++) {
+		struct promql_operator *op = &w.nodes[i]->trace->op;
+		op->up = op->child = op->next = NULL;
+	}
+	(void)walk_tree(&w, ev->traced_expr, NULL, NULL);
 }
 
 /* ---- at the end ---- */
@@ -340,6 +368,8 @@ void trace_finish(struct eval *ev, struct promql_operator *root)
 		finish_tally(ev, ev->tally);
 	if (!root)
 		return;
+	if (ev->tracer)
+		place_late(ev);
 	attach_reads(ev);
 	sum_up(root);
 }
