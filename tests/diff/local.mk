@@ -7,7 +7,7 @@ N = 10000
 SEED = 0
 .PHONY: differential
 differential: thanos
-	srcdir=$(srcdir) builddir=. $(srcdir)/tests/diff/test_promql --count $(N) --seed $(SEED)
+	srcdir=$(abs_srcdir) builddir=$(abs_builddir) $(srcdir)/tests/diff/test_promql --count $(N) --seed $(SEED)
 
 # A Prometheus 3 that the test unpacked into the build folder.
 distclean-local:
