@@ -60,6 +60,26 @@ static struct promql_rseries *collect_push(struct collect *c)
 	return &c->p[c->n++];
 }
 
+/* copy_points for a row without histograms. */
+static int copy_floats(struct eval *ev, const struct row *r, struct promql_rseries *s, struct err *err)
+{
+	const struct grid *g = &ev->grid;
+	size_t n = 0, at = 0;
+	for (uint32_t i = 0; i < g->n; i++)
+		n += !is_absent(r->v[i]);
+	/* One more than there are: a missing value is written and then overwritten. */
+	struct promql_point *p = arena_alloc(ev->arena, (n + 1) * sizeof(*p));
+	if (!p)
+		return eval_oom(ev, err);
+	for (uint32_t i = 0; i < g->n; i++) {
+		p[at] = (struct promql_point){ grid_t(g, i), r->v[i] };
+		at += !is_absent(r->v[i]);
+	}
+	s->floats = p;
+	s->n_floats = n;
+	return eval_hold(ev, n, err);
+}
+
 static int copy_points(struct eval *ev, const struct row *r, struct promql_rseries *s, struct err *err)
 {
 	const struct grid *g = &ev->grid;
@@ -92,7 +112,9 @@ static int collect_row(struct collect *c, const struct row *r, struct err *err)
 	if (!s)
 		return eval_oom(c->ev, err);
 	int rc = labels_copy(r->labels, c->ev->arena, &s->labels, err);
-	return rc ? rc : copy_points(c->ev, r, s, err);
+	if (rc)
+		return rc;
+	return r->h ? copy_points(c->ev, r, s, err) : copy_floats(c->ev, r, s, err);
 }
 
 /* Rows of the plan; with delayed removal the names go now, and what becomes equal is merged. */

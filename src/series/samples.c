@@ -65,11 +65,43 @@ static int make_hists(struct sink *s, struct err *err)
 	return s->out->h ? 0 : arena_err(s->a, err);
 }
 
+static bool ascending(const int64_t *t, size_t n)
+{
+	bool ok = true;
+	for (size_t i = 1; i < n; i++)
+		ok &= t[i - 1] < t[i];
+	return ok;
+}
+
+/* Keeps the part of [from, n), all of which goes forward, that lies between mint and maxt. */
+static void keep_range(struct sink *s, size_t from, size_t n)
+{
+	struct series_samples *o = s->out;
+	size_t lo = from, hi = n;
+	s->any = true;
+	s->last_t = o->t[n - 1];
+	while (lo < hi && o->t[lo] < s->mint)
+		lo++;
+	while (hi > lo && o->t[hi - 1] > s->maxt)
+		hi--;
+	o->n = from + hi - lo;
+	if (lo == from)
+		return;
+	memmove(o->t + from, o->t + lo, (hi - lo) * sizeof(*o->t));
+	memmove(o->v + from, o->v + lo, (hi - lo) * sizeof(*o->v));
+	if (o->h)
+		memmove(o->h + from, o->h + lo, (hi - lo) * sizeof(*o->h));
+}
+
 /* Drops from [from, n) what does not go forward in time or lies outside of mint and maxt. */
 static void keep_forward(struct sink *s, size_t from, size_t n)
 {
 	struct series_samples *o = s->out;
 	size_t kept = from;
+	if (n > from && (!s->any || o->t[from] > s->last_t) && ascending(o->t + from, n - from)) {
+		keep_range(s, from, n);
+		return;
+	}
 	for (size_t i = from; i < n; i++) {
 		if (s->any && o->t[i] <= s->last_t)
 			continue;
