@@ -99,6 +99,26 @@ static int read_all(struct rank *k, struct err *err)
 	return rc;
 }
 
+/* ---- values of a group, step by step ---- */
+
+/* Steps whose values are fetched at a time: those of a row share a cache line. */
+#define BLOCK_STEPS 8
+
+/* The values of BLOCK_STEPS steps from `from` on: grp->n of the first step, in the order of rows, then of the next. */
+static int gather_steps(struct rank *k, const struct rank_group *grp, uint32_t from, double *out, struct err *err)
+{
+	uint32_t n = MIN(k->g.n.grid.n - from, BLOCK_STEPS);
+	int rc = 0;
+	for (size_t j = 0; j < grp->n && !rc; j++) {
+		const double *v = k->t.p[grp->rows[j]]->v + from;
+		for (uint32_t i = 0; i < n; i++)
+			out[i * grp->n + j] = v[i];
+		if (j % 512 == 511)
+			rc = eval_work(k->g.n.ev, 512 * n, err);
+	}
+	return rc;
+}
+
 /* ---- quantile ---- */
 
 static void warn_quantiles(struct rank *k)
@@ -189,17 +209,19 @@ static int quantile_of(struct eval *ev, double q, double *v, size_t n, double *r
 static int quantile_group(struct rank *k, const struct rank_group *grp, struct row *ret, struct err *err)
 {
 	struct node *n = &k->g.n;
-	double *values = arena_array(&n->tmp, grp->n, sizeof(*values));
+	double *block = arena_array(&n->tmp, grp->n, BLOCK_STEPS * sizeof(*block));
 	int rc = 0;
-	if (!values)
+	if (!block)
 		return arena_err(&n->tmp, err);
 	*ret = (struct row){ grp->labels, grp->drop_name, n->v, NULL };
 	for (uint32_t i = 0; i < n->grid.n && !rc; i++) {
+		double *values = block + i % BLOCK_STEPS * grp->n;
 		size_t m = 0;
+		if (i % BLOCK_STEPS == 0)
+			rc = gather_steps(k, grp, i, block, err);
 		for (size_t j = 0; j < grp->n && !rc; j++) {
-			double v = k->t.p[grp->rows[j]]->v[i];
-			if (!is_absent(v))
-				values[m++] = v;
+			values[m] = values[j];
+			m += !is_absent(values[j]);
 			if (j % 4096 == 4095)
 				rc = eval_work(n->ev, 4096, err);
 		}
@@ -338,15 +360,16 @@ static int pick(struct rank *k, const struct entry *e, uint32_t step, struct err
 	return 0;
 }
 
-static int topk_step(struct rank *k, const struct rank_group *grp, struct entry *heap, uint32_t step, struct err *err)
+/* `values` are those of the group's rows at the step. */
+static int topk_step(struct rank *k, const struct rank_group *grp, const double *values, struct entry *heap,
+		     uint32_t step, struct err *err)
 {
 	int64_t want = (int64_t)k->g.param[step];
 	size_t max = want < 1 ? 0 : MIN((uint64_t)want, grp->n), n = 0;
 	int rc = 0;
 	for (size_t j = 0; j < grp->n && max && !rc; j++) {
-		double v = k->t.p[grp->rows[j]]->v[step];
-		if (!is_absent(v))
-			offer(k, heap, &n, max, (struct entry){ v, grp->rows[j] });
+		if (!is_absent(values[j]))
+			offer(k, heap, &n, max, (struct entry){ values[j], grp->rows[j] });
 		if (j % 4096 == 4095)
 			rc = eval_work(k->g.n.ev, 4096, err);
 	}
@@ -364,6 +387,22 @@ static int cmp_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static int topk_group(struct rank *k, const struct rank_group *grp, struct entry *heap, struct err *err)
+{
+	struct arena_mark m = arena_mark(&k->g.n.tmp);
+	double *block = arena_array(&k->g.n.tmp, grp->n, BLOCK_STEPS * sizeof(*block));
+	uint32_t n = k->g.n.grid.n;
+	int rc = block ? 0 : arena_err(&k->g.n.tmp, err);
+	for (uint32_t i = 0; i < n && !rc; i++) {
+		if (i % BLOCK_STEPS == 0)
+			rc = gather_steps(k, grp, i, block, err);
+		if (!rc)
+			rc = topk_step(k, grp, block + i % BLOCK_STEPS * grp->n, heap, i, err);
+	}
+	arena_rewind(&k->g.n.tmp, m);
+	return rc;
+}
+
 static int topk_all(struct rank *k, struct err *err)
 {
 	bool any;
@@ -375,9 +414,8 @@ static int topk_all(struct rank *k, struct err *err)
 	struct entry *heap = arena_array(&k->g.arena, k->t.n + 1, sizeof(*heap));
 	if (!k->picked || !k->order || !heap)
 		return arena_err(&k->g.arena, err);
-	for (size_t g = 0; g < k->n_groups; g++)
-		for (uint32_t i = 0; i < k->g.n.grid.n && !rc; i++)
-			rc = topk_step(k, k->groups[g], heap, i, err);
+	for (size_t g = 0; g < k->n_groups && !rc; g++)
+		rc = topk_group(k, k->groups[g], heap, err);
 	if (k->g.n.grid.n > 1)
 		qsort(k->order, k->n_order, sizeof(*k->order), cmp_size);
 	return rc;

@@ -10,7 +10,7 @@
 #define PAUSE_EVERY 8192
 
 /* Selections below are sorted by labels rather than have an order of all series made. */
-#define ORDER_MIN 4096
+#define ORDER_MIN 512
 
 /* A selection of a smaller share than 1 / this is sorted by rank, larger ones are marked in a bitmap of all ranks. */
 #define BITMAP_SHARE 1024
