@@ -194,7 +194,7 @@ static void stalled_body(struct rig *rig)
 	/* And a request that trickles in. */
 	id = raw_call(&w, "/test.T/Echo", NULL, 0);
 	for (int i = 0; i < 200 && w.resets == 2; i++) {
-		raw_frame(&w, RAW_DATA, 0, id, "\0\0\1\0\0" + MIN(i, 4), 1);
+		raw_frame(&w, RAW_DATA, 0, id, &"\0\0\1\0\0"[MIN(i, 4)], 1);
 		co_sleep_ms(10, NULL);
 	}
 	assert_int_equal(w.resets, 3);

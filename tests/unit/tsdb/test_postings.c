@@ -99,11 +99,9 @@ static void check_sort(size_t n, uint32_t range)
 	arena_init(&a, NULL);
 	struct refs r = { .a = &a };
 	struct err e;
-	uint64_t sum = 0;
 	for (size_t i = 0; i < n; i++) {
 		assert_int_equal(refs_reserve(&r, 1, &e), 0);
 		r.p[r.n++] = (rnd() ^ rnd() << 9) % range;
-		sum += r.p[r.n - 1];
 	}
 	uint32_t *before = xmemdup(r.p, n * sizeof(*r.p));
 	assert_int_equal(refs_sort(&r, &e), 0);
