@@ -256,7 +256,7 @@ static char *put_samples(char *p, const struct jsonw_samples *s, size_t from, si
 
 void jsonw_samples(struct jsonw *w, const struct jsonw_samples *s, const struct jsonw_time *times, size_t n_times)
 {
-	struct times k = { times, times + n_times };
+	struct times k = { times, n_times ? times + n_times : times };
 	for (size_t at = 0; at < s->n && !jsonw_failed(w);) {
 		size_t n = MIN(s->n - at, SAMPLES_AT_ONCE);
 		value_begin(w);

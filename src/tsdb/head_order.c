@@ -281,14 +281,14 @@ static int merge_ids(struct sorter *o, const uint32_t *many, size_t n_many, cons
 		const struct head_series *x = head_by_id(o->h, some[i]);
 		if (!x)
 			continue;
-		size_t n = count_before(o->h, many + at, n_many - at, x);
-		rc = add_alive(o, many + at, n, out, ret_n);
+		size_t n = count_before(o->h, at ? many + at : many, n_many - at, x);
+		rc = add_alive(o, at ? many + at : many, n, out, ret_n);
 		if (rc == 0)
 			rc = pause_after(o, 64);
 		out[(*ret_n)++] = some[i];
 		at += n;
 	}
-	return rc == 0 ? add_alive(o, many + at, n_many - at, out, ret_n) : rc;
+	return rc == 0 ? add_alive(o, at ? many + at : many, n_many - at, out, ret_n) : rc;
 }
 
 /* --- the order that is kept ------------------------------------------------------------------------- */

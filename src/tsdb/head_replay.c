@@ -226,7 +226,7 @@ static int replay_samples(struct replay *r, struct str rec, struct err *err)
 		}
 		for (size_t k = 0; k < n; k++) {
 			if (s[k])
-				__builtin_prefetch(s[k]->app.buf + s[k]->app.pos, 1);
+				__builtin_prefetch((const void *)((uintptr_t)s[k]->app.buf + s[k]->app.pos), 1);
 		}
 		for (size_t k = 0; k < n; k++) {
 			if (LIKELY(s[k] != NULL))

@@ -99,7 +99,7 @@ void head_lookup(struct head *h, const struct hash128 *keys, size_t n, struct he
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (ret[i])
-			__builtin_prefetch(ret[i]->app.buf + ret[i]->app.pos, 1);
+			__builtin_prefetch((const void *)((uintptr_t)ret[i]->app.buf + ret[i]->app.pos), 1);
 	}
 }
 

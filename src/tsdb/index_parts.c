@@ -313,7 +313,7 @@ int index_postings_body(struct str body, struct refs *out, struct err *err)
 	if (r < 0)
 		return r;
 	int64_t last = -1;
-	if (!postings_decode_be32(d.p, n, out->p + out->n, &last))
+	if (n && !postings_decode_be32(d.p, n, out->p + out->n, &last))
 		return damaged(err, "a postings list is not in order");
 	out->n += n;
 	return 0;

@@ -99,7 +99,7 @@ struct tombstones tombstones_of(struct tombstones t, uint64_t ref)
 	size_t from = first_of(t, ref), to = from;
 	while (to < t.n && t.p[to].ref == ref)
 		to++;
-	return (struct tombstones){ t.p + from, to - from };
+	return (struct tombstones){ from ? t.p + from : t.p, to - from };
 }
 
 bool tombstones_cover(struct tombstones t, int64_t mint, int64_t maxt)
