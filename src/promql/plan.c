@@ -187,8 +187,6 @@ static NO_INLINE int plan_selector(struct eval *ev, const struct promql_expr *e,
 	struct shift s;
 	struct promql_hints h = hints_of(p);
 	int rc = resolve_shift(ev, &e->selector.shift, &s, err);
-	if (pick == PICK_TIMESTAMP && s.has_at && s.offset_ms < 0)
-		s.offset_ms = 0; /* upstream forgets it: timestamp(x @ 5 offset -1m) is timestamp(x @ 5) */
 	return rc ? rc : selector_new(ev, e, p->grid, s, pick, reads_counts(p), &h, ret, err);
 }
 

@@ -205,6 +205,17 @@ static void selector_close(struct node *n)
 
 static const struct node_ops selector_ops = { selector_next, selector_close, "selector" };
 
+/*
+ * As upstream has it, timestamp() of a selector with @ and an offset fetches
+ * samples with the offset, but looks at the time of @ for one that is no older
+ * than the lookback time: what both leave is looked at here.
+ */
+static void forget_offset(struct selector *s)
+{
+	s->lookback -= s->shift.offset_ms < 0 ? -s->shift.offset_ms : s->shift.offset_ms;
+	s->shift.offset_ms = MAX(s->shift.offset_ms, 0);
+}
+
 int selector_new(struct eval *ev, const struct promql_expr *e, struct grid g, struct shift shift, enum pick pick,
 		 bool counts_only, const struct promql_hints *hints, struct node **ret, struct err *err)
 {
@@ -216,8 +227,10 @@ int selector_new(struct eval *ev, const struct promql_expr *e, struct grid g, st
 	s->shift = shift;
 	s->pick = pick;
 	s->lookback = ev->opts.lookback_ms;
-	s->smoothed = e->selector.smoothed;
-	feed_range(&s->feed, ev, &g, shift, s->lookback, s->smoothed ? s->lookback : 0);
+	s->smoothed = e->selector.smoothed && pick == PICK_VALUE;
+	if (pick == PICK_TIMESTAMP && shift.has_at)
+		forget_offset(s);
+	feed_range(&s->feed, ev, &g, s->shift, s->lookback, s->smoothed ? s->lookback : 0);
 	*ret = &s->n;
 	int rc = feed_init(&s->feed, &s->n, &e->selector, err);
 	s->n.unique = s->feed.name_fixed && !ev->strict;
