@@ -661,6 +661,7 @@ struct fhist_acc {
 	struct fh f; /* the sum, or the mean when `incremental` */
 	double n;
 	bool mean, incremental;
+	bool added;            /* more than one: there is compensation */
 	bool reset, not_reset; /* hints seen */
 	struct fhist_flags flags;
 };
@@ -739,6 +740,7 @@ int fhist_acc_add(struct fhist_acc **acc, const struct histogram *h, bool mean, 
 		s->f.bounds = (const double *)arena_memdup(a, h->bounds, h->n_bounds * sizeof(double));
 		return s->f.bounds ? 0 : arena_err(a, err);
 	}
+	s->added = true;
 	s->reset |= h->hint == HIST_HINT_RESET;
 	s->not_reset |= h->hint == HIST_HINT_NOT_RESET;
 	if (!mean)
@@ -766,6 +768,7 @@ int fhist_acc_get(struct fhist_acc *s, bool all, struct arena *a, const struct h
 		return 0;
 	if (s->mean && !s->incremental)
 		fh_scale(&s->f, s->n, true);
-	fh_settle(&s->f);
+	if (s->added) /* else -0 would become 0 */
+		fh_settle(&s->f);
 	return pack(&s->f, all, a, ret, err);
 }
