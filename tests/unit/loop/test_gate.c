@@ -32,10 +32,22 @@ static void test_never_more_than_the_slots(void **state)
 	reactor_free(r);
 }
 
-static void cancel_after(void *arg)
+static bool cancelled;
+
+static void cancel_the_waiter(void *arg)
 {
-	assert_int_equal(co_sleep_ms(2, NULL), 0);
+	while (g.waiting == 0)
+		assert_int_equal(co_sleep_ms(1, NULL), 0);
 	fiber_cancel(arg);
+	cancelled = true;
+}
+
+static void hold_until_cancelled(void *arg)
+{
+	assert_int_equal(co_gate_enter(&g, NULL), 0);
+	while (!cancelled)
+		assert_int_equal(co_sleep_ms(1, NULL), 0);
+	gate_leave(&g);
 }
 
 static void hold(void *arg)
@@ -49,9 +61,10 @@ static void test_a_cancelled_waiter_gives_nothing_back(void **state)
 {
 	r = reactor_new(NULL, NULL);
 	gate_init(&g, 1);
-	fiber_start(r, "hold", hold, NULL);
+	cancelled = false;
+	fiber_start(r, "hold", hold_until_cancelled, NULL);
 	struct fiber *f = fiber_start(r, "visit", visit, NULL);
-	fiber_start(r, "cancel", cancel_after, f);
+	fiber_start(r, "cancel", cancel_the_waiter, f);
 	reactor_run_until_idle(r);
 	assert_int_equal(g.held, 0);
 	assert_int_equal(g.waiting, 0);
