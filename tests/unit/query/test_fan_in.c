@@ -56,7 +56,8 @@ static void put_chunk(struct series *s, struct series_chunk c)
 static void cut(struct fan *f, const struct rig_series *s, struct series *of_store, bool whole)
 {
 	for (size_t lo = 0, hi; lo < s->n; lo = hi) {
-		hi = MIN(s->n, lo + 1 + rnd() % (rnd() % 3 ? 12 : 60));
+		size_t n = 1 + rnd() % (rnd() % 3 ? 12 : 60);
+		hi = MIN(s->n, lo + n);
 		struct series_chunk c = encode(f, s, lo, hi);
 		uint64_t where = rnd() % (1 << STORES);
 		if (whole && where == 0)
