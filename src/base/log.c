@@ -107,7 +107,7 @@ static void add_field(struct strbuf *b, enum log_format f, const struct log_kv *
 		strbuf_add_u64(b, kv->u);
 		break;
 	case LOG_KV_DOUBLE:
-		strbuf_printf(b, "%.17g", kv->d);
+		strbuf_printf(b, "%.9g", kv->d);
 		break;
 	case LOG_KV_BOOL:
 		strbuf_add_c(b, kv->b ? "true" : "false");
