@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/time.h>
 
 /* Class and type of SRV queries (RFC 1035, RFC 2782). */
@@ -40,6 +41,8 @@ struct lookup {
 	bool done, abandoned;
 	int status;
 	uint16_t port;
+	int family;     /* AF_UNSPEC: any */
+	bool localhost; /* the name is that */
 	struct sockaddr_any *addrs;
 	struct dns_srv *srvs;
 	size_t n;
@@ -192,6 +195,22 @@ static void add_family(struct lookup *l, const struct ares_addrinfo *info, int f
 	}
 }
 
+/* What "localhost" is where neither a hosts file nor a server knows it (RFC 6761 section 6.3). */
+static void add_loopback(struct lookup *l)
+{
+	struct in6_addr six = IN6ADDR_LOOPBACK_INIT;
+	l->addrs = xcalloc(1, sizeof(*l->addrs));
+	struct sockaddr_any *a = &l->addrs[l->n++];
+	if (l->family == AF_INET6) {
+		struct sockaddr_in6 sa = { .sin6_family = AF_INET6, .sin6_port = htons(l->port), .sin6_addr = six };
+		memcpy(&a->ss, &sa, a->len = sizeof(sa));
+	} else {
+		struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons(l->port) };
+		sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		memcpy(&a->ss, &sa, a->len = sizeof(sa));
+	}
+}
+
 static void on_addresses(void *arg, int status, int timeouts, struct ares_addrinfo *info)
 {
 	struct lookup *l = arg;
@@ -204,6 +223,11 @@ static void on_addresses(void *arg, int status, int timeouts, struct ares_addrin
 		add_family(l, info, AF_INET6);
 	}
 	ares_freeaddrinfo(info);
+	if (l->localhost && l->n == 0 && status != ARES_EDESTRUCTION && status != ARES_ECANCELLED) {
+		free(l->addrs);
+		add_loopback(l);
+		status = ARES_SUCCESS;
+	}
 	lookup_done(l, status);
 }
 
@@ -214,6 +238,8 @@ int co_dns_lookup(struct dns_resolver *d, const char *host, enum dns_family fami
 	struct ares_addrinfo_hints hints = { .ai_flags = ARES_AI_NOSORT, .ai_socktype = SOCK_STREAM };
 	hints.ai_family = family == DNS_V4 ? AF_INET : family == DNS_V6 ? AF_INET6 : AF_UNSPEC;
 	l->port = port;
+	l->family = hints.ai_family;
+	l->localhost = strcasecmp(host, "localhost") == 0 || strcasecmp(host, "localhost.") == 0;
 	waitq_init(&l->q);
 	ares_getaddrinfo(d->channel, host, NULL, &hints, on_addresses, l);
 	int rc = co_lookup_wait(d, l, host, err);

@@ -41,7 +41,8 @@ struct dns_resolver *dns_resolver_new(struct reactor *r, const struct dns_option
 /* Frees a resolver; look-ups under way fail with CANCELLED. NULL is allowed. */
 void dns_resolver_free(struct dns_resolver *d);
 
-/* Addresses of `host` (port set to `port`), IPv4 first. *ret is a heap array of *ret_n that the caller frees; empty for unknown names. */
+/* Addresses of `host` (port set to `port`), IPv4 first. *ret is a heap array of *ret_n that the caller frees; empty for unknown names.
+ * "localhost" is 127.0.0.1 (or ::1) also where nobody knows it. */
 int co_dns_lookup(struct dns_resolver *d, const char *host, enum dns_family family, uint16_t port,
 		  struct sockaddr_any **ret, size_t *ret_n, struct err *err);
 

@@ -92,7 +92,7 @@ def client(plain, tls, ca):
     credentials = grpc.ssl_channel_credentials(open(ca, "rb").read())
     options = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
     for ch in (grpc.insecure_channel(f"127.0.0.1:{plain}", options=options),
-               grpc.secure_channel(f"localhost:{tls}", credentials, options=options)):
+               grpc.secure_channel(f"127.0.0.1:{tls}", credentials, options=options)):
         with ch:
             client_basics(ch)
             client_codes(ch)
