@@ -167,16 +167,16 @@ static struct log1p_parts log1p_split(double x)
 	if (x > -2.928932188134524755992e-01 && x < 4.142135623730950488017e-01)
 		return p;
 	double u = fabs(x) < 0x1p53 ? 1 + x : x;
-	uint64_t bits = bits_of(u), fraction = bits & ((1ULL << 52) - 1);
+	uint64_t bits = double_bits(u), fraction = bits & ((1ULL << 52) - 1);
 	p.k = (int)(bits >> 52) - 1023;
 	if (fabs(x) < 0x1p53)
 		p.lost = (p.k > 0 ? 1 - (u - x) : x - (u - 1)) / u;
 	if (fraction < 0x6a09e667f3bcd) { /* below the square root of 2 */
-		p.f = of_bits(fraction | 0x3ffULL << 52) - 1;
+		p.f = double_of_bits(fraction | 0x3ffULL << 52) - 1;
 		p.tiny = fraction == 0;
 	} else {
 		p.k++;
-		p.f = of_bits(fraction | 0x3feULL << 52) - 1;
+		p.f = double_of_bits(fraction | 0x3feULL << 52) - 1;
 		p.tiny = ((1ULL << 52) - fraction) >> 2 == 0;
 	}
 	return p;

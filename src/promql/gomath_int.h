@@ -4,31 +4,16 @@
 #ifndef PROMQL_GOMATH_INT_H
 #define PROMQL_GOMATH_INT_H
 
+#include "chunk/histogram.h"
+
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
-
-/* The bits of a double. */
-static inline uint64_t bits_of(double x)
-{
-	uint64_t u;
-	memcpy(&u, &x, sizeof(u));
-	return u;
-}
-
-/* The double of these bits. */
-static inline double of_bits(uint64_t u)
-{
-	double x;
-	memcpy(&x, &u, sizeof(x));
-	return x;
-}
 
 /* 2^k of a normal exponent. */
 static inline double pow2(int k)
 {
-	return of_bits((uint64_t)(k + 1023) << 52);
+	return double_of_bits((uint64_t)(k + 1023) << 52);
 }
 
 /* ((c[0] * x + c[1]) * x + ...) + c[n - 1]. */

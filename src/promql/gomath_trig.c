@@ -33,7 +33,7 @@ static uint64_t digits_at(unsigned bit)
 /* Payne and Hanek: the product with those digits of 4/pi that the last octants depend on. */
 static struct octant reduce_large(double x)
 {
-	uint64_t bits = bits_of(x);
+	uint64_t bits = double_bits(x);
 	int exponent = (int)(bits >> 52 & 0x7ff) - 1023 - 52;
 	uint64_t m = (bits & ((1ULL << 52) - 1)) | 1ULL << 52;
 	unsigned at = (unsigned)(exponent + 61);
@@ -46,7 +46,7 @@ static struct octant reduce_large(double x)
 	unsigned shift = zeros + 1;
 	/* the fraction without its leading one, then as a double below 1 */
 	uint64_t fraction = (shift < 64 ? hi << shift : 0) | (shift <= 64 ? lo >> (64 - shift) : 0);
-	o.rest = of_bits((uint64_t)(1023 - shift) << 52 | fraction >> 12);
+	o.rest = double_of_bits((uint64_t)(1023 - shift) << 52 | fraction >> 12);
 	if (o.j & 1) {
 		o.j = (o.j + 1) & 7;
 		o.rest -= 1;
