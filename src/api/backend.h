@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "labels/matcher.h"
 #include "promql/engine.h"
-#include "promql/parser.h"
+#include "promql/lang/parser.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -6,7 +6,7 @@
 #include "base/sys.h"
 #include "loop/fiber.h"
 #include "loop/reactor.h"
-#include "promql/parser.h"
+#include "promql/lang/parser.h"
 #include "series/wire_series.h"
 #include "text/json_read.h"
 

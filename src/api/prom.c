@@ -5,8 +5,8 @@
 #include "base/compiler.h"
 #include "http/router.h"
 #include "metrics/metrics.h"
-#include "promql/ast_json.h"
-#include "promql/printer.h"
+#include "promql/lang/ast_json.h"
+#include "promql/lang/printer.h"
 
 /* Longest line of a formatted query, as upstream. */
 #define FORMAT_LINE_MAX 100

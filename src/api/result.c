@@ -1,7 +1,7 @@
 #include "api/result.h"
 
 #include "base/mem.h"
-#include "promql/fhist.h"
+#include "promql/math/fhist.h"
 #include "text/float.h"
 
 #include <stdio.h>

@@ -13,7 +13,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "http/req.h"
-#include "promql/ast.h"
+#include "promql/lang/ast.h"
 
 /*
  * The tenant of a request, by certificate, headers or default; checked. In the request's arena or

@@ -1,9 +1,9 @@
 /* One query from tree to result. */
 #include "promql/engine.h"
 
-#include "promql/plan.h"
-#include "promql/rate.h"
-#include "promql/trace.h"
+#include "promql/eval/trace.h"
+#include "promql/plan/plan.h"
+#include "promql/window/rate.h"
 
 #include <stdlib.h>
 

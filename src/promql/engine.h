@@ -31,7 +31,7 @@
 #include "chunk/histogram.h"
 #include "labels/labels.h"
 #include "labels/matcher.h"
-#include "promql/ast.h"
+#include "promql/lang/ast.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -190,12 +190,5 @@ struct promql_result {
  */
 int promql_exec(const struct promql_query *q, const struct promql_opts *opts, const struct promql_source *src,
 		struct arena *a, struct promql_result *ret, struct err *err) MUST_CHECK;
-
-/*
- * The value at the smallest rank q*(n-1) of `n` values, interpolated: NaN for
- * n == 0 or q NaN, -Inf for q < 0, +Inf for q > 1. Sorts `v` in place (NaN
- * first). Source: quantile() of promql/quantile.go.
- */
-double promql_quantile(double q, double *v, size_t n);
 
 #endif

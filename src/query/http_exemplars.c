@@ -4,7 +4,7 @@
  */
 #include "api/param.h"
 #include "labels/matcher.h"
-#include "promql/parser.h"
+#include "promql/lang/parser.h"
 #include "proto/exemplars.pb-c.h"
 #include "query/endpoints.h"
 #include "query/http_internal.h"

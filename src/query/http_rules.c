@@ -5,7 +5,7 @@
 #include "api/param.h"
 #include "base/assert.h"
 #include "labels/matcher.h"
-#include "promql/parser.h"
+#include "promql/lang/parser.h"
 #include "proto/rules.pb-c.h"
 #include "query/endpoints.h"
 #include "query/http_internal.h"

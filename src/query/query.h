@@ -14,7 +14,7 @@
 #include "discovery/discovery.h"
 #include "labels/labels.h"
 #include "promql/engine.h"
-#include "promql/parser.h"
+#include "promql/lang/parser.h"
 #include "query/endpoints.h"
 #include "query/fanout.h"
 #include "series/dedup.h"

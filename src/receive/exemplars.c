@@ -3,7 +3,7 @@
 
 #include "grpc/pb.h"
 #include "grpc/server.h"
-#include "promql/parser.h"
+#include "promql/lang/parser.h"
 #include "proto/exemplars.pb-c.h"
 #include "receive/cursor.h"
 #include "receive/view.h"

@@ -1,7 +1,7 @@
 /*
  * series/regex.h - regular expressions of requests, compiled off the loop.
  *
- * Where a library compiles for its owner (labels/matcher.h, promql/parser.h) it takes a regex_compile_fn; this is
+ * Where a library compiles for its owner (labels/matcher.h, promql/lang/parser.h) it takes a regex_compile_fn; this is
  * the one for fibers.
  */
 #ifndef SERIES_REGEX_H

@@ -12,7 +12,7 @@
 #include "loop/reactor.h"
 #include "net/addr.h"
 #include "net/listener.h"
-#include "promql/parser.h"
+#include "promql/lang/parser.h"
 #include "proto/info.pb-c.h"
 #include "query/query.h"
 #include "query/source.h"

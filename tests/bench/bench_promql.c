@@ -8,7 +8,7 @@
  */
 #include "base/mem.h"
 #include "promql/engine.h"
-#include "promql/parser.h"
+#include "promql/lang/parser.h"
 
 #include <stdio.h>
 #include <stdlib.h>

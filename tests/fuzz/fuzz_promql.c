@@ -2,10 +2,10 @@
  * PromQL texts and series descriptions. What parses prints to a text that
  * parses and prints the same, on one line and on several.
  */
-#include "promql/ast_json.h"
-#include "promql/parser.h"
-#include "promql/printer.h"
-#include "promql/series_desc.h"
+#include "promql/lang/ast_json.h"
+#include "promql/lang/parser.h"
+#include "promql/lang/printer.h"
+#include "promql/lang/series_desc.h"
 
 #include <stdint.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 
 #include "base/assert.h"
 #include "base/compiler.h"
-#include "promql/buckets.h"
+#include "promql/math/buckets.h"
 #include "text/float.h"
 
 #include <math.h>

@@ -3,9 +3,9 @@
 #include "base/assert.h"
 #include "base/compiler.h"
 #include "base/strbuf.h"
-#include "promql/functions.h"
-#include "promql/parser.h"
-#include "promql/printer.h"
+#include "promql/lang/functions.h"
+#include "promql/lang/parser.h"
+#include "promql/lang/printer.h"
 #include "promqltest/compare.h"
 #include "promqltest/store.h"
 

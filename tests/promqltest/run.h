@@ -5,7 +5,7 @@
 #define PROMQLTEST_RUN_H
 
 #include "promql/engine.h"
-#include "promql/parser.h"
+#include "promql/lang/parser.h"
 #include "promqltest/script.h"
 
 #include <stdbool.h>

@@ -2,8 +2,8 @@
 
 #include "base/assert.h"
 #include "base/compiler.h"
-#include "promql/literal.h"
-#include "promql/parser.h"
+#include "promql/lang/literal.h"
+#include "promql/lang/parser.h"
 
 #include <stdlib.h>
 

@@ -22,7 +22,7 @@
 
 #include "base/arena.h"
 #include "labels/regex.h"
-#include "promql/series_desc.h"
+#include "promql/lang/series_desc.h"
 
 /* What the `expect` lines of an eval can be about. */
 enum expect_type {

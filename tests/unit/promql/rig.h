@@ -8,9 +8,9 @@
 #include "base/vec.h"
 #include "labels/matcher.h"
 #include "promql/engine.h"
-#include "promql/fhist.h"
-#include "promql/parser.h"
-#include "promql/series_desc.h"
+#include "promql/lang/parser.h"
+#include "promql/lang/series_desc.h"
+#include "promql/math/fhist.h"
 #include "text/float.h"
 
 #include <math.h>

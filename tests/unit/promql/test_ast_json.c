@@ -1,8 +1,8 @@
 #include "cases.h"
 
 #include "base/strbuf.h"
-#include "promql/ast_json.h"
-#include "promql/parser.h"
+#include "promql/lang/ast_json.h"
+#include "promql/lang/parser.h"
 
 /* The tree of `text` as JSON; the caller frees it. */
 static char *json_of(const char *text)

@@ -1,5 +1,7 @@
 #include "unit/unit.h"
 
+#include "promql/math/quantile.h"
+
 #include "rig.h"
 
 struct query_case {

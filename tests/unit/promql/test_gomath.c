@@ -1,6 +1,6 @@
 /* Elementary functions: the numbers are what Go's math package gives, where the C library has another last bit. */
-#include "promql/gomath.h"
 #include "base/compiler.h"
+#include "promql/math/gomath.h"
 #include "unit/unit.h"
 
 #include <math.h>

@@ -6,7 +6,7 @@ static int isa;
 #if defined(__x86_64__)
 #define CHOOSE(name) (isa == 2 ? kernel_##name##_avx512 : isa == 1 ? kernel_##name##_avx2 : kernel_##name##_any)
 #endif
-#include "promql/lanes.c"
+#include "promql/math/lanes.c"
 
 #include "unit/unit.h"
 

@@ -1,6 +1,6 @@
 #include "cases.h"
 
-#include "promql/lex.h"
+#include "promql/lang/lex.h"
 
 /* Name of a token kind, as the case file has it. */
 static const char *name_of(enum promql_tok t)

@@ -1,6 +1,6 @@
 #include "unit/unit.h"
 
-#include "promql/literal.h"
+#include "promql/lang/literal.h"
 
 #include <math.h>
 

@@ -2,8 +2,8 @@
 
 #include "base/mem.h"
 #include "base/strbuf.h"
-#include "promql/functions.h"
-#include "promql/parser.h"
+#include "promql/lang/functions.h"
+#include "promql/lang/parser.h"
 
 #include <math.h>
 #include <time.h>

@@ -1,8 +1,8 @@
 #include "cases.h"
 
 #include "base/strbuf.h"
-#include "promql/parser.h"
-#include "promql/printer.h"
+#include "promql/lang/parser.h"
+#include "promql/lang/printer.h"
 
 /* `text` parsed and printed on one line (line_max 0) or prettified; the caller frees it. */
 static char *printed(struct str text, size_t line_max)

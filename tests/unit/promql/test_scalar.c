@@ -1,5 +1,5 @@
 /* Operators between numbers. */
-#include "promql/vector.h"
+#include "promql/vector/vector.h"
 #include "unit/unit.h"
 
 #include <math.h>

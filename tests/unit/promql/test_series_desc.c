@@ -1,6 +1,6 @@
 #include "cases.h"
 
-#include "promql/series_desc.h"
+#include "promql/lang/series_desc.h"
 
 #include <math.h>
 

@@ -1,8 +1,8 @@
 /* Recorded results of single steps: comparison, summation, expansion. From $SHARED; skipped without it. */
 #include "cases.h"
 
-#include "promql/buckets.h"
-#include "promql/kahan.h"
+#include "promql/math/buckets.h"
+#include "promql/math/kahan.h"
 #include "rig.h"
 
 static double of_hex(const json_t *j)

@@ -20,7 +20,7 @@
 #include "net/dns.h"
 #include "net/listener.h"
 #include "promql/engine.h"
-#include "promql/parser.h"
+#include "promql/lang/parser.h"
 #include "proto/info.pb-c.h"
 #include "query/query.h"
 #include "query/source.h"

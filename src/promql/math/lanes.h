@@ -1,0 +1,65 @@
+/*
+ * promql/math/lanes.h - functions of several windows at a time.
+ *
+ * A compensated sum is one long chain of dependent additions. Windows of
+ * neighbouring steps are independent of each other, so many chains run side
+ * by side in vector lanes; each does what it would do alone, in the same
+ * order, so that its bits are the same.
+ */
+#ifndef PROMQL_LANES_H
+#define PROMQL_LANES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Windows computed at a time. */
+#define LANES 32
+
+/* Up to LANES windows of one column, in order: neither lo nor hi goes back. */
+struct lanes {
+	unsigned n;
+	uint32_t step[LANES];         /* where the result goes */
+	int64_t lo[LANES], hi[LANES]; /* samples [lo, hi), at least one */
+};
+
+/* Adds a window; true when there is no room for another: compute then. */
+static inline bool lanes_add(struct lanes *l, uint32_t step, size_t lo, size_t hi)
+{
+	l->step[l->n] = step;
+	l->lo[l->n] = (int64_t)lo;
+	l->hi[l->n] = (int64_t)hi;
+	return ++l->n == LANES;
+}
+
+/* Computes out[step] for each window and empties the list. */
+typedef void lanes_fn(struct lanes *l, const double *v, double *out);
+
+/* The compensated sum. */
+lanes_fn lanes_sum;
+
+/* The mean, as kahan_mean. */
+lanes_fn lanes_avg;
+
+/* The population variance, by Welford's method with compensated sums. */
+lanes_fn lanes_variance;
+
+/* Sums over the samples of a window, x being the seconds since some time: a line is drawn through them. */
+struct lanes_line {
+	double x, y, xy, x2; /* compensated */
+};
+
+/*
+ * The sums of each window, ret[k] for the k-th; t_ms are the times of the
+ * samples, window k has its x = 0 at t0_ms[k]. Does not empty the list.
+ */
+void lanes_lines(const struct lanes *l, const double *t_ms, const double *v, const double *t0_ms,
+		 struct lanes_line *ret);
+
+/*
+ * Double exponential smoothing of windows of at least two samples, the k-th
+ * with factors sf[k] and tf[k]. Empties the list.
+ */
+void lanes_smooth(struct lanes *l, const double *v, const double *sf, const double *tf, double *out);
+
+#endif

@@ -1,0 +1,3 @@
+src_promql_libpromql_a_SOURCES += \
+	src/promql/plan/plan.c src/promql/plan/plan.h \
+	src/promql/plan/plan_time.c

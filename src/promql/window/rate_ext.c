@@ -1,0 +1,201 @@
+/*
+ * rate, increase and delta of anchored and smoothed ranges: the increase
+ * between the values at both ends, nothing extrapolated. Source:
+ * extendedRate and its like of promql/functions.go.
+ */
+#include "promql/math/fhist.h"
+#include "promql/window/rate.h"
+
+bool ext_window_find(struct ext_window *w, const int64_t *t)
+{
+	size_t i = w->lo;
+	while (i < w->hi - 1 && t[i] <= w->from)
+		i++;
+	w->first = i > w->lo ? i - 1 : w->lo;
+	w->last = w->hi - 1;
+	if (w->smoothed) {
+		w->last = w->first;
+		while (w->last < w->hi - 1 && t[w->last] < w->to)
+			w->last++;
+	}
+	if (t[w->last] <= w->from)
+		return false;
+	return !(w->smoothed && t[w->first] > w->to);
+}
+
+static double interpolate(int64_t t1, double y1, int64_t t2, double y2, int64_t t, bool counter)
+{
+	if (counter && y2 < y1)
+		y1 = 0;
+	return y1 + (y2 - y1) * (double)(t - t1) / (double)(t2 - t1);
+}
+
+void ext_window_ends(const struct ext_window *w, const int64_t *t, const double *v, bool counter, double *ret_left,
+		     double *ret_right)
+{
+	size_t f = w->first, l = w->last;
+	*ret_left = v[f];
+	if (w->smoothed && t[f] < w->from)
+		*ret_left = interpolate(t[f], v[f], t[f + 1], v[f + 1], w->from, counter);
+	*ret_right = v[l];
+	if (w->smoothed && l > w->lo && t[l] > w->to)
+		*ret_right = interpolate(t[l - 1], v[l - 1], t[l], v[l], w->to, counter);
+}
+
+static double ext_float(const struct rollup *r, const struct samples *s, const struct ext_window *w)
+{
+	double left, right, corr = 0;
+	ext_window_ends(w, s->t, s->v, r->counter, &left, &right);
+	double prev = left, result = right - left;
+	for (size_t i = w->first; i <= w->last && r->counter; i++) {
+		if ((i == w->first && s->t[i] <= w->from) || (i == w->last && s->t[i] >= w->to))
+			continue;
+		if (s->v[i] < prev)
+			corr += prev;
+		prev = s->v[i];
+	}
+	if (r->counter && right < prev)
+		corr += prev;
+	result += corr;
+	return r->per_second ? result / r->m->win.range_s : result;
+}
+
+/* ---- histograms ---- */
+
+static bool all_of_one_kind(struct rollup *r, const struct samples *s, const struct ext_window *w)
+{
+	bool gauge = false;
+	for (size_t i = w->first; i <= w->last; i++) {
+		gauge |= s->h[i]->hint == HIST_HINT_GAUGE;
+		if (hist_is_custom(s->h[i]) == hist_is_custom(s->h[w->first]))
+			continue;
+		eval_warn(r->n.ev, r->pos,
+			  "vector contains a mix of histograms with exponential and custom buckets "
+			  "schemas for metric name %s",
+			  rollup_name(r, s));
+		return false;
+	}
+	if (gauge && r->counter)
+		eval_warn(r->n.ev, r->pos, "this native histogram metric is not a counter: %s", rollup_name(r, s));
+	return true;
+}
+
+static int hist_ends(struct rollup *r, const struct samples *s, const struct ext_window *w,
+		     const struct histogram **left, const struct histogram **right, struct err *err)
+{
+	size_t f = w->first, l = w->last;
+	int rc = 0;
+	*left = s->h[f];
+	*right = s->h[l];
+	if (w->smoothed && s->ht[f] < w->from)
+		rc = fhist_interpolate(s->h[f], s->ht[f], s->h[f + 1], s->ht[f + 1], w->from, r->counter, &r->n.scratch,
+				       left, err);
+	if (!rc && w->smoothed && l > w->lo && s->ht[l] > w->to)
+		rc = fhist_interpolate(s->h[l - 1], s->ht[l - 1], s->h[l], s->ht[l], w->to, r->counter, &r->n.scratch,
+				       right, err);
+	return rc;
+}
+
+static int add_hist(struct rollup *r, struct fh *f, const struct histogram *h, bool subtract, struct fhist_flags *flags,
+		    struct err *err)
+{
+	return fh_add_hist(f, h, subtract, false, &r->n.scratch, &r->n.scratch, flags, err);
+}
+
+/* Adds what was lost at each reset between left, the samples inside, and right. */
+static int add_resets(struct rollup *r, const struct samples *s, const struct ext_window *w,
+		      const struct histogram *left, const struct histogram *right, struct fh *f,
+		      struct fhist_flags *flags, struct err *err)
+{
+	const struct histogram *prev = left;
+	size_t i = w->first + 1;
+	int rc = 0;
+	if (left != s->h[w->first] && fhist_detect_reset(s->h[i], s->h[w->first])) {
+		if (i == w->last) /* both ends come after the reset */
+			return 0;
+		prev = s->h[i++];
+	}
+	for (; i < w->last && !rc; i++) {
+		if (fhist_detect_reset(s->h[i], prev))
+			rc = add_hist(r, f, prev, false, flags, err);
+		prev = s->h[i];
+	}
+	if (!rc && prev != right && fhist_detect_reset(right, prev))
+		rc = add_hist(r, f, prev, false, flags, err);
+	return rc;
+}
+
+static int ext_hist(struct rollup *r, const struct samples *s, const struct ext_window *w, const struct histogram **ret,
+		    struct err *err)
+{
+	const struct histogram *left, *right;
+	struct fhist_flags sub = { 0 }, add = { 0 };
+	struct fh f;
+	if (!all_of_one_kind(r, s, w))
+		return 0;
+	int rc = node_scratch(&r->n) ? hist_ends(r, s, w, &left, &right, err) : eval_oom(r->n.ev, err);
+	if (!rc)
+		rc = fh_load(&f, right, &r->n.scratch, err);
+	if (!rc)
+		rc = add_hist(r, &f, left, true, &sub, err);
+	if (rc)
+		return rc;
+	if (!r->counter && (left->hint != HIST_HINT_GAUGE || right->hint != HIST_HINT_GAUGE))
+		eval_warn(r->n.ev, r->pos, "this native histogram metric is not a gauge: %s", rollup_name(r, s));
+	if (r->counter)
+		rc = add_resets(r, s, w, left, right, &f, &add, err);
+	if (sub.reconciled)
+		eval_info(r->n.ev, r->pos, "mismatched custom buckets were reconciled during subtraction");
+	if (add.reconciled)
+		eval_info(r->n.ev, r->pos, "mismatched custom buckets were reconciled during addition");
+	f.hint = HIST_HINT_GAUGE;
+	if (r->per_second)
+		fh_scale(&f, r->m->win.range_s, true);
+	return rc ? rc : fh_store(&f, &r->n.tmp, ret, err);
+}
+
+/* ---- windows ---- */
+
+/* Two ends that move over the times of one kind of samples. */
+struct ends {
+	size_t lo, hi;
+};
+
+static void move(struct ends *e, const int64_t *t, size_t n, int64_t from, int64_t to)
+{
+	while (e->hi < n && t[e->hi] <= to)
+		e->hi++;
+	while (e->lo < e->hi && t[e->lo] <= from)
+		e->lo++;
+}
+
+int rollup_rate_ext(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
+{
+	const struct window *win = &r->m->win;
+	struct ends f = { 0, 0 }, h = { 0, 0 };
+	bool mixed = false, any = false;
+	int rc = s->nh ? rollup_hists(r, out, err) : 0;
+	for (uint32_t i = 0; i < r->n.grid.n && !rc; i++) {
+		int64_t to = window_ref(win, &r->n.grid, i), from = to - win->range_ms;
+		move(&f, s->t, s->n, from - win->back_ms, to + win->ahead_ms);
+		move(&h, s->ht, s->nh, from - win->back_ms, to + win->ahead_ms);
+		bool has_f = f.hi > f.lo, has_h = h.hi > h.lo;
+		struct ext_window w = { has_f ? f.lo : h.lo, has_f ? f.hi : h.hi, 0, 0, from, to, win->smoothed };
+		if (has_f && has_h)
+			mixed = true;
+		else if (!has_f && !has_h)
+			continue;
+		else if (!ext_window_find(&w, has_f ? s->t : s->ht))
+			continue;
+		else if (has_h)
+			rc = ext_hist(r, s, &w, &out->h[i], err);
+		else
+			out->v[i] = ext_float(r, s, &w);
+		any |= has_f && !has_h;
+	}
+	if (mixed)
+		rollup_warn_mixed(r, s);
+	if (any)
+		rate_judge_name(r, s);
+	return rc;
+}
