@@ -1,4 +1,4 @@
-#include "unit/promql/cases.h"
+#include "unit/promql/lang/cases.h"
 
 #include "promqltest/compare.h"
 #include "promqltest/script.h"

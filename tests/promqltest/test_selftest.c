@@ -1,4 +1,4 @@
-#include "unit/promql/cases.h"
+#include "unit/promql/lang/cases.h"
 
 #include "base/mem.h"
 #include "promqltest/run.h"

@@ -1,5 +1,5 @@
 /* Recorded results of single steps: comparison, summation, expansion. From $SHARED; skipped without it. */
-#include "cases.h"
+#include "unit/promql/lang/cases.h"
 
 #include "promql/math/buckets.h"
 #include "promql/math/kahan.h"

@@ -1,7 +1,7 @@
 /* Plans as trees, what operators cost, and samples counted by step. */
 #include "unit/unit.h"
 
-#include "rig.h"
+#include "unit/promql/rig.h"
 
 #include "promql/profile.h"
 

@@ -1,4 +1,4 @@
-#include "cases.h"
+#include "unit/promql/lang/cases.h"
 
 #include "promql/lang/series_desc.h"
 

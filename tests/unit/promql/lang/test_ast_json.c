@@ -1,4 +1,4 @@
-#include "cases.h"
+#include "unit/promql/lang/cases.h"
 
 #include "base/strbuf.h"
 #include "promql/lang/ast_json.h"

@@ -3,7 +3,7 @@
  */
 #include "unit/unit.h"
 
-#include "sample.h"
+#include "unit/promql/sample.h"
 
 #define END 300000
 #define STEP 10000
