@@ -7,8 +7,11 @@
 int err_vset(struct err *e, enum err_code code, const char *fmt, va_list ap)
 {
 	if (e) {
+		/* Formatted beside it: the arguments may be in e->msg. */
+		char msg[ERR_MSG_MAX] = "";
+		int n = vsnprintf(msg, sizeof(msg), fmt, ap);
 		e->code = code;
-		vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
+		memcpy(e->msg, msg, MIN((size_t)MAX(n, 0), sizeof(msg) - 1) + 1);
 	}
 	return -(int)code;
 }
@@ -78,7 +81,7 @@ int err_prefix(struct err *e, const char *fmt, ...)
 	memcpy(old, e->msg, sizeof(old));
 	va_list ap;
 	va_start(ap, fmt);
-	vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
+	err_vset(e, (enum err_code)e->code, fmt, ap);
 	va_end(ap);
 	size_t n = strlen(e->msg);
 	snprintf(e->msg + n, sizeof(e->msg) - n, ": %s", old);

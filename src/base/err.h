@@ -51,7 +51,7 @@ struct err {
 /* The value of a struct err that holds no error. */
 #define ERR_NONE ((struct err){ .code = 0, .msg = "" })
 
-/* Stores code and formatted message in `e`. Returns -code. */
+/* Stores code and formatted message in `e`; e->msg itself may be among the arguments. Returns -code. */
 int err_set(struct err *e, enum err_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* As err_set, with the arguments in `ap`. */

@@ -32,12 +32,25 @@ static void test_long_messages_are_cut(void **state)
 	assert_int_equal(strlen(e.msg), ERR_MSG_MAX - 1);
 }
 
+static void test_a_message_can_be_worded_from_the_one_before(void **state)
+{
+	struct err e;
+	err_set(&e, ERR_DATA_LOSS, "corrupt input");
+	assert_int_equal(err_set(&e, ERR_INVALID_ARGUMENT, "decode error: %s", e.msg), -ERR_INVALID_ARGUMENT);
+	assert_string_equal(e.msg, "decode error: corrupt input");
+	err_set(&e, ERR_UNAVAILABLE, "%s", e.msg);
+	assert_string_equal(e.msg, "decode error: corrupt input");
+	err_prefix(&e, "%.6s", e.msg);
+	assert_string_equal(e.msg, "decode: decode error: corrupt input");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_code_and_prefix_are_kept),
 		cmocka_unit_test(test_errno_maps_to_codes),
 		cmocka_unit_test(test_long_messages_are_cut),
+		cmocka_unit_test(test_a_message_can_be_worded_from_the_one_before),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
