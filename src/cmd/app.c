@@ -42,21 +42,11 @@ static void init_log(struct app *app)
 	log_format_parse(o->log_format, &app->log.format);
 }
 
-/* Header names arrive in lower case. */
-static void init_tenant_header(struct app *app)
-{
-	if (!app->setup->tenant_header)
-		return;
-	app->tenant_header = xstrdup(app->setup->tenant_header);
-	str_lower(app->tenant_header, strlen(app->tenant_header));
-}
-
 static int app_init(struct app *app, const struct app_setup *setup, struct err *err)
 {
 	*app = (struct app){ .setup = setup };
 	mem_tune();
 	init_log(app);
-	init_tenant_header(app);
 	app->reactor = reactor_new(&app->log, err);
 	if (!app->reactor)
 		return -err->code;
@@ -70,7 +60,7 @@ static int app_init(struct app *app, const struct app_setup *setup, struct err *
 	metrics_budget_init(app->metrics, "thanos_memory", "requests", &app->memory);
 	probe_init(&app->probe, setup->component, &app->log);
 	probe_metrics_init(&app->probe, app->metrics);
-	http_metrics_init(&app->http_metrics, app->metrics, app->tenant_header, setup->default_tenant);
+	http_metrics_init(&app->http_metrics, app->metrics, &setup->http_metrics);
 	app->router = http_router_new();
 	if (setup->route_prefix)
 		http_router_set_prefix(app->router, setup->route_prefix);
@@ -95,7 +85,6 @@ static void app_fini(struct app *app)
 	reactor_free(app->reactor);
 	metrics_process_free(app->process);
 	metrics_registry_free(app->metrics);
-	free(app->tenant_header);
 }
 
 /* --- servers ---------------------------------------------------------------------- */

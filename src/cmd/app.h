@@ -43,10 +43,10 @@ struct app_setup {
 	const struct log_options *log;
 	const struct http_options *http;
 	const struct grpc_options *grpc;
-	const struct option_list *warnings;         /* of the option parser, to be logged */
-	uint64_t memory_limit_bytes;                /* of requests and queries together; 0: none */
-	const char *route_prefix;                   /* below which everything is served; NULL: the root */
-	const char *tenant_header, *default_tenant; /* HTTP metrics by tenant, upper case allowed; NULL: without */
+	const struct option_list *warnings; /* of the option parser, to be logged */
+	uint64_t memory_limit_bytes;        /* of requests and queries together; 0: none */
+	const char *route_prefix;           /* below which everything is served; NULL: the root */
+	struct http_metrics_opts http_metrics;
 };
 
 /* A running component. Members are readable. */
@@ -65,7 +65,6 @@ struct app {
 	struct net_metrics *net; /* listeners of the component's own are added to it */
 
 	/* Private. */
-	char *tenant_header; /* in lower case; NULL without */
 	struct process_metrics *process;
 	struct conn_stats grpc_conns; /* of the gRPC server */
 	struct grpc_health *health;

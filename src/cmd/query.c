@@ -287,8 +287,8 @@ int query_run(const struct options_result *options, struct arena *a)
 		.grpc = &o->grpc,
 		.warnings = &options->warnings,
 		.memory_limit_bytes = o->query_max_memory,
-		.tenant_header = o->query_tenant_header,
-		.default_tenant = o->query_default_tenant_id,
+		.http_metrics = { .tenant_header = o->query_tenant_header,
+				  .default_tenant = o->query_default_tenant_id },
 		.route_prefix = o->web_route_prefix,
 	};
 	return app_main(&setup, co_query_main, &call);

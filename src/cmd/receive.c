@@ -133,6 +133,10 @@ static int co_receive_main(struct app *app, void *arg, struct err *err)
 	return rc;
 }
 
+/* Bounds of http_request_duration_seconds as upstream's receiver has them (pkg/receive/handler.go). */
+static const double write_seconds[] = { 0.001, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08,
+					0.09,  0.1,   0.25, 0.5,  0.75, 1,    2,    3,    4,    5 };
+
 int receive_run(const struct options_result *options, struct arena *a)
 {
 	const struct receive_options *o = options->config;
@@ -144,7 +148,10 @@ int receive_run(const struct options_result *options, struct arena *a)
 		.grpc = &o->grpc,
 		.warnings = &options->warnings,
 		.memory_limit_bytes = o->receive_memory_limit,
-		.tenant_header = NULL,
+		.http_metrics = { .tenant_header = o->receive_tenant_header,
+				  .default_tenant = o->receive_default_tenant_id,
+				  .seconds = write_seconds,
+				  .n_seconds = ARRAY_LEN(write_seconds) },
 	};
 	return app_main(&setup, co_receive_main, &call);
 }

@@ -9,59 +9,66 @@
 #include <stdio.h>
 #include <string.h>
 
+#define TENANT_SIZE 160 /* of the label's value; the rest of a longer one is cut */
+
 /* Label values of one request. */
 struct labels {
-	char code[8], tenant[160];
+	char code[8], tenant[TENANT_SIZE];
 	const char *method;
 };
 
-void http_metrics_init(struct http_metrics *m, struct metrics_registry *reg, const char *tenant_header,
-		       const char *default_tenant)
+static void limit_children(struct http_metrics *m)
 {
-	static const double seconds[] = { 0.001, 0.01, 0.1, 0.3, 0.6, 1, 3, 6, 9, 20, 30, 60, 90, 120, 240, 360, 720 };
+	struct metrics_vec *const all[] = { m->total, m->duration, m->request_size, m->response_size, m->inflight };
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		metrics_vec_set_limit(all[i], HTTP_METRICS_TENANT_CHILDREN);
+}
+
+void http_metrics_init(struct http_metrics *m, struct metrics_registry *reg, const struct http_metrics_opts *opts)
+{
+	static const double usual[] = { 0.001, 0.01, 0.1, 0.3, 0.6, 1, 3, 6, 9, 20, 30, 60, 90, 120, 240, 360, 720 };
+	const double *seconds = opts->seconds ? opts->seconds : usual;
 	double bytes[10];
 	metrics_buckets_exponential(bytes, ARRAY_LEN(bytes), 64, 2);
-	const char *const *labels = tenant_header ? METRICS_LABELS("code", "handler", "method", "tenant")
-						  : METRICS_LABELS("code", "handler", "method");
-	const char *const *inflight =
-		tenant_header ? METRICS_LABELS("handler", "method", "tenant") : METRICS_LABELS("handler", "method");
-	*m = (struct http_metrics){ .tenant = tenant_header != NULL, .tenant_header = tenant_header };
-	m->default_tenant = default_tenant ? default_tenant : "";
+	const char *const *labels = opts->tenant_header ? METRICS_LABELS("code", "handler", "method", "tenant")
+							: METRICS_LABELS("code", "handler", "method");
+	const char *const *inflight = opts->tenant_header ? METRICS_LABELS("handler", "method", "tenant")
+							  : METRICS_LABELS("handler", "method");
+	*m = (struct http_metrics){ .tenant_header = opts->tenant_header };
+	m->default_tenant = opts->default_tenant ? opts->default_tenant : "";
 	m->total = metrics_counter_vec(reg, "http_requests_total", "Tracks the number of HTTP requests.", labels);
 	m->duration =
 		metrics_histogram_vec(reg, "http_request_duration_seconds", "Tracks the latencies for HTTP requests.",
-				      labels, seconds, ARRAY_LEN(seconds));
+				      labels, seconds, opts->seconds ? opts->n_seconds : ARRAY_LEN(usual));
 	m->request_size = metrics_histogram_vec(reg, "http_request_size_bytes", "Tracks the size of HTTP requests.",
 						labels, bytes, ARRAY_LEN(bytes));
 	m->response_size = metrics_histogram_vec(reg, "http_response_size_bytes", "Tracks the size of HTTP responses.",
 						 labels, bytes, ARRAY_LEN(bytes));
 	m->inflight = metrics_gauge_vec(reg, "http_inflight_requests",
 					"Current number of HTTP requests the handler is responding to.", inflight);
+	if (opts->tenant_header)
+		limit_children(m);
 }
 
-/* Method names in lower case; an unknown one cannot make a new series. */
-static const char *method_label(enum http_method m)
+/* Method names as client_golang writes them in two ways; an unknown one cannot make a new series. */
+static const struct {
+	enum http_method method;
+	const char *lower, *upper;
+} methods[] = {
+	{ HTTP_GET, "get", "GET" },       { HTTP_HEAD, "head", "HEAD" },       { HTTP_POST, "post", "POST" },
+	{ HTTP_PUT, "put", "PUT" },       { HTTP_DELETE, "delete", "DELETE" }, { HTTP_OPTIONS, "options", "OPTIONS" },
+	{ HTTP_PATCH, "patch", "PATCH" },
+};
+
+static const char *method_label(enum http_method m, bool upper)
 {
-	switch (m) {
-	case HTTP_GET:
-		return "get";
-	case HTTP_HEAD:
-		return "head";
-	case HTTP_POST:
-		return "post";
-	case HTTP_PUT:
-		return "put";
-	case HTTP_DELETE:
-		return "delete";
-	case HTTP_OPTIONS:
-		return "options";
-	case HTTP_PATCH:
-		return "patch";
-	default:
-		return "unknown";
-	}
+	for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+		if (methods[i].method == m)
+			return upper ? methods[i].upper : methods[i].lower;
+	return "unknown";
 }
 
+/* Writes the tenant, whole characters of UTF-8: anything else would spoil the exposition of all metrics. */
 static void find_tenant(const struct http_metrics *m, const struct http_req *req, char *buf, size_t size)
 {
 	struct str t = req->tenant;
@@ -69,7 +76,10 @@ static void find_tenant(const struct http_metrics *m, const struct http_req *req
 		t = http_req_header(req, m->tenant_header);
 	if (!t.n || !str_is_utf8(t))
 		t = str_c(m->default_tenant);
-	snprintf(buf, size, "%.*s", STR_ARG(t));
+	size_t n = MIN(t.n, size - 1);
+	while (n > 0 && n < t.n && ((unsigned char)t.p[n] & 0xc0) == 0x80)
+		n--;
+	snprintf(buf, size, "%.*s", (int)n, t.p);
 }
 
 static bool counts(const struct http_metrics *m, const struct http_req *req)
@@ -81,9 +91,9 @@ void http_metrics_begin(struct http_metrics *m, struct http_req *req)
 {
 	if (!counts(m, req))
 		return;
-	const char *method = method_label(req->method);
-	char tenant[160];
-	if (m->tenant) {
+	const char *method = method_label(req->method, true);
+	char tenant[TENANT_SIZE];
+	if (m->tenant_header) {
 		find_tenant(m, req, tenant, sizeof(tenant));
 		req->inflight = metrics_gauge_with(m->inflight, METRICS_LABELS(req->route->name, method, tenant));
 	} else {
@@ -105,10 +115,10 @@ void http_metrics_end(struct http_metrics *m, struct http_req *req)
 {
 	if (!counts(m, req) || !req->inflight)
 		return;
-	struct labels l = { .method = method_label(req->method) };
+	struct labels l = { .method = method_label(req->method, false) };
 	snprintf(l.code, sizeof(l.code), "%d", req->head_sent ? req->status : 499);
 	const char *values[] = { l.code, req->route->name, l.method, NULL, NULL };
-	if (m->tenant) {
+	if (m->tenant_header) {
 		find_tenant(m, req, l.tenant, sizeof(l.tenant));
 		values[3] = l.tenant;
 	}

@@ -2,7 +2,7 @@
  * http/metrics.h - what upstream measures of every instrumented handler
  * (pkg/extprom/http): http_requests_total, http_request_duration_seconds,
  * http_request_size_bytes, http_response_size_bytes by code, handler and
- * method, http_inflight_requests by handler and method; with tenants also by tenant.
+ * method (lower case), http_inflight_requests by handler and method (upper case); with tenants also by tenant.
  */
 #ifndef HTTP_METRICS_H
 #define HTTP_METRICS_H
@@ -20,17 +20,23 @@ struct metrics_vec;
 /* Handles of the metrics. A plain value that a component owns and names in its http_server_config. */
 struct http_metrics {
 	struct metrics_vec *total, *duration, *request_size, *response_size, *inflight;
-	bool tenant;               /* has the label */
-	const char *tenant_header; /* lower case; where a handler set no tenant */
+	const char *tenant_header; /* NULL: without the label tenant */
 	const char *default_tenant;
 };
 
-/*
- * Registers the metrics. `tenant_header` (static, lower case; NULL for none) adds the label tenant, whose value
- * is req->tenant, else that header, else `default_tenant`.
- */
-void http_metrics_init(struct http_metrics *m, struct metrics_registry *reg, const char *tenant_header,
-		       const char *default_tenant);
+/* What components measure differently; zero-initialised is the usual. Strings are borrowed and outlive the metrics. */
+struct http_metrics_opts {
+	const char *tenant_header;  /* adds the label tenant: req->tenant, else this header; NULL: without */
+	const char *default_tenant; /* where neither is there; NULL: "" */
+	const double *seconds; /* bounds of http_request_duration_seconds, ascending; NULL: upstream's usual ones */
+	size_t n_seconds;
+};
+
+/* Tenants come from clients: with the label, each metric has no more than so many children. */
+#define HTTP_METRICS_TENANT_CHILDREN 10000
+
+/* Registers the metrics. */
+void http_metrics_init(struct http_metrics *m, struct metrics_registry *reg, const struct http_metrics_opts *opts);
 
 /* Counts a request in, once its route is known. Does nothing for routes without a name. */
 void http_metrics_begin(struct http_metrics *m, struct http_req *req);

@@ -39,8 +39,7 @@ struct receive {
 	struct receive_limits *limits;
 	struct receive_writer writer;
 	struct receive_metrics metrics;
-	struct gate gate;    /* on write requests */
-	char *tenant_header; /* in lower case */
+	struct gate gate; /* on write requests */
 	bool ready;
 	struct http_router *router; /* of the write port */
 	struct http_server *http;

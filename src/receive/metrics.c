@@ -160,6 +160,30 @@ static void init_store(struct receive_metrics *m, struct metrics_registry *reg)
 		metrics_gauge(reg, "thanos_store_server_pending_series_requests", "Number of pending series requests.");
 }
 
+/* Requests that are stored here; no other receiver is forwarded to. */
+static void init_stored(struct receive_metrics *m, struct metrics_registry *reg)
+{
+	struct metrics_vec *f = metrics_counter_vec(reg, "thanos_receive_forward_requests_total",
+						    "The number of forward requests.", METRICS_LABELS("result"));
+	struct metrics_vec *r = metrics_counter_vec(reg, "thanos_receive_replications_total",
+						    "The number of replication operations done by the receiver.",
+						    METRICS_LABELS("result"));
+	static const char *const results[] = { "error", "success" };
+	for (size_t i = 0; i < ARRAY_LEN(results); i++) {
+		m->stored[i] = metrics_counter_with(f, METRICS_LABELS(results[i]));
+		m->replicated[i] = metrics_counter_with(r, METRICS_LABELS(results[i]));
+	}
+}
+
+void receive_metrics_stored(struct receive_metrics *m, int rc, enum append_answer answer)
+{
+	if (rc == 0 && answer == APPEND_CONFLICT)
+		return;
+	bool ok = rc == 0 && answer == APPEND_DONE;
+	counter_inc(m->stored[ok]);
+	counter_inc(m->replicated[ok]);
+}
+
 /* Limits, and the gate of write requests (upstream: pkg/gate with its prefix). */
 static void init_limits(struct receive_metrics *m, struct metrics_registry *reg)
 {
@@ -233,6 +257,7 @@ void receive_metrics_init(struct receive_metrics *m, struct metrics_registry *re
 		"Number of Multi DB completed reloads with flush and potential upload due to hashring changes.");
 	(void)metrics_counter(reg, "thanos_receive_metamonitoring_failed_queries_total",
 			      "Meta-monitoring queries that failed while limiting; this receiver asks none.");
+	init_stored(m, reg);
 	init_limits(m, reg);
 	init_tsdb(m, reg);
 	init_store(m, reg);

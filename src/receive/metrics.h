@@ -5,6 +5,7 @@
 #define RECEIVE_METRICS_H
 
 #include "base/str.h"
+#include "receive/append.h"
 
 #include <stdint.h>
 
@@ -20,6 +21,7 @@ struct gauge;
 /* Handles. A plain value of its component. */
 struct receive_metrics {
 	struct metrics_vec *write_timeseries, *write_samples; /* histograms by code and tenant */
+	struct counter *stored[2], *replicated[2];            /* requests: [0] that failed, [1] that did not */
 	struct metrics_vec *limited;     /* requests refused by the active series limit, by tenant */
 	struct gauge *pending;           /* write requests being served */
 	struct gate *gate;               /* that they pass */
@@ -46,6 +48,12 @@ void receive_metrics_fini(struct receive_metrics *m, struct metrics_registry *re
 
 /* Counts an answered write request. */
 void receive_metrics_write(struct receive_metrics *m, int status, struct str tenant, uint64_t series, uint64_t samples);
+
+/*
+ * Counts a request by what became of it as upstream counts what it forwards to itself: conflicts are no failures, and not
+ * counted. `rc` is the error of the whole, `answer` what became of its series where that is 0.
+ */
+void receive_metrics_stored(struct receive_metrics *m, int rc, enum append_answer answer);
 
 /* Shows the configured limits; NULL is none. */
 void receive_metrics_limits(struct receive_metrics *m, const struct receive_limits *l);

@@ -68,8 +68,6 @@ int receive_new(struct receive **ret, const struct receive_config *cfg, struct e
 {
 	struct receive *r = xcalloc(1, sizeof(*r));
 	r->cfg = cfg;
-	r->tenant_header = xstrdup(cfg->tenant_header);
-	str_lower(r->tenant_header, strlen(r->tenant_header)); /* header names arrive in lower case */
 	gate_init(&r->gate, 0);
 	waitq_init(&r->stopped);
 	r->dbs_cfg = (struct receive_dbs_config){
@@ -124,7 +122,6 @@ void receive_free(struct receive *r)
 		strbuf_fini(r->buffers[i]);
 		free(r->buffers[i]);
 	}
-	free(r->tenant_header);
 	free(r);
 }
 

@@ -337,6 +337,7 @@ static int co_remote_write(struct grpc_call *call, void *arg, struct err *err)
 	write_reader_close(&head);
 	if (rc == 0)
 		rc = co_receive_write(&r->writer, &wr, &res, err);
+	receive_metrics_stored(&r->metrics, rc, res.answer);
 	if (res.limit)
 		receive_metrics_limit_hit(&r->metrics, wr.tenant, res.limit, res.over);
 	if (rc == -ERR_OUT_OF_RANGE)

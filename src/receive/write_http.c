@@ -76,11 +76,21 @@ static int find_tenant(struct receive *r, struct http_req *req, struct str *ret,
 		if (!ret->p)
 			return arena_err(&req->arena, err);
 	} else {
-		*ret = http_req_header(req, r->tenant_header);
+		*ret = http_req_header(req, c->tenant_header);
 		if (ret->n == 0)
 			*ret = str_c(c->default_tenant);
 	}
 	return tenant_name_check(*ret, err);
+}
+
+/* Who forwards a request says which copy it is; all are taken alike, but it must be a number, as upstream. */
+static int check_replica(const struct receive *r, const struct http_req *req, struct err *err)
+{
+	struct str text = http_req_header(req, r->cfg->replica_header);
+	uint64_t n;
+	if (text.n == 0 || str_to_u64(text, &n))
+		return 0;
+	return err_set(err, ERR_INVALID_ARGUMENT, "could not parse replica header");
 }
 
 /* --- the body --------------------------------------------------------------------------------- */
@@ -219,6 +229,8 @@ static int write_and_answer(struct receive *r, struct http_req *req, const struc
 	int rc = wr->body.n ? co_receive_write(&r->writer, wr, &res, &why) : 0;
 	int status = rc != 0 ? status_of_error(rc) : status_of_answer(res.answer, v2);
 	struct str text = rc != 0 ? str_c(why.msg) : res.answer == APPEND_DONE ? STR("") : strbuf_str(&res.text);
+	if (wr->body.n)
+		receive_metrics_stored(&r->metrics, rc, res.answer);
 	if (status == 429)
 		receive_metrics_limited(&r->metrics, wr->tenant);
 	if (res.limit)
@@ -269,6 +281,8 @@ int co_receive_write_http(struct http_req *req, void *arg, struct err *err)
 	int rc = r->ready ? negotiate(req, &wr.kind, &why) : err_set(&why, ERR_UNAVAILABLE, "storage is not open yet");
 	if (rc == 0)
 		rc = find_tenant(r, req, &wr.tenant, &why);
+	if (rc == 0)
+		rc = check_replica(r, req, &why);
 	/* The body first: clients that are slow with it must not keep others out. */
 	if (rc == 0)
 		rc = read_body(r, req, wr.tenant, &packed, &why);

@@ -84,7 +84,7 @@ static void co_metrics(struct fixture *f)
 	assert_non_null(strstr(s, "Content-Type: text/plain; version=0.0.4"));
 	assert_non_null(strstr(s, "\nhttp_requests_total{code=\"200\",handler=\"id\",method=\"get\"} 2\n"));
 	assert_non_null(strstr(s, "\nhttp_requests_total{code=\"503\",handler=\"fails\",method=\"get\"} 1\n"));
-	assert_non_null(strstr(s, "\nhttp_inflight_requests{handler=\"id\",method=\"get\"} 0\n"));
+	assert_non_null(strstr(s, "\nhttp_inflight_requests{handler=\"id\",method=\"GET\"} 0\n"));
 	assert_non_null(
 		strstr(s, "\nhttp_request_duration_seconds_count{code=\"200\",handler=\"id\",method=\"get\"} 2\n"));
 	assert_non_null(strstr(s, "\nhttp_response_size_bytes_sum{code=\"200\",handler=\"id\",method=\"get\"} 52\n"));
@@ -92,6 +92,27 @@ static void co_metrics(struct fixture *f)
 	assert_non_null(strstr(s, "Content-Type: application/openmetrics-text"));
 	assert_non_null(strstr(s, "\n# EOF\n"));
 	assert_non_null(strstr(co_get(f, "/debug/fibers", ""), "http request"));
+}
+
+#define A40 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+/* Names of tenants come from clients: whatever they send, the exposition is text in UTF-8. */
+static void co_tenants(struct fixture *f)
+{
+	co_get(f, "/id", "");
+	co_get(f, "/id", "X-Tenant: acme\r\n");
+	co_get(f, "/id", "x-tenant: \xff\xfe\r\n");
+	co_get(f, "/id", "X-Tenant: " A40 A40 A40 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xe2\x82\xac\xe2\x82\xac\r\n");
+	const char *s = co_get(f, "/metrics", "");
+	assert_non_null(
+		strstr(s, "\nhttp_requests_total{code=\"200\",handler=\"id\",method=\"get\",tenant=\"acme\"} 1\n"));
+	assert_non_null(
+		strstr(s, "\nhttp_requests_total{code=\"200\",handler=\"id\",method=\"get\",tenant=\"none\"} 2\n"));
+	assert_non_null(strstr(s, "tenant=\"" A40 A40 A40 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"} 1\n"));
+	assert_non_null(strstr(s, "\nhttp_request_duration_seconds_bucket{code=\"200\",handler=\"id\",method=\"get\","
+				  "tenant=\"acme\",le=\"0.25\"}"));
+	assert_null(strstr(s, "tenant=\"acme\",le=\"720\"}"));
+	assert_true(str_is_utf8(str_c(s)));
 }
 
 static void co_request_ids(struct fixture *f)
@@ -118,7 +139,7 @@ static void co_main(void *arg)
 	http_server_free(f->s);
 }
 
-static void run(void (*fn)(struct fixture *f))
+static void run_with(void (*fn)(struct fixture *f), const struct http_metrics_opts *metrics)
 {
 	struct fixture f = { 0 };
 	struct body b = { &f, fn };
@@ -126,7 +147,7 @@ static void run(void (*fn)(struct fixture *f))
 	f.r = reactor_new(NULL, &err);
 	f.router = http_router_new();
 	f.reg = metrics_registry_new();
-	http_metrics_init(&f.m, f.reg, NULL, NULL);
+	http_metrics_init(&f.m, f.reg, metrics);
 	probe_init(&f.probe, "query", NULL);
 	f.probe.on_change = on_change;
 	f.probe.on_change_arg = &f;
@@ -142,6 +163,11 @@ static void run(void (*fn)(struct fixture *f))
 	reactor_free(f.r);
 }
 
+static void run(void (*fn)(struct fixture *f))
+{
+	run_with(fn, &(struct http_metrics_opts){ 0 });
+}
+
 static void test_probes_tell_the_state_by_http_and_metric(void **state)
 {
 	run(co_probes);
@@ -150,6 +176,15 @@ static void test_probes_tell_the_state_by_http_and_metric(void **state)
 static void test_handlers_are_measured_and_metrics_served(void **state)
 {
 	run(co_metrics);
+}
+
+static void test_tenants_from_outside_are_a_label_that_is_always_text(void **state)
+{
+	static const double seconds[] = { 0.25, 5 };
+	run_with(co_tenants, &(struct http_metrics_opts){ .tenant_header = "X-Tenant",
+							  .default_tenant = "none",
+							  .seconds = seconds,
+							  .n_seconds = ARRAY_LEN(seconds) });
 }
 
 static void test_request_id_is_kept_or_made(void **state)
@@ -162,6 +197,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_probes_tell_the_state_by_http_and_metric),
 		cmocka_unit_test(test_handlers_are_measured_and_metrics_served),
+		cmocka_unit_test(test_tenants_from_outside_are_a_label_that_is_always_text),
 		cmocka_unit_test(test_request_id_is_kept_or_made),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,7 +63,7 @@ static inline void rig_init(struct rig *rig)
 	assert_non_null(mkdtemp(rig->dir));
 	rig->reactor = reactor_new(&rig->log, NULL);
 	rig->metrics = metrics_registry_new();
-	http_metrics_init(&rig->http_metrics, rig->metrics, NULL, NULL);
+	http_metrics_init(&rig->http_metrics, rig->metrics, &(struct http_metrics_opts){ 0 });
 	probe_init(&rig->probe, "receive", NULL);
 	budget_init(&rig->memory, NULL, "memory", BUDGET_UNLIMITED);
 	rig->external[0] = (struct label){ STR("replica"), STR("r0") };
