@@ -159,12 +159,14 @@ static void set_engine(struct query_config *cfg, const struct query_options *o)
 	cfg->x_functions = o->query_enable_x_functions;
 	cfg->experimental_functions = listed(&o->enable_feature, "promql-experimental-functions");
 	cfg->instant_max_resolution_ms = o->query_instant_default_max_source_resolution_ms;
+	cfg->engine = o->query_promql_engine;
 	cfg->default_tenant = o->query_default_tenant_id;
 }
 
-static int make_config(struct query_call *c, struct err *err)
+static int make_config(struct query_call *c, struct app *app, struct err *err)
 {
 	c->cfg = query_config_default();
+	c->cfg.memory = &app->memory;
 	if (strcmp(c->o->query_mode, "local") != 0)
 		return err_set(err, ERR_FAILED_PRECONDITION,
 			       "--query.mode=distributed is not in this build yet; use local");
@@ -231,7 +233,7 @@ static int make_api(struct query_call *c, struct app *app, struct err *err)
 
 static int prepare(struct query_call *c, struct app *app, struct err *err)
 {
-	int rc = make_config(c, err);
+	int rc = make_config(c, app, err);
 	if (rc != 0)
 		return rc;
 	c->dns = dns_resolver_new(app->reactor, &(struct dns_options){ 0 }, err);

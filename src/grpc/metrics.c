@@ -6,13 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Bounds of the latency histograms, in seconds (thanos pkg/server/grpc and pkg/extgrpc). */
-static const double seconds_bounds[] = { 0.001, 0.01, 0.1, 0.3, 0.6, 1, 3, 6, 9, 20, 30, 60, 90, 120 };
+/* Bounds of the latency histograms, in seconds (thanos pkg/extgrpc); the last three only of clients (pkg/server/grpc). */
+static const double seconds_bounds[] = { 0.001, 0.01, 0.1, 0.3, 0.6, 1, 3, 6, 9, 20, 30, 60, 90, 120, 240, 360, 720 };
+#define CLIENT_BOUNDS ARRAY_LEN(seconds_bounds)
+#define SERVER_BOUNDS (CLIENT_BOUNDS - 3)
 
 void grpc_metric_families_init(struct grpc_metric_families *f, struct metrics_registry *reg, const char *side)
 {
 	const char *const *labels = METRICS_LABELS("grpc_type", "grpc_service", "grpc_method");
-	const char *done = side[0] == 's' ? "handled by the server" : "completed by the client";
+	bool server = side[0] == 's';
+	const char *done = server ? "handled by the server" : "completed by the client";
 	char name[64], help[128];
 #define NAME(suffix) (snprintf(name, sizeof(name), "grpc_%s_%s", side, suffix), name)
 #define HELP(...) (snprintf(help, sizeof(help), __VA_ARGS__), help)
@@ -27,7 +30,7 @@ void grpc_metric_families_init(struct grpc_metric_families *f, struct metrics_re
 				      HELP("Total number of RPC messages sent by the %s.", side), labels);
 	f->seconds = metrics_histogram_vec(reg, NAME("handling_seconds"),
 					   HELP("Response latency in seconds of RPCs %s.", done), labels,
-					   seconds_bounds, ARRAY_LEN(seconds_bounds));
+					   seconds_bounds, server ? SERVER_BOUNDS : CLIENT_BOUNDS);
 #undef NAME
 #undef HELP
 }

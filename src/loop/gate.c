@@ -56,6 +56,10 @@ void gate_leave(struct gate *g)
 	waitq_wake_one(&g->q);
 }
 
+const double gate_wait_bounds[GATE_WAIT_BOUNDS] = {
+	0.01, 0.1, 0.3, 0.6, 1, 3, 6, 9, 20, 30, 60, 90, 120, 240, 360, 720
+};
+
 /* --- metrics --------------------------------------------------------------------------------- */
 
 static double read_held(void *arg)
@@ -89,7 +93,6 @@ static struct naming naming(const char *prefix, const char *suffix, const char *
 
 void gate_metrics_init(struct gate *g, struct metrics_registry *reg, const char *prefix, const char *what)
 {
-	static const double waits[] = { 0.01, 0.1, 0.3, 0.6, 1, 3, 6, 9, 20, 30, 60, 90, 120, 240, 360, 720 };
 	struct naming n = naming(prefix, "max", "Maximum number of concurrent", what, "");
 	metrics_gauge_fn(reg, n.name, n.help, read_slots, g);
 	n = naming(prefix, "in_flight", "Number of", what, " that are currently in flight");
@@ -97,7 +100,7 @@ void gate_metrics_init(struct gate *g, struct metrics_registry *reg, const char 
 	n = naming(prefix, "total", "Total number of", what, "");
 	metrics_counter_fn(reg, n.name, n.help, read_entered, g);
 	n = naming(prefix, "duration_seconds", "How many seconds it took for", what, " to wait at the gate");
-	g->wait_seconds = metrics_histogram(reg, n.name, n.help, waits, ARRAY_LEN(waits));
+	g->wait_seconds = metrics_histogram(reg, n.name, n.help, gate_wait_bounds, GATE_WAIT_BOUNDS);
 }
 
 void gate_metrics_fini(struct gate *g, struct metrics_registry *reg)

@@ -14,6 +14,10 @@
 struct metrics_histogram;
 struct metrics_registry;
 
+/* Bounds of histograms of waits at gates, in seconds (upstream: pkg/gate). */
+#define GATE_WAIT_BOUNDS 16
+extern const double gate_wait_bounds[GATE_WAIT_BOUNDS];
+
 /* A gate. Members are readable. */
 struct gate {
 	uint32_t slots;      /* most at a time; 0 is no limit */

@@ -16,7 +16,6 @@
 /* --- metrics ---------------------------------------------------------------------------- */
 
 static const char *const engine_labels[] = { "engine", "mode", NULL };
-static const char *const engine_values[] = { "thanos", "local", NULL };
 static const char *const slice_labels[] = { "slice", "engine", "mode", NULL };
 
 static void refresh(void *arg)
@@ -30,6 +29,7 @@ void query_engine_metrics_init(struct query_engine_metrics *m, struct query *q, 
 {
 	static const char *const slices[] = { "prepare_time", "queue_time", "inner_eval" };
 	static const double bounds[] = { 0.01, 0.1, 1, 10 };
+	const char *const engine_values[] = { q->cfg.engine, "local", NULL };
 	static const char *const current = "The current number of queries being executed or waiting.";
 	q->engine_queries[0] = metrics_gauge_with(
 		metrics_gauge_vec(reg, "thanos_engine_queries", current, engine_labels), engine_values);
@@ -63,7 +63,7 @@ void query_engine_metrics_init(struct query_engine_metrics *m, struct query *q, 
 	struct metrics_vec *s =
 		metrics_summary_vec(reg, "prometheus_engine_query_duration_seconds", "Query timings", slice_labels);
 	for (size_t i = 0; i < QUERY_SLICES; i++) {
-		const char *const values[] = { slices[i], "thanos", "local", NULL };
+		const char *const values[] = { slices[i], q->cfg.engine, "local", NULL };
 		m->histograms[i] = metrics_histogram_with(h, values);
 		m->summaries[i] = metrics_summary_with(s, values);
 	}

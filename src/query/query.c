@@ -35,6 +35,7 @@ struct query_config query_config_default(void)
 		.max_concurrent_select = 4,
 		.dynamic_lookback = true,
 		.eval_interval_ms = 60000,
+		.engine = "prometheus",
 		.default_tenant = "default-tenant",
 		.duration_bounds = { durations, ARRAY_LEN(durations) },
 		.sample_bounds = { samples, ARRAY_LEN(samples) },
@@ -88,6 +89,7 @@ static void keep_config(struct query *q, const struct query_config *from)
 	c->replica_labels = keep_names(q, c->replica_labels);
 	c->selector_relabel = keep(q, c->selector_relabel);
 	c->selector_relabel_file = keep(q, c->selector_relabel_file);
+	c->engine = keep(q, c->engine ? c->engine : def.engine);
 	c->default_tenant = keep(q, c->default_tenant ? c->default_tenant : def.default_tenant);
 	(void)labels_copy(c->selector_labels, &q->arena, &c->selector_labels, NULL);
 	c->duration_bounds = keep_bounds(q, c->duration_bounds, def.duration_bounds);
@@ -116,7 +118,6 @@ static void split_replica_labels(struct query *q)
 
 static void metrics_init(struct query_metrics *m, const struct query_config *cfg, struct metrics_registry *reg)
 {
-	static const double waits[] = { 0.01, 0.1, 0.3, 0.6, 1, 3, 6, 9, 20, 30, 60, 90, 120, 240, 360, 720 };
 	gauge_set(metrics_gauge(reg, "thanos_query_concurrent_selects_gate_selects_max",
 				"Maximum number of concurrent selects."),
 		  cfg->max_concurrent_select);
@@ -124,9 +125,9 @@ static void metrics_init(struct query_metrics *m, const struct query_config *cfg
 					     "Number of selects that are currently in flight.");
 	m->selects_total =
 		metrics_counter(reg, "thanos_query_concurrent_selects_gate_selects_total", "Total number of selects.");
-	m->selects_wait =
-		metrics_histogram(reg, "thanos_query_concurrent_selects_gate_selects_duration_seconds",
-				  "How many seconds it took for selects to wait at the gate.", waits, ARRAY_LEN(waits));
+	m->selects_wait = metrics_histogram(reg, "thanos_query_concurrent_selects_gate_selects_duration_seconds",
+					    "How many seconds it took for selects to wait at the gate.",
+					    gate_wait_bounds, GATE_WAIT_BOUNDS);
 	m->duration = metrics_histogram_vec(reg, "thanos_store_api_query_duration_seconds",
 					    "Duration of the Thanos Store API select phase for a query.",
 					    METRICS_LABELS("series_le", "samples_le", "tenant"), cfg->duration_bounds.p,
@@ -155,7 +156,8 @@ struct query *query_new(struct reactor *r, const struct query_config *cfg, struc
 	api_active_init(&q->active);
 	keep_config(q, cfg);
 	split_replica_labels(q);
-	budget_init(&q->budget, NULL, "queries", cfg->max_memory_bytes ? cfg->max_memory_bytes : BUDGET_UNLIMITED);
+	budget_init(&q->budget, cfg->memory, "queries",
+		    cfg->max_memory_bytes ? cfg->max_memory_bytes : BUDGET_UNLIMITED);
 	gate_init(&q->gate, cfg->max_concurrent);
 	if (reg) {
 		metrics_init(&q->m, &q->cfg, reg);

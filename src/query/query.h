@@ -70,6 +70,8 @@ struct query_config {
 	bool experimental_functions;       /* --enable-feature=promql-experimental-functions */
 	int64_t instant_max_resolution_ms; /* --query.instant.default.max_source_resolution */
 
+	const char *engine;    /* --query.promql-engine: what the engine's metrics are labelled with; "prometheus" */
+	struct budget *memory; /* that of all queries together is part of it; borrowed; NULL: none */
 	const char *default_tenant;          /* --query.default-tenant-id; "default-tenant" */
 	struct query_bounds duration_bounds; /* --query.telemetry.*; n == 0: the flags' defaults */
 	struct query_bounds sample_bounds, series_bounds;

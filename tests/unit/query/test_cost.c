@@ -76,30 +76,34 @@ static void cost_body(struct rig *rig)
 	assert_true(in_header("x-query-cost", "bytes=") > 0);
 	assert_true(in_header("x-query-cost", "memory_bytes=") > 1000);
 	assert_null(strstr(read_log(), "slow query"));
-	assert_true(metric(rig, "thanos_engine_queries_total{engine=\"thanos\",mode=\"local\"}") == 1);
-	assert_true(metric(rig, "thanos_engine_queries{engine=\"thanos\",mode=\"local\"}") == 0);
-	assert_true(metric(rig, "prometheus_engine_queries{engine=\"thanos\",mode=\"local\"}") == 0);
-	assert_true(metric(rig, "prometheus_engine_queries_concurrent_max{engine=\"thanos\",mode=\"local\"}") == 20);
-	assert_true(metric(rig, "prometheus_engine_query_log_enabled{engine=\"thanos\",mode=\"local\"}") == 1);
-	assert_true(metric(rig, "prometheus_engine_query_samples_read_total{engine=\"thanos\",mode=\"local\"}") == 120);
-	assert_true(metric(rig, "prometheus_engine_query_duration_seconds_count{slice=\"inner_eval\",engine=\"thanos\","
-				"mode=\"local\"}") == 1);
+	assert_true(metric(rig, "thanos_engine_queries_total{engine=\"prometheus\",mode=\"local\"}") == 1);
+	assert_true(metric(rig, "thanos_engine_queries{engine=\"prometheus\",mode=\"local\"}") == 0);
+	assert_true(metric(rig, "prometheus_engine_queries{engine=\"prometheus\",mode=\"local\"}") == 0);
+	assert_true(metric(rig, "prometheus_engine_queries_concurrent_max{engine=\"prometheus\",mode=\"local\"}") ==
+		    20);
+	assert_true(metric(rig, "prometheus_engine_query_log_enabled{engine=\"prometheus\",mode=\"local\"}") == 1);
+	assert_true(metric(rig, "prometheus_engine_query_samples_read_total{engine=\"prometheus\",mode=\"local\"}") ==
+		    120);
+	assert_true(metric(rig,
+			   "prometheus_engine_query_duration_seconds_count{slice=\"inner_eval\",engine=\"prometheus\","
+			   "mode=\"local\"}") == 1);
 	assert_true(metric(rig, "prometheus_engine_query_duration_histogram_seconds_count{slice=\"queue_time\","
-				"engine=\"thanos\",mode=\"local\"}") == 1);
+				"engine=\"prometheus\",mode=\"local\"}") == 1);
 	assert_true(metric(rig, "thanos_query_concurrent_gate_queries_max") == 20);
 	assert_true(metric(rig, "thanos_query_concurrent_gate_queries_in_flight") == 0);
 	assert_true(metric(rig, "thanos_query_concurrent_gate_queries_total") == 1);
 	assert_true(metric(rig, "thanos_query_concurrent_gate_queries_duration_seconds_count") == 1);
 	assert_true(metric(rig, "thanos_query_range_requested_timespan_duration_seconds_sum") == 40);
 	assert_true(metric(rig, "thanos_query_slow_queries_total") == 0);
-	assert_true(metric(rig, "prometheus_engine_query_log_failures_total{engine=\"thanos\",mode=\"local\"}") == 0);
+	assert_true(metric(rig, "prometheus_engine_query_log_failures_total{engine=\"prometheus\",mode=\"local\"}") ==
+		    0);
 
 	/* Slow: a store that does not answer is given up after 300 ms. What is no query is not counted. */
 	rig->store[1].mode = FAKE_HANG;
 	co_get("/api/v1/query?query=m%20%2b%20%22&time=30", 400);
 	co_get("/api/v1/query?query=max(m)&time=30", 200);
 	assert_true(metric(rig, "thanos_query_slow_queries_total") == 1);
-	assert_true(metric(rig, "thanos_engine_queries_total{engine=\"thanos\",mode=\"local\"}") == 2);
+	assert_true(metric(rig, "thanos_engine_queries_total{engine=\"prometheus\",mode=\"local\"}") == 2);
 	assert_non_null(strstr(read_log(), "level=warn"));
 	assert_non_null(strstr(logged.text, "msg=\"slow query\" kind=query query=max(m) start=30 end=30 step=0 "
 					    "tenant=default-tenant"));
