@@ -52,7 +52,7 @@ int aggregate_group_labels(struct aggregate *g, const struct row *r, struct labe
 void aggregate_info_ignored(struct aggregate *g)
 {
 	bool whole = g->op == PROMQL_AGG_TOPK || g->op == PROMQL_AGG_BOTTOMK;
-	eval_info(g->n.ev, promql_expr_pos(whole ? g->n.expr : promql_expr_unparen(g->n.expr->agg.expr)),
+	eval_info(&g->n, promql_expr_pos(whole ? g->n.expr : promql_expr_unparen(g->n.expr->agg.expr)),
 		  "ignored histogram in %s aggregation", promql_agg_name(g->op));
 }
 
@@ -198,6 +198,16 @@ static void fold_variance(struct agg_group *g, const double *v, uint32_t n)
 
 /* ---- histograms ---- */
 
+/* Values of a row without those at steps whose histograms did not mix: there upstream looks at nothing any more. */
+static const double *unspoiled(struct fold *f, const struct agg_group *g, const struct row *r)
+{
+	uint32_t n = f->g.n.grid.n;
+	double *v = g->spoiled ? eval_column(f->g.n.ev, n) : r->v;
+	for (uint32_t i = 0; v && g->spoiled && i < n; i++)
+		v[i] = g->acc[i] && fhist_acc_mixed(g->acc[i]) ? absent() : r->v[i];
+	return v;
+}
+
 static int fold_hists(struct fold *f, struct agg_group *g, const struct row *r, struct err *err)
 {
 	uint32_t n = f->g.n.grid.n;
@@ -229,11 +239,13 @@ static int fold_hists(struct fold *f, struct agg_group *g, const struct row *r, 
 		int rc = fhist_acc_add(&g->acc[i], r->h[i], f->g.op == PROMQL_AGG_AVG, &f->g.arena, scratch, err);
 		if (rc)
 			return rc;
-		if (!mixed_before && fhist_acc_mixed(g->acc[i]))
-			eval_warn(f->g.n.ev, promql_expr_pos(promql_expr_unparen(f->g.n.expr->agg.expr)),
-				  "vector contains a mix of histograms with exponential and custom "
-				  "buckets schemas for metric name %s",
-				  eval_quoted(f->g.n.ev, labels_get(r->labels, LABEL_METRIC_NAME)));
+		if (mixed_before || !fhist_acc_mixed(g->acc[i]))
+			continue;
+		g->spoiled = true;
+		eval_warn(&f->g.n, promql_expr_pos(promql_expr_unparen(f->g.n.expr->agg.expr)),
+			  "vector contains a mix of histograms with exponential and custom "
+			  "buckets schemas for metric name %s",
+			  eval_quoted(f->g.n.ev, labels_get(r->labels, LABEL_METRIC_NAME)));
 	}
 	return 0;
 }
@@ -246,12 +258,15 @@ static int fold_row(struct fold *f, const struct row *r, struct err *err)
 	if (rc)
 		return rc;
 	g->drop_name |= r->drop_name;
+	const double *v = unspoiled(f, g, r);
+	if (!v)
+		return eval_oom(f->g.n.ev, err);
 	switch (f->g.op) {
 	case PROMQL_AGG_SUM:
-		fold_sum(g, r->v, n);
+		fold_sum(g, v, n);
 		break;
 	case PROMQL_AGG_AVG:
-		fold_avg(g, r->v, n);
+		fold_avg(g, v, n);
 		break;
 	case PROMQL_AGG_COUNT:
 		fold_count(g, r, n);
@@ -318,19 +333,18 @@ static void finish_floats(const struct fold *f, struct agg_group *g)
 static int finish_hist(struct fold *f, struct agg_group *g, struct row *ret, uint32_t i, struct err *err)
 {
 	struct promql_pos pos = promql_expr_pos(promql_expr_unparen(f->g.n.expr->agg.expr));
-	struct eval *ev = f->g.n.ev;
 	struct fhist_flags flags = { 0 };
 	int rc = fhist_acc_get(g->acc[i], false, &f->g.n.tmp, &ret->h[i], &flags, err);
 	bool mixed = !is_absent(g->a[i]);
 	if (mixed) {
 		g->a[i] = absent();
 		ret->h[i] = NULL;
-		eval_warn(ev, pos, "encountered a mix of histograms and floats for aggregation");
+		eval_warn(&f->g.n, pos, "encountered a mix of histograms and floats for aggregation");
 	}
 	if (flags.collision && !mixed && !flags.mixed)
-		eval_warn(ev, pos, "conflicting counter resets during histogram aggregation");
+		eval_warn(&f->g.n, pos, "conflicting counter resets during histogram aggregation");
 	if (flags.reconciled)
-		eval_info(ev, pos, "mismatched custom buckets were reconciled during aggregation");
+		eval_info(&f->g.n, pos, "mismatched custom buckets were reconciled during aggregation");
 	return rc;
 }
 

@@ -16,6 +16,7 @@ struct agg_group {
 	double *a, *b, *c;      /* meaning depends on the operator */
 	struct fhist_acc **acc; /* of histograms, NULL until one comes */
 	uint8_t *float_first;   /* with acc: steps at which a float came before all histograms */
+	bool spoiled;           /* at some step histograms did not mix */
 };
 
 /* The head of every aggregation node. */

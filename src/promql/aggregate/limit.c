@@ -48,10 +48,9 @@ static int check_ratio(struct limit *l, struct err *err)
 		hi = fmax(hi, p);
 	}
 	if (hi > 1)
-		eval_warn(l->g.n.ev, pos, "ratio value should be between -1 and 1, got %s, capping to 1",
-			  fmt_g(hi, buf));
+		eval_warn(&l->g.n, pos, "ratio value should be between -1 and 1, got %s, capping to 1", fmt_g(hi, buf));
 	if (lo < -1)
-		eval_warn(l->g.n.ev, pos, "ratio value should be between -1 and 1, got %s, capping to -1",
+		eval_warn(&l->g.n, pos, "ratio value should be between -1 and 1, got %s, capping to -1",
 			  fmt_g(lo, buf));
 	return 0;
 }

@@ -133,11 +133,11 @@ static void warn_quantiles(struct rank *k)
 	}
 	struct promql_pos pos = promql_expr_pos(k->g.n.expr->agg.param);
 	if (nan)
-		eval_warn_quantile(k->g.n.ev, pos, go_nan());
+		eval_warn_quantile(&k->g.n, pos, go_nan());
 	if (hi > 1)
-		eval_warn_quantile(k->g.n.ev, pos, hi);
+		eval_warn_quantile(&k->g.n, pos, hi);
 	if (lo < 0)
-		eval_warn_quantile(k->g.n.ev, pos, lo);
+		eval_warn_quantile(&k->g.n, pos, lo);
 }
 
 /* Whether x comes before y: NaN first, then ascending. */

@@ -75,10 +75,10 @@ void elem_note_fault(struct node *n, enum promql_op op, struct elem a, struct el
 	struct promql_pos pos = promql_expr_pos(n->expr);
 	const char *name = promql_op_name(op);
 	if (fault == ELEM_LAYOUT)
-		eval_warn(n->ev, pos, "incompatible bucket layout encountered for binary operator %s", name);
+		eval_warn(n, pos, "incompatible bucket layout encountered for binary operator %s", name);
 	else
-		eval_info(n->ev, pos, "incompatible sample types encountered for binary operator \"%s\": %s %s %s",
-			  name, a.h ? "histogram" : "float", name, b.h ? "histogram" : "float");
+		eval_info(n, pos, "incompatible sample types encountered for binary operator \"%s\": %s %s %s", name,
+			  a.h ? "histogram" : "float", name, b.h ? "histogram" : "float");
 }
 
 void elem_note_flags(struct node *n, enum promql_op op, const struct elem_result *r)
@@ -86,9 +86,9 @@ void elem_note_flags(struct node *n, enum promql_op op, const struct elem_result
 	struct promql_pos pos = promql_expr_pos(n->expr);
 	const char *what = op == PROMQL_OP_SUB ? "subtraction" : "addition";
 	if (r->collision)
-		eval_warn(n->ev, pos, "conflicting counter resets during histogram %s", what);
+		eval_warn(n, pos, "conflicting counter resets during histogram %s", what);
 	if (r->reconciled)
-		eval_info(n->ev, pos, "mismatched custom buckets were reconciled during %s", what);
+		eval_info(n, pos, "mismatched custom buckets were reconciled during %s", what);
 }
 
 #define LOOP(expr) \

@@ -120,6 +120,7 @@ struct node {
 	const struct node_ops *ops;
 	struct eval *ev;
 	const struct promql_expr *expr; /* what it evaluates, for positions */
+	uint32_t moved;                 /* how far behind it the last part stands that is evaluated with it */
 	struct grid grid;
 	struct node *next;    /* eval.first list */
 	struct trace *trace;  /* with eval.traced */
@@ -278,21 +279,26 @@ int eval_oom(struct eval *ev, struct err *err);
 
 /* ---- notes (warnings and infos) ---- */
 
-/* Adds "PromQL warning: <text>" at `pos`, unless it is there already. */
-void eval_warn(struct eval *ev, struct promql_pos pos, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/*
+ * Notes are told once per text, where upstream tells them: of the part that it evaluates last. `pos` is where the part
+ * stands of which node `n` was made; a node that stands for equal parts tells of the last one.
+ */
 
-/* Adds "PromQL info: <text>" at `pos`, unless it is there already. */
-void eval_info(struct eval *ev, struct promql_pos pos, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* Adds "PromQL warning: <text>". */
+void eval_warn(const struct node *n, struct promql_pos pos, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* Adds "PromQL info: <text>". */
+void eval_info(const struct node *n, struct promql_pos pos, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* Warns if q is not a quantile. */
-void eval_warn_quantile(struct eval *ev, struct promql_pos pos, double q);
+void eval_warn_quantile(const struct node *n, struct promql_pos pos, double q);
 
 /* Notes a histogram_quantile forced to be monotonic; rendered with the merged details at the end. */
-void eval_forced(struct eval *ev, struct promql_pos pos, struct str name, int64_t t, double min, double max,
+void eval_forced(const struct node *n, struct promql_pos pos, struct str name, int64_t t, double min, double max,
 		 double diff);
 
-/* Notes samples whose start time overlaps the sample before, at `n` steps of one series. */
-void eval_overlap(struct eval *ev, struct promql_pos pos, struct str name, uint64_t n);
+/* Notes samples whose start time overlaps the sample before, at `steps` steps of one series. */
+void eval_overlap(const struct node *n, struct promql_pos pos, struct str name, uint64_t steps);
 
 /* An empty list of notes in the arena; NULL when it is full. */
 struct notes *notes_new(struct arena *a);

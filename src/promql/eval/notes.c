@@ -75,34 +75,51 @@ static struct note *note_get(struct notes *ns, bool warning, struct str text)
 	return n;
 }
 
-static void add(struct eval *ev, bool warning, struct promql_pos pos, const char *fmt, va_list ap)
+/* Whether upstream evaluates what stands at `a` after what stands at `b`: left before right, inner before outer. */
+static bool comes_after(struct promql_pos a, struct promql_pos b)
+{
+	if (a.start >= b.end || b.start >= a.end)
+		return a.start >= b.end;
+	return a.end - a.start >= b.end - b.start;
+}
+
+/* Notes one more place that a note is about. */
+static void put_at(struct note *note, const struct node *n, struct promql_pos pos)
+{
+	pos.start += n->moved;
+	pos.end += n->moved;
+	if (comes_after(pos, note->pos))
+		note->pos = pos;
+}
+
+static void add(const struct node *n, bool warning, struct promql_pos pos, const char *fmt, va_list ap)
 {
 	struct strbuf b = { .limit = 64 << 10 };
 	strbuf_add_c(&b, warning ? "PromQL warning: " : "PromQL info: ");
 	strbuf_vprintf(&b, fmt, ap);
-	struct note *n = note_get(ev->notes, warning, strbuf_str(&b));
-	if (n)
-		n->pos = pos;
+	struct note *note = note_get(n->ev->notes, warning, strbuf_str(&b));
+	if (note)
+		put_at(note, n, pos);
 	strbuf_fini(&b);
 }
 
-void eval_warn(struct eval *ev, struct promql_pos pos, const char *fmt, ...)
+void eval_warn(const struct node *n, struct promql_pos pos, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
-	add(ev, true, pos, fmt, ap);
+	add(n, true, pos, fmt, ap);
 	va_end(ap);
 }
 
-void eval_info(struct eval *ev, struct promql_pos pos, const char *fmt, ...)
+void eval_info(const struct node *n, struct promql_pos pos, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
-	add(ev, false, pos, fmt, ap);
+	add(n, false, pos, fmt, ap);
 	va_end(ap);
 }
 
-void eval_forced(struct eval *ev, struct promql_pos pos, struct str name, int64_t t, double min, double max,
+void eval_forced(const struct node *n, struct promql_pos pos, struct str name, int64_t t, double min, double max,
 		 double diff)
 {
 	struct strbuf b = { 0 };
@@ -113,39 +130,39 @@ void eval_forced(struct eval *ev, struct promql_pos pos, struct str name, int64_
 		strbuf_add_c(&b, " for metric name ");
 		strbuf_add_quoted(&b, name);
 	}
-	struct note *n = note_get(ev->notes, false, strbuf_str(&b));
+	struct note *note = note_get(n->ev->notes, false, strbuf_str(&b));
 	strbuf_fini(&b);
-	if (!n)
+	if (!note)
 		return;
-	if (!n->forced)
-		*n = (struct note){ .text = n->text,
-				    .pos = pos,
-				    .forced = true,
-				    .t_first = t,
-				    .t_last = t,
-				    .min = min,
-				    .max = max,
-				    .diff = diff };
-	n->count++;
-	n->t_first = MIN(n->t_first, t);
-	n->t_last = MAX(n->t_last, t);
-	n->min = fmin(n->min, min);
-	n->max = fmax(n->max, max);
-	n->diff = fmax(n->diff, diff);
+	if (!note->forced)
+		*note = (struct note){ .text = note->text,
+				       .forced = true,
+				       .t_first = t,
+				       .t_last = t,
+				       .min = min,
+				       .max = max,
+				       .diff = diff };
+	put_at(note, n, pos);
+	note->count++;
+	note->t_first = MIN(note->t_first, t);
+	note->t_last = MAX(note->t_last, t);
+	note->min = fmin(note->min, min);
+	note->max = fmax(note->max, max);
+	note->diff = fmax(note->diff, diff);
 }
 
-void eval_overlap(struct eval *ev, struct promql_pos pos, struct str name, uint64_t k)
+void eval_overlap(const struct node *n, struct promql_pos pos, struct str name, uint64_t steps)
 {
 	struct strbuf b = { 0 };
 	strbuf_add_c(&b, "PromQL warning: sample has start time that overlaps with previous sample "
 			 "timestamp for metric ");
 	strbuf_add_quoted(&b, name);
-	struct note *n = note_get(ev->notes, true, strbuf_str(&b));
+	struct note *note = note_get(n->ev->notes, true, strbuf_str(&b));
 	strbuf_fini(&b);
-	if (!n)
+	if (!note)
 		return;
-	n->pos = pos;
-	n->count += k;
+	put_at(note, n, pos);
+	note->count += steps;
 }
 
 /* RFC 3339 in UTC with whole seconds. */
@@ -238,9 +255,9 @@ char *fmt_g(double v, char *buf)
 	return buf;
 }
 
-void eval_warn_quantile(struct eval *ev, struct promql_pos pos, double q)
+void eval_warn_quantile(const struct node *n, struct promql_pos pos, double q)
 {
 	char buf[32];
 	if (isnan(q) || q < 0 || q > 1)
-		eval_warn(ev, pos, "quantile value should be between 0 and 1, got %s", fmt_g(q, buf));
+		eval_warn(n, pos, "quantile value should be between 0 and 1, got %s", fmt_g(q, buf));
 }

@@ -112,14 +112,22 @@ static int smooth_hist(struct selector *s, const struct samples *in, size_t lo, 
 	}
 	const struct histogram *a = in->h[k - 1], *b = in->h[k];
 	if (hist_is_custom(a) != hist_is_custom(b)) {
-		eval_warn(s->n.ev, promql_expr_pos(s->n.expr),
+		eval_warn(&s->n, promql_expr_pos(s->n.expr),
 			  "vector contains a mix of histograms with exponential and custom buckets "
 			  "schemas for metric name %s",
 			  eval_quoted(s->n.ev, labels_get(in->labels, LABEL_METRIC_NAME)));
 		return 0;
 	}
 	bool counter = !(a->hint == HIST_HINT_GAUGE && b->hint == HIST_HINT_GAUGE);
-	return fhist_interpolate(a, in->ht[k - 1], b, in->ht[k], ref, counter, &s->n.tmp, ret, err);
+	struct fhist_reconciled notes = { false, false };
+	int rc = fhist_interpolate(a, in->ht[k - 1], b, in->ht[k], ref, counter, &s->n.tmp, ret, &notes, err);
+	if (notes.subtracted)
+		eval_info(&s->n, promql_expr_pos(s->n.expr),
+			  "mismatched custom buckets were reconciled during subtraction");
+	if (notes.added)
+		eval_info(&s->n, promql_expr_pos(s->n.expr),
+			  "mismatched custom buckets were reconciled during addition");
+	return rc;
 }
 
 static int pick_smoothed(struct selector *s, const struct samples *in, struct row *row, struct err *err)
@@ -142,7 +150,7 @@ static int pick_smoothed(struct selector *s, const struct samples *in, struct ro
 		ADVANCE(h_hi, in->ht, in->nh, ref + s->lookback);
 #undef ADVANCE
 		if (f_hi > f_lo && h_hi > h_lo)
-			eval_warn(s->n.ev, promql_expr_pos(s->n.expr),
+			eval_warn(&s->n, promql_expr_pos(s->n.expr),
 				  "encountered a mix of histograms and floats for metric name %s",
 				  eval_quoted(s->n.ev, labels_get(in->labels, LABEL_METRIC_NAME)));
 		else if (f_hi > f_lo)

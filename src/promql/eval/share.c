@@ -131,9 +131,12 @@ static int begin_own(struct share *s, struct share_reader *r, struct err *err)
 	struct eval *ev = r->n.ev;
 	if (r->at)
 		return err_set(err, ERR_INTERNAL, "rows of a shared part were not kept");
+	struct node *before = ev->first;
 	ev->no_sharing = true;
 	int rc = s->plan(ev, r->n.expr, s->place, &r->n.left, err);
 	ev->no_sharing = false;
+	for (struct node *n = ev->first; n != before; n = n->next)
+		n->moved = r->n.moved;
 	r->own = true;
 	return rc;
 }
@@ -167,8 +170,28 @@ static const struct node_ops reader_ops = { reader_next, reader_close, "shared",
 
 /* ---- making ---- */
 
+static bool is_reader(const struct node *n)
+{
+	return n->ops == &reader_ops || (n->trace && n->trace->ops == &reader_ops);
+}
+
+/* Lets notes of a part tell of where it stands `by` further on, if that is further on than before. */
+static void move(struct share *s, uint32_t by)
+{
+	for (struct node *n = s->newest; n != s->before; n = n->next) {
+		if (by <= n->moved)
+			continue;
+		n->moved = by;
+		if (!is_reader(n))
+			continue;
+		struct share *inner = ((struct share_reader *)n)->share;
+		if (inner != s)
+			move(inner, n->expr->pos.start + by - inner->expr->pos.start);
+	}
+}
+
 struct share *share_new(struct eval *ev, const struct promql_expr *e, const void *place, share_plan_fn *plan,
-			struct node *child, struct err *err)
+			struct node *child, struct node *before, struct err *err)
 {
 	struct share *s = arena_zalloc(ev->arena, sizeof(*s));
 	if (!s) {
@@ -180,6 +203,8 @@ struct share *share_new(struct eval *ev, const struct promql_expr *e, const void
 	s->place = place;
 	s->plan = plan;
 	s->child = child;
+	s->newest = ev->first;
+	s->before = before;
 	table_init(&s->kept, ev, child->grid.n);
 	s->next = ev->shares;
 	ev->shares = s;
@@ -196,6 +221,8 @@ int share_reader_new(struct share *s, const struct promql_expr *e, struct node *
 	r->n.unique = s->child->unique;
 	r->next = s->readers;
 	s->readers = r;
+	if (e->pos.start > s->expr->pos.start)
+		move(s, e->pos.start - s->expr->pos.start);
 	*ret = &r->n;
 	return 0;
 }
@@ -220,7 +247,7 @@ struct tally *share_tally_for(const struct share *s, const struct tally *t, uint
 
 void share_set_sink(struct node *reader, struct node *sink, share_sink_fn *fn)
 {
-	if (reader->ops != &reader_ops && !(reader->trace && reader->trace->ops == &reader_ops))
+	if (!is_reader(reader))
 		return;
 	struct share_reader *r = (struct share_reader *)reader;
 	r->sink = sink;

@@ -34,7 +34,8 @@ struct share {
 	const struct promql_expr *expr; /* the part, where it stands first */
 	const void *place;              /* what is around it there; the planner's */
 	share_plan_fn *plan;
-	struct node *child; /* what evaluates it */
+	struct node *child;           /* what evaluates it */
+	struct node *newest, *before; /* its nodes in eval.first, from the newest to before `before` */
 	struct share_reader *readers;
 	struct table kept;
 	size_t n; /* rows so far */
@@ -42,11 +43,14 @@ struct share {
 	struct tally *tally; /* samples of one evaluation, see trace.h; or NULL */
 };
 
-/* Makes `child`, the node of part `e`, sharable. All pointers live as long as the query. NULL over budget. */
+/*
+ * Makes `child`, the node of part `e`, sharable; its nodes are those made since `before` was eval.first. All pointers live
+ * as long as the query. NULL over budget.
+ */
 struct share *share_new(struct eval *ev, const struct promql_expr *e, const void *place, share_plan_fn *plan,
-			struct node *child, struct err *err);
+			struct node *child, struct node *before, struct err *err);
 
-/* One more user of a part, standing at `e`. */
+/* One more user of a part, standing at `e`. Notes of the part tell of the last one. */
 int share_reader_new(struct share *s, const struct promql_expr *e, struct node **ret, struct err *err);
 
 /* Of a reader, a node of scope NODE_SCOPE_SHARED: whether the part that is evaluated stands where it does. */

@@ -638,20 +638,23 @@ int fhist_compact(const struct histogram **h, struct arena *a, struct err *err)
 }
 
 int fhist_interpolate(const struct histogram *h1, int64_t t1, const struct histogram *h2, int64_t t2, int64_t t,
-		      bool counter, struct arena *a, const struct histogram **ret, struct err *err)
+		      bool counter, struct arena *a, const struct histogram **ret, struct fhist_reconciled *notes,
+		      struct err *err)
 {
-	struct fhist_flags flags = { 0 };
+	struct fhist_flags sub = { 0 }, add = { 0 };
 	*ret = t == t1 ? h1 : h2;
 	if (t == t1 || t == t2)
 		return 0;
 	double fraction = (double)(t - t1) / (double)(t2 - t1);
 	if (counter && fhist_detect_reset(h2, h1))
 		return fhist_scale(h2, fraction, false, a, ret, err);
-	int rc = fhist_add(h2, h1, true, a, ret, &flags, err);
+	int rc = fhist_add(h2, h1, true, a, ret, &sub, err);
 	if (!rc && *ret)
 		rc = fhist_scale(*ret, fraction, false, a, ret, err);
 	if (!rc && *ret)
-		rc = fhist_add(*ret, h1, false, a, ret, &flags, err);
+		rc = fhist_add(*ret, h1, false, a, ret, &add, err);
+	notes->subtracted |= sub.reconciled;
+	notes->added |= add.reconciled;
 	return rc;
 }
 

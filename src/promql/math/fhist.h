@@ -106,9 +106,18 @@ int fhist_compact(const struct histogram **h, struct arena *a, struct err *err);
 int fhist_trim(const struct histogram *h, double x, bool upper, struct arena *a, const struct histogram **ret,
 	       struct err *err);
 
-/* The histogram at t between h1 at t1 and h2 at t2; a counter that began anew counts from zero. */
+/* What interpolations did to custom bounds that differed. */
+struct fhist_reconciled {
+	bool subtracted, added;
+};
+
+/*
+ * The histogram at t between h1 at t1 and h2 at t2; a counter that began anew counts from zero. Sets what happened in
+ * `notes`, and leaves the rest of it.
+ */
 int fhist_interpolate(const struct histogram *h1, int64_t t1, const struct histogram *h2, int64_t t2, int64_t t,
-		      bool counter, struct arena *a, const struct histogram **ret, struct err *err);
+		      bool counter, struct arena *a, const struct histogram **ret, struct fhist_reconciled *notes,
+		      struct err *err);
 
 /* Whether the counter began anew between prev and cur. */
 bool fhist_detect_reset(const struct histogram *cur, const struct histogram *prev);

@@ -152,16 +152,16 @@ static int plan_again(struct eval *ev, const struct promql_expr *e, const void *
 	return plan(ev, e, place, ret, err);
 }
 
-/* Makes a part that was planned sharable where it can be; *n is then its first reader. */
-static NO_INLINE int share(struct eval *ev, const struct promql_expr *e, const struct place *p, struct node **n,
-			   struct err *err)
+/* Makes a part that was planned since `before` sharable where it can be; *n is then its first reader. */
+static NO_INLINE int share(struct eval *ev, const struct promql_expr *e, const struct place *p, struct node *before,
+			   struct node **n, struct err *err)
 {
 	if (!sharable(ev, e))
 		return 0;
 	const struct place *copy = copy_place(ev, p);
 	if (!copy)
 		return eval_oom(ev, err);
-	struct share *s = share_new(ev, e, copy, plan_again, *n, err);
+	struct share *s = share_new(ev, e, copy, plan_again, *n, before, err);
 	return s ? share_reader_new(s, e, n, err) : -err->code;
 }
 
@@ -607,6 +607,7 @@ static NO_INLINE int plan_binary(struct eval *ev, const struct promql_expr *e, c
 				 struct err *err)
 {
 	struct link *l = NULL;
+	struct node *before = ev->first;
 	size_t n = 0;
 	int rc = chain_of(ev, e, p, &l, &n, err);
 	if (!rc)
@@ -617,7 +618,7 @@ static NO_INLINE int plan_binary(struct eval *ev, const struct promql_expr *e, c
 		if (!rc)
 			rc = join(ev, l[n].e, *ret, rhs, ret, err);
 		if (!rc && n)
-			rc = share(ev, l[n].e, &l[n].at, ret, err);
+			rc = share(ev, l[n].e, &l[n].at, before, ret, err);
 		if (!rc && l[n].outside.n != l[n].p.grid.n)
 			rc = repeat_new(ev, *ret, l[n].outside, ret, err);
 	}
@@ -661,10 +662,11 @@ static int plan_anew(struct eval *ev, const struct promql_expr *e, const struct 
 static int plan(struct eval *ev, const struct promql_expr *e, const struct place *p, struct node **ret, struct err *err)
 {
 	struct share *s = find_share(ev, e, p);
+	struct node *before = ev->first;
 	if (s)
 		return share_reader_new(s, e, ret, err);
 	int rc = plan_anew(ev, e, p, ret, err);
-	return rc ? rc : share(ev, e, p, ret, err);
+	return rc ? rc : share(ev, e, p, before, ret, err);
 }
 
 int plan_vector(struct eval *ev, const struct promql_expr *e, struct node **ret, struct err *err)

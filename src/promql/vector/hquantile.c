@@ -86,7 +86,7 @@ static int add_classic(struct hquantile *q, struct trow *row, struct err *err)
 	struct str le = labels_get(row->labels, LABEL_BUCKET);
 	double upper;
 	if (!text_parse_double(le, &upper)) {
-		eval_warn(q->n.ev, q->vec_pos, "bucket label \"le\" is missing or has a malformed value of %s%s",
+		eval_warn(&q->n, q->vec_pos, "bucket label \"le\" is missing or has a malformed value of %s%s",
 			  eval_quoted(q->n.ev, le), name_suffix(q, row->labels));
 		return 0;
 	}
@@ -148,7 +148,7 @@ static int fill(struct hquantile *q, struct err *err)
 	for (size_t k = 0; k < q->n_out && !rc && q->id != PROMQL_FN_HISTOGRAM_FRACTION; k++) {
 		size_t arg = q->id == PROMQL_FN_HISTOGRAM_QUANTILE ? 0 : k + 2;
 		for (uint32_t i = 0; i < q->n.grid.n; i++)
-			eval_warn_quantile(q->n.ev, promql_expr_pos(q->n.expr->call.args[arg]), q->param[k][i]);
+			eval_warn_quantile(&q->n, promql_expr_pos(q->n.expr->call.args[arg]), q->param[k][i]);
 	}
 	if (!rc)
 		rc = table_fill(&q->t, q->child, err);
@@ -169,7 +169,7 @@ static double classic_value(struct hquantile *q, const struct hist_group *g, siz
 	struct bucket_fix fix = { .forced = false };
 	double v = bucket_quantile(q->param[k][i], q->work, n, &fix);
 	if (fix.forced)
-		eval_forced(q->n.ev, q->vec_pos,
+		eval_forced(&q->n, q->vec_pos,
 			    q->n.ev->opts.delayed_name_removal ? labels_get(g->labels, LABEL_METRIC_NAME)
 							       : (struct str){ NULL, 0 },
 			    grid_t(&q->n.grid, i), fix.min, fix.max, fix.diff);
@@ -184,7 +184,7 @@ static double native_value(struct hquantile *q, const struct hist_group *g, cons
 	if (q->id == PROMQL_FN_HISTOGRAM_FRACTION) {
 		v = fhist_fraction(q->param[0][i], q->param[1][i], h, &notes);
 		if (notes.nan_skewed)
-			eval_info(q->n.ev, q->vec_pos,
+			eval_info(&q->n, q->vec_pos,
 				  "input to histogram_fraction has NaN observations, which are excluded "
 				  "from all fractions%s",
 				  name_suffix(q, g->labels));
@@ -192,10 +192,10 @@ static double native_value(struct hquantile *q, const struct hist_group *g, cons
 	}
 	v = fhist_quantile(q->param[k][i], h, &notes);
 	if (notes.nan_result)
-		eval_info(q->n.ev, q->vec_pos, "input to histogram_quantile has NaN observations, result is NaN%s",
+		eval_info(&q->n, q->vec_pos, "input to histogram_quantile has NaN observations, result is NaN%s",
 			  name_suffix(q, g->labels));
 	if (notes.nan_skewed)
-		eval_info(q->n.ev, q->vec_pos,
+		eval_info(&q->n, q->vec_pos,
 			  "input to histogram_quantile has NaN observations, result is skewed higher%s",
 			  name_suffix(q, g->labels));
 	return v;
@@ -211,7 +211,7 @@ static double step_value(struct hquantile *q, const struct hist_group *g, size_t
 	}
 	const struct histogram *h = g->native && g->native->h ? g->native->h[i] : NULL;
 	if (n && h) {
-		eval_warn(q->n.ev, q->vec_pos, "vector contains a mix of classic and native histograms%s",
+		eval_warn(&q->n, q->vec_pos, "vector contains a mix of classic and native histograms%s",
 			  name_suffix(q, g->labels));
 		return absent();
 	}
@@ -276,6 +276,15 @@ static void hquantile_close(struct node *n)
 	labels_builder_fini(&q->builder);
 }
 
+/* Where the vector stands, with its sign. */
+static struct promql_pos vector_pos(const struct promql_call *c)
+{
+	size_t i = 0;
+	while (promql_expr_type(c->args[i]) != PROMQL_TYPE_VECTOR)
+		i++;
+	return promql_expr_pos(promql_expr_unparen(c->args[i]));
+}
+
 static const struct node_ops hquantile_ops = { hquantile_next, hquantile_close, "function" };
 
 int hquantile_new(struct eval *ev, const struct promql_expr *call, struct node *child, struct node *const *params,
@@ -291,7 +300,7 @@ int hquantile_new(struct eval *ev, const struct promql_expr *call, struct node *
 		q->param_node[i] = params[i];
 	q->n_out = q->id == PROMQL_FN_HISTOGRAM_QUANTILES ? q->n_params : 1;
 	q->end = &q->first;
-	q->vec_pos = promql_expr_pos(child->expr);
+	q->vec_pos = vector_pos(&call->call);
 	table_init(&q->t, ev, child->grid.n);
 	int rc = merge_new(ev, &q->n, ret, err);
 	if (!rc && q->id == PROMQL_FN_HISTOGRAM_QUANTILES)

@@ -209,7 +209,7 @@ static int sort_fill(struct sort *s, struct err *err)
 {
 	s->filled = true;
 	if (s->n.grid.start != s->n.grid.end)
-		eval_warn(s->n.ev, promql_expr_pos(s->n.expr),
+		eval_warn(&s->n, promql_expr_pos(s->n.expr),
 			  "sort is ineffective for range queries since results are always ordered "
 			  "by labels");
 	int rc = table_fill(&s->t, s->child, err);

@@ -301,7 +301,7 @@ int rollup_quantile(struct rollup *r, const struct samples *s, struct row *out, 
 		if (!slide_n(&w))
 			continue;
 		double q = r->param[0][w.i];
-		eval_warn_quantile(r->n.ev, r->arg0_pos, q);
+		eval_warn_quantile(&r->n, r->arg0_pos, q);
 		ranked_slide(&o, s->v, w.lo, w.hi);
 		out->v[w.i] = ranked_quantile(&o, q);
 		mixed |= slide_nh(&w) > 0;

@@ -70,12 +70,12 @@ void rate_judge_name(struct rollup *r, const struct samples *s)
 	if (ev->opts.type_and_unit) {
 		struct str type = labels_get(s->labels, LABEL_TYPE);
 		if (!str_eq(type, STR("counter")) && !str_eq(type, STR("histogram")))
-			eval_info(ev, r->pos,
+			eval_info(&r->n, r->pos,
 				  "metric might not be a counter, __type__ label is not set to "
 				  "\"counter\" or \"histogram\", got %s: %s",
 				  eval_quoted(ev, type), eval_quoted(ev, name));
 	} else if (!ends_like_counter(name)) {
-		eval_info(ev, r->pos,
+		eval_info(&r->n, r->pos,
 			  "metric might not be a counter, name does not end in "
 			  "_total/_sum/_count/_bucket: %s",
 			  eval_quoted(ev, name));
@@ -149,7 +149,7 @@ static void warn_overlap(struct rollup *r, const struct samples *s)
 		steps += found && slide_nh(&w) == 0;
 	}
 	if (steps)
-		eval_overlap(r->n.ev, r->pos, labels_get(s->labels, LABEL_METRIC_NAME), steps);
+		eval_overlap(&r->n, r->pos, labels_get(s->labels, LABEL_METRIC_NAME), steps);
 }
 
 int rollup_rate(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
@@ -226,7 +226,7 @@ int rollup_irate(struct rollup *r, const struct samples *s, struct row *out, str
 			out->v[w.i] = irate_float(r, s, &p);
 	}
 	if (mixed)
-		eval_warn(r->n.ev, r->args_pos, "encountered a mix of histograms and floats for metric name %s",
+		eval_warn(&r->n, r->args_pos, "encountered a mix of histograms and floats for metric name %s",
 			  rollup_name(r, s));
 	return rc;
 }

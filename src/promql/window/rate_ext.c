@@ -69,19 +69,20 @@ static bool all_of_one_kind(struct rollup *r, const struct samples *s, const str
 		gauge |= s->h[i]->hint == HIST_HINT_GAUGE;
 		if (hist_is_custom(s->h[i]) == hist_is_custom(s->h[w->first]))
 			continue;
-		eval_warn(r->n.ev, r->pos,
+		eval_warn(&r->n, r->pos,
 			  "vector contains a mix of histograms with exponential and custom buckets "
 			  "schemas for metric name %s",
 			  rollup_name(r, s));
 		return false;
 	}
 	if (gauge && r->counter)
-		eval_warn(r->n.ev, r->pos, "this native histogram metric is not a counter: %s", rollup_name(r, s));
+		eval_warn(&r->n, r->pos, "this native histogram metric is not a counter: %s", rollup_name(r, s));
 	return true;
 }
 
 static int hist_ends(struct rollup *r, const struct samples *s, const struct ext_window *w,
-		     const struct histogram **left, const struct histogram **right, struct err *err)
+		     const struct histogram **left, const struct histogram **right, struct fhist_reconciled *notes,
+		     struct err *err)
 {
 	size_t f = w->first, l = w->last;
 	int rc = 0;
@@ -89,23 +90,41 @@ static int hist_ends(struct rollup *r, const struct samples *s, const struct ext
 	*right = s->h[l];
 	if (w->smoothed && s->ht[f] < w->from)
 		rc = fhist_interpolate(s->h[f], s->ht[f], s->h[f + 1], s->ht[f + 1], w->from, r->counter, &r->n.scratch,
-				       left, err);
+				       left, notes, err);
 	if (!rc && w->smoothed && l > w->lo && s->ht[l] > w->to)
 		rc = fhist_interpolate(s->h[l - 1], s->ht[l - 1], s->h[l], s->ht[l], w->to, r->counter, &r->n.scratch,
-				       right, err);
+				       right, notes, err);
 	return rc;
 }
 
-static int add_hist(struct rollup *r, struct fh *f, const struct histogram *h, bool subtract, struct fhist_flags *flags,
+static int add_hist(struct rollup *r, struct fh *f, const struct histogram *h, bool subtract, bool *reconciled,
 		    struct err *err)
 {
-	return fh_add_hist(f, h, subtract, false, &r->n.scratch, &r->n.scratch, flags, err);
+	struct fhist_flags flags = { 0 };
+	int rc = fh_add_hist(f, h, subtract, false, &r->n.scratch, &r->n.scratch, &flags, err);
+	*reconciled |= flags.reconciled;
+	return rc;
 }
 
-/* Adds what was lost at each reset between left, the samples inside, and right. */
-static int add_resets(struct rollup *r, const struct samples *s, const struct ext_window *w,
-		      const struct histogram *left, const struct histogram *right, struct fh *f,
-		      struct fhist_flags *flags, struct err *err)
+/* What was lost at resets. */
+struct correction {
+	struct fh sum;
+	bool any;
+};
+
+static int correct(struct rollup *r, struct correction *c, const struct histogram *lost, bool *reconciled,
+		   struct err *err)
+{
+	if (c->any)
+		return add_hist(r, &c->sum, lost, false, reconciled, err);
+	c->any = true;
+	return fh_load(&c->sum, lost, &r->n.scratch, err);
+}
+
+/* Adds up what was lost at each reset between left, the samples inside, and right. */
+static int find_resets(struct rollup *r, const struct samples *s, const struct ext_window *w,
+		       const struct histogram *left, const struct histogram *right, struct correction *c,
+		       bool *reconciled, struct err *err)
 {
 	const struct histogram *prev = left;
 	size_t i = w->first + 1;
@@ -117,11 +136,25 @@ static int add_resets(struct rollup *r, const struct samples *s, const struct ex
 	}
 	for (; i < w->last && !rc; i++) {
 		if (fhist_detect_reset(s->h[i], prev))
-			rc = add_hist(r, f, prev, false, flags, err);
+			rc = correct(r, c, prev, reconciled, err);
 		prev = s->h[i];
 	}
 	if (!rc && prev != right && fhist_detect_reset(right, prev))
-		rc = add_hist(r, f, prev, false, flags, err);
+		rc = correct(r, c, prev, reconciled, err);
+	return rc;
+}
+
+/* Adds the correction to what was counted between the ends. */
+static int add_resets(struct rollup *r, const struct samples *s, const struct ext_window *w,
+		      const struct histogram *left, const struct histogram *right, struct fh *f, bool *reconciled,
+		      struct err *err)
+{
+	struct correction c = { .any = false };
+	struct fhist_flags flags = { 0 };
+	int rc = find_resets(r, s, w, left, right, &c, reconciled, err);
+	if (!rc && c.any)
+		rc = fh_add(f, &c.sum, false, false, &r->n.scratch, &flags, err);
+	*reconciled |= flags.reconciled;
 	return rc;
 }
 
@@ -129,25 +162,25 @@ static int ext_hist(struct rollup *r, const struct samples *s, const struct ext_
 		    struct err *err)
 {
 	const struct histogram *left, *right;
-	struct fhist_flags sub = { 0 }, add = { 0 };
+	struct fhist_reconciled notes = { false, false };
 	struct fh f;
 	if (!all_of_one_kind(r, s, w))
 		return 0;
-	int rc = node_scratch(&r->n) ? hist_ends(r, s, w, &left, &right, err) : eval_oom(r->n.ev, err);
+	int rc = node_scratch(&r->n) ? hist_ends(r, s, w, &left, &right, &notes, err) : eval_oom(r->n.ev, err);
 	if (!rc)
 		rc = fh_load(&f, right, &r->n.scratch, err);
 	if (!rc)
-		rc = add_hist(r, &f, left, true, &sub, err);
+		rc = add_hist(r, &f, left, true, &notes.subtracted, err);
 	if (rc)
 		return rc;
 	if (!r->counter && (left->hint != HIST_HINT_GAUGE || right->hint != HIST_HINT_GAUGE))
-		eval_warn(r->n.ev, r->pos, "this native histogram metric is not a gauge: %s", rollup_name(r, s));
+		eval_warn(&r->n, r->pos, "this native histogram metric is not a gauge: %s", rollup_name(r, s));
 	if (r->counter)
-		rc = add_resets(r, s, w, left, right, &f, &add, err);
-	if (sub.reconciled)
-		eval_info(r->n.ev, r->pos, "mismatched custom buckets were reconciled during subtraction");
-	if (add.reconciled)
-		eval_info(r->n.ev, r->pos, "mismatched custom buckets were reconciled during addition");
+		rc = add_resets(r, s, w, left, right, &f, &notes.added, err);
+	if (notes.subtracted)
+		eval_info(&r->n, r->pos, "mismatched custom buckets were reconciled during subtraction");
+	if (notes.added)
+		eval_info(&r->n, r->pos, "mismatched custom buckets were reconciled during addition");
 	f.hint = HIST_HINT_GAUGE;
 	if (r->per_second)
 		fh_scale(&f, r->m->win.range_s, true);

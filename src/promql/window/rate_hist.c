@@ -23,7 +23,7 @@ static struct promql_pos note_pos(const struct rollup *r)
 
 static void warn_mixed_schemas(struct rollup *r, const struct samples *s)
 {
-	eval_warn(r->n.ev, note_pos(r),
+	eval_warn(&r->n, note_pos(r),
 		  "vector contains a mix of histograms with exponential and custom buckets schemas "
 		  "for metric name %s",
 		  rollup_name(r, s));
@@ -31,7 +31,7 @@ static void warn_mixed_schemas(struct rollup *r, const struct samples *s)
 
 static void warn_hint(struct rollup *r, const struct samples *s, const char *what)
 {
-	eval_warn(r->n.ev, note_pos(r), "this native histogram metric is not a %s: %s", what, rollup_name(r, s));
+	eval_warn(&r->n, note_pos(r), "this native histogram metric is not a %s: %s", what, rollup_name(r, s));
 }
 
 static bool is_gauge(const struct histogram *h)
@@ -55,9 +55,9 @@ static bool hist_reset_at(const struct rollup *r, const struct samples *s, size_
 static void note_reconciled(struct rollup *r, bool added, bool subtracted)
 {
 	if (subtracted)
-		eval_info(r->n.ev, note_pos(r), "mismatched custom buckets were reconciled during subtraction");
+		eval_info(&r->n, note_pos(r), "mismatched custom buckets were reconciled during subtraction");
 	if (added)
-		eval_info(r->n.ev, note_pos(r), "mismatched custom buckets were reconciled during addition");
+		eval_info(&r->n, note_pos(r), "mismatched custom buckets were reconciled during addition");
 }
 
 /* The increase between the histograms, before extrapolation, in `f`; f is left alone for no result. */
@@ -227,8 +227,8 @@ int rollup_hist_sum(struct rollup *r, const struct samples *s, size_t lo, size_t
 	if (flags.mixed)
 		warn_mixed_schemas(r, s);
 	if (flags.collision)
-		eval_warn(r->n.ev, r->pos, "conflicting counter resets during histogram aggregation");
+		eval_warn(&r->n, r->pos, "conflicting counter resets during histogram aggregation");
 	if (flags.reconciled)
-		eval_info(r->n.ev, r->pos, "mismatched custom buckets were reconciled during aggregation");
+		eval_info(&r->n, r->pos, "mismatched custom buckets were reconciled during aggregation");
 	return 0;
 }

@@ -65,12 +65,12 @@ const char *rollup_name(struct rollup *r, const struct samples *s)
 
 void rollup_warn_mixed(struct rollup *r, const struct samples *s)
 {
-	eval_warn(r->n.ev, r->pos, "encountered a mix of histograms and floats for metric name %s", rollup_name(r, s));
+	eval_warn(&r->n, r->pos, "encountered a mix of histograms and floats for metric name %s", rollup_name(r, s));
 }
 
 void rollup_info_ignored(struct rollup *r, const struct samples *s)
 {
-	eval_info(r->n.ev, r->arg0_pos,
+	eval_info(&r->n, r->arg0_pos,
 		  "ignored histograms in a range containing both floats and histograms for metric "
 		  "name %s",
 		  rollup_name(r, s));

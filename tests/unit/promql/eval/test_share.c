@@ -268,14 +268,46 @@ static void test_kept_rows_have_a_limit(void **state)
 	rig_fini(&r);
 }
 
-static void test_notes_of_a_shared_part_are_raised_once(void **state)
+/* As upstream, which evaluates each part where it stands. */
+static void test_notes_of_a_shared_part_tell_of_its_last_place(void **state)
 {
+	static const struct {
+		const char *text;
+		int column;
+	} places[] = {
+		{ "sum(rate(a[1m])) / sum(rate(a[1m]))", 29 },
+		{ "rate(a[1m]) / sum(rate(a[1m]))", 24 }, /* labels do not match: no result, yet a note */
+		/* inside of a shared part there are others */
+		{ "sum(rate(a[1m]) + rate(a[1m])) / sum(rate(a[1m]) + rate(a[1m]))", 57 },
+		{ "sum(rate(a[1m])) + sum(rate(a[1m]) + rate(a[1m])) / sum(rate(a[1m]) + rate(a[1m]))", 76 },
+		{ "sum(rate(a[1m]) + rate(a[1m])) / sum(rate(a[1m]) + rate(a[1m])) * sum(rate(a[1m]))", 76 },
+		/* and equal parts that are none of it */
+		{ "sum(rate(a[1m])) * count(a) + sum(rate(a[1m])) * count(a) - count(a)", 40 },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		struct rig r;
+		char want[64];
+		load(&r);
+		char *got = rig_run(&r, places[i].text, NULL, END, END, 0);
+		snprintf(want, sizeof(want), "\"a\" (1:%d)]", places[i].column);
+		if (!strstr(got, want))
+			fail_msg("%s: %s, not %s", places[i].text, got, want);
+		assert_null(strstr(strstr(got, "PromQL info") + 1, "PromQL info"));
+		free(got);
+		rig_fini(&r);
+	}
+}
+
+/* With room for nothing, users evaluate a part where they stand. */
+static void test_notes_of_parts_evaluated_again_are_no_others(void **state)
+{
+	struct promql_opts few = { .max_samples = 40 };
 	struct rig r;
 	(void)state;
 	load(&r);
-	char *got = rig_run(&r, "sum(rate(a[1m])) / sum(rate(a[1m]))", NULL, END, END, 0);
-	assert_string_equal(got, "{} 1 [PromQL info: metric might not be a counter, name does not end in "
-				 "_total/_sum/_count/_bucket: \"a\" (1:10)]");
+	char *got = rig_run(&r, "topk(1, rate(a[1m])) + topk(1, rate(a[1m]))", &few, END, END, 0);
+	assert_non_null(strstr(got, "\"a\" (1:37)]"));
 	free(got);
 	rig_fini(&r);
 }
@@ -288,7 +320,8 @@ int main(void)
 		cmocka_unit_test(test_without_room_equal_parts_are_read_again),
 		cmocka_unit_test(test_anything_or_itself_is_itself),
 		cmocka_unit_test(test_kept_rows_have_a_limit),
-		cmocka_unit_test(test_notes_of_a_shared_part_are_raised_once),
+		cmocka_unit_test(test_notes_of_a_shared_part_tell_of_its_last_place),
+		cmocka_unit_test(test_notes_of_parts_evaluated_again_are_no_others),
 	};
 	sample_seed();
 	return cmocka_run_group_tests(tests, NULL, NULL);
