@@ -1,11 +1,13 @@
 #include "api/result.h"
 
+#include "base/compiler.h"
 #include "base/mem.h"
 #include "promql/math/fhist.h"
 #include "text/float.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 /* Buckets of a histogram that fit on the stack. */
@@ -37,17 +39,60 @@ static int bucket_ends(const struct fh_bucket *b)
 	return b->upper_inclusive ? 0 : 2;
 }
 
-static void write_bucket(struct jsonw *w, const struct fh_bucket *b)
+/* A bucket as it is written up to its count: [0,"1","2.5"," */
+struct bucket_text {
+	double bounds[2];
+	uint8_t ends, n;
+	char text[62];
+};
+
+#define BUCKET_TEXTS 256
+
+/* Texts of buckets: most histograms of a result have the same ones. */
+struct bucket_texts {
+	struct bucket_text at[BUCKET_TEXTS];
+};
+
+static void make_text(struct bucket_text *t, const struct fh_bucket *b, int ends)
 {
-	jsonw_array_begin(w);
-	jsonw_i64(w, bucket_ends(b));
-	jsonw_sample_value(w, b->lower);
-	jsonw_sample_value(w, b->upper);
-	jsonw_sample_value(w, b->count);
-	jsonw_array_end(w);
+	char tmp[2 * TEXT_FLOAT_MAX + 16], *p = tmp;
+	*t = (struct bucket_text){ .bounds = { b->lower, b->upper }, .ends = (uint8_t)ends };
+	*p++ = '[';
+	*p++ = (char)('0' + ends);
+	for (int i = 0; i < 2; i++) {
+		memcpy(p, ",\"", 2);
+		p = text_float_json(p + 2, t->bounds[i]);
+		*p++ = '"';
+	}
+	memcpy(p, ",\"", 2);
+	t->n = (uint8_t)(p + 2 - tmp);
+	memcpy(t->text, tmp, MIN(t->n, sizeof(t->text)));
 }
 
-static void write_buckets(struct jsonw *w, const struct histogram *h)
+/* The text of a bucket, kept in `known`. */
+static const struct bucket_text *text_of(struct bucket_texts *known, const struct fh_bucket *b)
+{
+	double bounds[2] = { b->lower, b->upper };
+	int ends = bucket_ends(b);
+	uint64_t bits[2];
+	memcpy(bits, bounds, sizeof(bits));
+	struct bucket_text *t = &known->at[((bits[0] ^ bits[1] << 1) * 0x9e3779b97f4a7c15) >> 56];
+	if (UNLIKELY(t->n == 0 || t->ends != ends || memcmp(t->bounds, bounds, sizeof(bounds)) != 0))
+		make_text(t, b, ends);
+	return t;
+}
+
+static void write_bucket(struct jsonw *w, const struct fh_bucket *b, struct bucket_texts *known)
+{
+	char tmp[sizeof(((struct bucket_text *)0)->text) + TEXT_FLOAT_MAX + 16];
+	const struct bucket_text *t = text_of(known, b);
+	memcpy(tmp, t->text, sizeof(t->text));
+	char *p = text_float_json(tmp + t->n, b->count);
+	memcpy(p, "\"]", 2);
+	jsonw_raw(w, str_mem(tmp, (size_t)(p + 2 - tmp)));
+}
+
+static void write_buckets(struct jsonw *w, const struct histogram *h, struct bucket_texts *known)
 {
 	struct fh_bucket stack[STACK_BUCKETS], *b = stack;
 	size_t max = fhist_buckets_max(h);
@@ -58,29 +103,33 @@ static void write_buckets(struct jsonw *w, const struct histogram *h)
 		jsonw_key(w, "buckets");
 		jsonw_array_begin(w);
 		for (size_t i = 0; i < n; i++)
-			write_bucket(w, &b[i]);
+			write_bucket(w, &b[i], known);
 		jsonw_array_end(w);
 	}
 	if (b != stack)
 		free(b);
 }
 
-void api_write_histogram(struct jsonw *w, const struct histogram *h)
+/*
+ * A histogram (float form): {"count":"6","sum":"5","buckets":[[0,"1","2.5","2"]]}; only populated buckets, no
+ * key "buckets" without any.
+ */
+static void write_histogram(struct jsonw *w, const struct histogram *h, struct bucket_texts *known)
 {
 	jsonw_object_begin(w);
 	jsonw_key(w, "count");
 	jsonw_sample_value(w, h->count_f);
 	jsonw_key(w, "sum");
 	jsonw_sample_value(w, h->sum);
-	write_buckets(w, h);
+	write_buckets(w, h, known);
 	jsonw_object_end(w);
 }
 
-static void write_hpoint(struct jsonw *w, const struct promql_hpoint *p)
+static void write_hpoint(struct jsonw *w, const struct promql_hpoint *p, struct bucket_texts *known)
 {
 	jsonw_array_begin(w);
 	jsonw_seconds(w, p->t);
-	api_write_histogram(w, p->h);
+	write_histogram(w, p->h, known);
 	jsonw_array_end(w);
 }
 
@@ -107,14 +156,21 @@ void api_write_time(struct jsonw *w, int64_t t_ms)
 
 /* --- values ----------------------------------------------------------------------------- */
 
-static void write_vector_element(struct jsonw *w, const struct promql_rseries *s)
+/* What is prepared once for all series of a result. */
+struct prepared {
+	struct jsonw_time *times;
+	size_t n_times;
+	struct bucket_texts *buckets; /* NULL without histograms */
+};
+
+static void write_vector_element(struct jsonw *w, const struct promql_rseries *s, const struct prepared *k)
 {
 	jsonw_object_begin(w);
 	jsonw_key(w, "metric");
 	api_write_labels(w, s->labels);
 	if (s->n_hists) {
 		jsonw_key(w, "histogram");
-		write_hpoint(w, &s->hists[0]);
+		write_hpoint(w, &s->hists[0], k->buckets);
 	} else if (s->n_floats) {
 		jsonw_key(w, "value");
 		jsonw_sample(w, s->floats[0].t, s->floats[0].v);
@@ -122,26 +178,19 @@ static void write_vector_element(struct jsonw *w, const struct promql_rseries *s
 	jsonw_object_end(w);
 }
 
-/* The times of a result, written once for all its series. */
-struct times {
-	struct jsonw_time *p;
-	size_t n;
-};
-
-static void write_floats(struct jsonw *w, const struct promql_rseries *s, const struct times *times)
+static void write_floats(struct jsonw *w, const struct promql_rseries *s, const struct prepared *k)
 {
 	const struct jsonw_samples all = { &s->floats->t, &s->floats->v, sizeof(*s->floats), s->n_floats };
 	jsonw_key(w, "values");
 	jsonw_array_begin(w);
-	jsonw_samples(w, &all, times->p, times->n);
+	jsonw_samples(w, &all, k->times, k->n_times);
 	jsonw_array_end(w);
 }
 
 /* Prepares the times of the longest series when others are likely to have them too. */
-static struct times prepare_times(const struct promql_rseries *series, size_t n)
+static void prepare_times(struct prepared *k, const struct promql_rseries *series, size_t n)
 {
 	const struct promql_rseries *longest = NULL;
-	struct times ret = { 0 };
 	size_t total = 0;
 	for (size_t i = 0; i < n; i++) {
 		total += series[i].n_floats;
@@ -149,32 +198,38 @@ static struct times prepare_times(const struct promql_rseries *series, size_t n)
 			longest = &series[i];
 	}
 	if (!longest || total < 2 * longest->n_floats)
-		return ret;
-	ret.n = MIN(longest->n_floats, TIMES_MAX);
-	ret.p = xreallocarray(NULL, ret.n, sizeof(*ret.p));
-	for (size_t i = 0; i < ret.n; i++)
-		jsonw_time_set(&ret.p[i], longest->floats[i].t);
-	return ret;
+		return;
+	k->n_times = MIN(longest->n_floats, TIMES_MAX);
+	k->times = xreallocarray(NULL, k->n_times, sizeof(*k->times));
+	for (size_t i = 0; i < k->n_times; i++)
+		jsonw_time_set(&k->times[i], longest->floats[i].t);
 }
 
-static void write_hists(struct jsonw *w, const struct promql_rseries *s)
+static void prepare_buckets(struct prepared *k, const struct promql_rseries *series, size_t n)
+{
+	for (size_t i = 0; i < n && !k->buckets; i++)
+		if (series[i].n_hists)
+			k->buckets = xcalloc(1, sizeof(*k->buckets));
+}
+
+static void write_hists(struct jsonw *w, const struct promql_rseries *s, const struct prepared *k)
 {
 	jsonw_key(w, "histograms");
 	jsonw_array_begin(w);
 	for (size_t i = 0; i < s->n_hists && !jsonw_failed(w); i++)
-		write_hpoint(w, &s->hists[i]);
+		write_hpoint(w, &s->hists[i], k->buckets);
 	jsonw_array_end(w);
 }
 
-static void write_matrix_element(struct jsonw *w, const struct promql_rseries *s, const struct times *times)
+static void write_matrix_element(struct jsonw *w, const struct promql_rseries *s, const struct prepared *k)
 {
 	jsonw_object_begin(w);
 	jsonw_key(w, "metric");
 	api_write_labels(w, s->labels);
 	if (s->n_floats)
-		write_floats(w, s, times);
+		write_floats(w, s, k);
 	if (s->n_hists)
-		write_hists(w, s);
+		write_hists(w, s, k);
 	jsonw_object_end(w);
 }
 
@@ -204,18 +259,20 @@ static void write_string(struct jsonw *w, const struct promql_result *r)
 static void write_series(struct jsonw *w, const struct promql_result *r, uint64_t limit)
 {
 	size_t n = limit && limit < r->n_series ? (size_t)limit : r->n_series;
-	struct times times = { 0 };
+	struct prepared k = { 0 };
 	if (r->type != PROMQL_TYPE_VECTOR)
-		times = prepare_times(r->series, n);
+		prepare_times(&k, r->series, n);
+	prepare_buckets(&k, r->series, n);
 	jsonw_array_begin(w);
 	for (size_t i = 0; i < n && !jsonw_failed(w); i++) {
 		if (r->type == PROMQL_TYPE_VECTOR)
-			write_vector_element(w, &r->series[i]);
+			write_vector_element(w, &r->series[i], &k);
 		else
-			write_matrix_element(w, &r->series[i], &times);
+			write_matrix_element(w, &r->series[i], &k);
 	}
 	jsonw_array_end(w);
-	free(times.p);
+	free(k.times);
+	free(k.buckets);
 }
 
 void api_write_result(struct jsonw *w, const struct promql_result *r, uint64_t limit)

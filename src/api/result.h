@@ -14,12 +14,6 @@
 /* Writes a label set as an object, without HTML escapes. Changes no other state of the writer. */
 void api_write_labels(struct jsonw *w, struct labels l);
 
-/*
- * Writes a histogram (float form): {"count":"6","sum":"5","buckets":[[0,"1","2.5","2"]]}; only populated buckets, no
- * key "buckets" without any.
- */
-void api_write_histogram(struct jsonw *w, const struct histogram *h);
-
 /* Writes a result's value: what stands behind "result". At most `limit` series (0: all). */
 void api_write_result(struct jsonw *w, const struct promql_result *r, uint64_t limit);
 

@@ -156,7 +156,7 @@ static void h2_done(struct http_req *req)
 }
 
 static const struct http_transport h2_transport = {
-	NULL, h2_body_consumed, h2_head, h2_data, h2_pending, h2_reset, h2_done,
+	NULL, h2_body_consumed, h2_head, h2_data, NULL, h2_pending, h2_reset, h2_done,
 };
 
 /* --- the session's calls ------------------------------------------------------------------------------ */

@@ -541,23 +541,51 @@ static void h1_reset(struct http_req *req)
 	detach(h);
 }
 
+/* Counts n bytes of a body whose length was told. A handler that breaks its own word must not corrupt what follows. */
+static bool count_out(struct http_req *req, size_t n, bool end)
+{
+	struct h1 *h = of(req);
+	if (!h->out_counted)
+		return true;
+	if (n > h->out_left || (end && n < h->out_left)) {
+		h1_reset(req);
+		return false;
+	}
+	h->out_left -= n;
+	return true;
+}
+
+/* The line before a chunk of n bytes. */
+static struct str chunk_head(char buf[24], size_t n)
+{
+	return str_mem(buf, (size_t)snprintf(buf, 24, "%zx\r\n", n));
+}
+
+static void h1_piece(struct http_req *req, struct str bytes)
+{
+	struct h1 *h = of(req);
+	char head[24];
+	if (!h->c || bytes.n == 0 || !count_out(req, bytes.n, false))
+		return;
+	struct str parts[3] = { bytes };
+	if (h->out_chunked) {
+		parts[0] = chunk_head(head, bytes.n);
+		parts[1] = bytes;
+		parts[2] = STR("\r\n");
+	}
+	conn_write_parts(h->c, parts, h->out_chunked ? 3 : 1);
+}
+
 static void h1_data(struct http_req *req, struct evbuffer *buf, bool end)
 {
 	struct h1 *h = of(req);
 	size_t n = evbuffer_get_length(buf);
-	if (!h->c)
+	char head[24];
+	if (!h->c || !count_out(req, n, end))
 		return;
-	if (h->out_counted) {
-		/* A handler that breaks its own word must not corrupt what follows. */
-		if (n > h->out_left || (end && n < h->out_left)) {
-			h1_reset(req);
-			return;
-		}
-		h->out_left -= n;
-	}
 	if (n && h->out_chunked) {
-		char size[24];
-		conn_write(h->c, size, (size_t)snprintf(size, sizeof(size), "%zx\r\n", n));
+		struct str line = chunk_head(head, n);
+		conn_write(h->c, line.p, line.n);
 	}
 	if (n)
 		conn_write_buf(h->c, buf);
@@ -606,7 +634,7 @@ static void h1_done(struct http_req *req)
 }
 
 const struct http_transport h1_transport = {
-	h1_want_body, h1_body_consumed, h1_head, h1_data, h1_pending, h1_reset, h1_done,
+	h1_want_body, h1_body_consumed, h1_head, h1_data, h1_piece, h1_pending, h1_reset, h1_done,
 };
 
 /* --- the server's calls ------------------------------------------------------------------------------ */

@@ -88,10 +88,25 @@ static void send_buf(struct http_req *req, struct strbuf *b, bool end)
 	evbuffer_free(ev);
 }
 
+/* Bytes from which on a piece is worth a system call of its own. */
+#define PIECE_MIN ((size_t)32 * 1024)
+
+/* Hands the protocol a large piece as it is; false where it has to be copied. */
+static bool send_piece(struct http_req *req, struct str s)
+{
+	if (req->encoder || !req->transport->piece || s.n < PIECE_MIN)
+		return false;
+	req->bytes_out += s.n;
+	req->transport->piece(req, s);
+	return true;
+}
+
 /* Sends bytes through the encoder, if there is one. */
 static int send_bytes(struct http_req *req, struct str s, enum http_encode_mode mode, struct err *err)
 {
 	if (req->end_sent || (s.n == 0 && mode == HTTP_ENCODE_MORE))
+		return 0;
+	if (mode == HTTP_ENCODE_MORE && send_piece(req, s))
 		return 0;
 	struct strbuf out = { 0 };
 	if (req->encoder) {

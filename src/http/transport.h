@@ -44,6 +44,8 @@ struct http_transport {
 	void (*head)(struct http_req *req, bool end);
 	/* Sends all bytes of `buf` (moved out, left empty); with `end` they are the last. */
 	void (*data)(struct http_req *req, struct evbuffer *buf, bool end);
+	/* As `data` without `end`, for large pieces: what goes out at once is not copied. May be NULL. */
+	void (*piece)(struct http_req *req, struct str bytes);
 	/* Bytes queued for this response that the peer has not taken; the dispatch waits while over HTTP_SEND_HIGH. */
 	size_t (*pending)(struct http_req *req);
 	/* The response cannot be completed: break the connection or reset the stream. */

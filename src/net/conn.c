@@ -293,6 +293,14 @@ static void after_flush(struct conn *c)
 	}
 }
 
+/* The wire took n bytes. */
+static void wrote(struct conn *c, size_t n)
+{
+	note_activity(c);
+	if (c->stats)
+		c->stats->bytes_written += n;
+}
+
 /* Sends what it can, and tells the owner when the low mark is reached. */
 static void try_write(struct conn *c)
 {
@@ -303,11 +311,8 @@ static void try_write(struct conn *c)
 		io = c->ops->write(c, &n, &err);
 		c->write_wants_read = io == CONN_IO_WANT_READ;
 	}
-	if (n > 0) {
-		note_activity(c);
-		if (c->stats)
-			c->stats->bytes_written += n;
-	}
+	if (n > 0)
+		wrote(c, n);
 	if (io == CONN_IO_ERROR) {
 		fail_io(c, &err);
 		return;
@@ -604,6 +609,31 @@ void conn_write(struct conn *c, const void *p, size_t n)
 	size_t before = evbuffer_get_length(c->out);
 	CHECK(evbuffer_add(c->out, p, n) == 0);
 	queued(c, before);
+}
+
+/* Sends what goes at once; returns the number of bytes. */
+static size_t send_now(struct conn *c, const struct str *parts, size_t n_parts)
+{
+	if (!c->ops->send || !c->opened || evbuffer_get_length(c->out) > 0)
+		return 0;
+	size_t n = c->ops->send(c, parts, n_parts);
+	if (n > 0)
+		wrote(c, n);
+	return n;
+}
+
+void conn_write_parts(struct conn *c, const struct str *parts, size_t n_parts)
+{
+	CHECK(n_parts <= CONN_PARTS_MAX);
+	if (!takes_output(c))
+		return;
+	size_t sent = send_now(c, parts, n_parts);
+	for (size_t i = 0; i < n_parts; i++) {
+		size_t skip = MIN(sent, parts[i].n);
+		sent -= skip;
+		if (skip < parts[i].n)
+			conn_write(c, parts[i].p + skip, parts[i].n - skip);
+	}
 }
 
 /* evbuffer wants a function where none is needed for static bytes. */

@@ -147,6 +147,15 @@ bool conn_at_eof(const struct conn *c);
 /* Queues a copy of `n` bytes. */
 void conn_write(struct conn *c, const void *p, size_t n);
 
+/* Most parts of conn_write_parts. */
+#define CONN_PARTS_MAX 4
+
+/*
+ * Writes the parts one after the other. What the kernel takes at once goes there without a copy and without waiting for
+ * the end of the turn: for large pieces. The rest is queued, copied.
+ */
+void conn_write_parts(struct conn *c, const struct str *parts, size_t n_parts);
+
 /* Releases bytes written by reference. */
 typedef void conn_release_fn(const void *p, size_t n, void *arg);
 

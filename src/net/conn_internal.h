@@ -33,6 +33,8 @@ struct conn_ops {
 	enum conn_io (*read)(struct conn *c, size_t max, size_t *ret_n, struct err *err);
 	/* Sends from c->out; DONE when it is empty. Adds the number of bytes to *ret_n. */
 	enum conn_io (*write)(struct conn *c, size_t *ret_n, struct err *err);
+	/* Sends at once what the wire takes of the parts, c->out being empty; returns the number of bytes. May be NULL. */
+	size_t (*send)(struct conn *c, const struct str *parts, size_t n_parts);
 	/* Half-closes; c->out is empty. */
 	enum conn_io (*shutdown)(struct conn *c, struct err *err);
 	/* Frees what the kind holds; the descriptor is conn.c's. */

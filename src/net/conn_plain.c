@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* Bytes read by one system call. */
@@ -86,6 +87,17 @@ static enum conn_io plain_write(struct conn *c, size_t *ret_n, struct err *err)
 	return evbuffer_get_length(c->out) ? CONN_IO_WANT_WRITE : CONN_IO_DONE;
 }
 
+/* Failures are left to the write that follows, which reports them. */
+static size_t plain_send(struct conn *c, const struct str *parts, size_t n_parts)
+{
+	struct iovec v[CONN_PARTS_MAX];
+	struct msghdr m = { .msg_iov = v, .msg_iovlen = n_parts };
+	for (size_t i = 0; i < n_parts; i++)
+		v[i] = (struct iovec){ (void *)parts[i].p, parts[i].n };
+	ssize_t n = sendmsg(c->fd, &m, MSG_NOSIGNAL);
+	return n > 0 ? (size_t)n : 0;
+}
+
 static enum conn_io plain_shutdown(struct conn *c, struct err *err)
 {
 	if (shutdown(c->fd, SHUT_WR) && errno != ENOTCONN) {
@@ -99,7 +111,8 @@ static void plain_fini(struct conn *c)
 {
 }
 
-const struct conn_ops conn_plain_ops = { plain_open, plain_read, plain_write, plain_shutdown, plain_fini, NULL };
+const struct conn_ops conn_plain_ops = { plain_open,     plain_read, plain_write, plain_send,
+					 plain_shutdown, plain_fini, NULL };
 
 /* --- in-memory pairs: the reader takes from the writer's output -------------------- */
 
@@ -148,4 +161,6 @@ static void pair_drained(struct conn *c)
 	conn_tick_soon(c);
 }
 
-const struct conn_ops conn_pair_ops = { pair_open, pair_read, pair_write, pair_shutdown, plain_fini, pair_drained };
+const struct conn_ops conn_pair_ops = {
+	pair_open, pair_read, pair_write, NULL, pair_shutdown, plain_fini, pair_drained
+};

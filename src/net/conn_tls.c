@@ -184,7 +184,7 @@ static void tls_fini(struct conn *c)
 	c->tls = NULL;
 }
 
-const struct conn_ops conn_tls_ops = { tls_open, tls_read, tls_write, tls_shutdown, tls_fini, NULL };
+const struct conn_ops conn_tls_ops = { tls_open, tls_read, tls_write, NULL, tls_shutdown, tls_fini, NULL };
 
 /* --- who is there -------------------------------------------------------------------- */
 

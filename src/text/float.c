@@ -97,41 +97,78 @@ static inline int digit_count(uint64_t v)
 	return t + (v >= powers[t]) + (v == 0);
 }
 
+/* '0' in every byte. */
+#define ZEROS 0x3030303030303030
+
 /*
- * Writes the 8 digits of v < 10^8 at `p`: halves, then pairs, then digits are
- * parted side by side in one register. (P. Khuong, "How to print integers
- * really fast", 2017.)
+ * The 8 digits of v < 10^8 as numbers, the first of them in the lowest byte: halves, then pairs, then digits are
+ * parted side by side in one register. (P. Khuong, "How to print integers really fast", 2017.)
  */
-static inline void put8(char *p, uint32_t v)
+static ALWAYS_INLINE uint64_t digits8(uint32_t v)
 {
 	uint64_t x = v / 10000 | (uint64_t)(v % 10000) << 32;
 	uint64_t q = ((x * 10486) >> 20) & 0x0000007f0000007f;
 	x = q | (x - 100 * q) << 16;
 	q = ((x * 103) >> 10) & 0x000f000f000f000f;
-	x = (q | (x - 10 * q) << 8) + 0x3030303030303030;
+	return q | (x - 10 * q) << 8;
+}
+
+/* Writes 8 characters, the first of them in the lowest byte. */
+static ALWAYS_INLINE void store8(char *p, uint64_t x)
+{
 	if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
 		x = __builtin_bswap64(x);
 	memcpy(p, &x, sizeof(x));
 }
 
-/* Writes the `n` decimal digits of v at `p`, and up to 7 bytes of no meaning after them; returns the end. */
+/* Writes the 8 digits of v < 10^8. */
+static ALWAYS_INLINE void put8(char *p, uint32_t v)
+{
+	store8(p, digits8(v) | ZEROS);
+}
+
+/* Writes v < 10^8 without leading zeros in place of 8 bytes; returns the end. */
+static ALWAYS_INLINE char *put_short(char *p, uint32_t v)
+{
+	uint64_t x = digits8(v);
+	unsigned leading = (unsigned)__builtin_ctzll(x | 1ull << 56) & ~7u; /* the last digit always stays */
+	store8(p, (x | ZEROS) >> leading);
+	return p + 8 - leading / 8;
+}
+
+/* Writes v < 10^16 as put_short does. */
+static ALWAYS_INLINE char *put_uint(char *p, uint64_t v)
+{
+	if (LIKELY(v < 100000000))
+		return put_short(p, (uint32_t)v);
+	uint64_t top = v / 100000000;
+	p = put_short(p, (uint32_t)top);
+	put8(p, (uint32_t)(v - top * 100000000));
+	return p + 8;
+}
+
+/* Writes the 16 digits of v < 10^16. */
+static ALWAYS_INLINE void put16(char *p, uint64_t v)
+{
+	uint64_t top = v / 100000000;
+	put8(p, (uint32_t)top);
+	put8(p + 8, (uint32_t)(v - top * 100000000));
+}
+
+/* Writes the `n` decimal digits of v at `p`, and up to 15 bytes of no meaning after them; returns the end. */
 static inline char *put_digits(char *p, uint64_t v, int n)
 {
 	if (n > 16) {
-		uint32_t top = (uint32_t)(v / 10000000000000000);
-		put8(p, top * (uint32_t)powers[24 - n]);
+		uint64_t top = v / 10000000000000000;
+		put8(p, (uint32_t)(top * powers[24 - n]));
 		v -= top * 10000000000000000;
 		p += n - 16;
 		n = 16;
 	}
-	if (n > 8) {
-		uint32_t top = (uint32_t)(v / 100000000);
-		put8(p, top * (uint32_t)powers[16 - n]);
-		v -= (uint64_t)top * 100000000;
-		p += n - 8;
-		n = 8;
-	}
-	put8(p, (uint32_t)v * (uint32_t)powers[8 - n]);
+	if (n > 8)
+		put16(p, v * powers[16 - n]);
+	else
+		put8(p, (uint32_t)(v * powers[8 - n]));
 	return p + n;
 }
 
@@ -149,10 +186,10 @@ static inline void decimal_set(struct decimal *x, uint64_t m, int exp)
 }
 
 /*
- * A decimal of at most 15 digits is the shortest one of its double, for no
- * two of them share one. Finds it when it has at most 6 digits after the point.
+ * A decimal of at most 15 digits is the shortest one of its double, for no two of them share one. Whether `a` is one with
+ * at most 6 digits after the point; *ret_micro is it in units of 10^-6.
  */
-static inline bool decimal_small(struct decimal *x, double a)
+static ALWAYS_INLINE bool has_micros(double a, uint64_t *ret_micro)
 {
 	if (!(a < 1e9 && a >= 1e-6))
 		return false;
@@ -161,13 +198,18 @@ static inline bool decimal_small(struct decimal *x, double a)
 	/* Rounding leaves t within 2 units in the last place of m; most numbers end here. */
 	if (fabs(t - (double)(int64_t)m) > t * 0x1p-51 || (double)(int64_t)m / 1e6 != a)
 		return false;
-	int exp = -6;
-	if (m % 1000 == 0) {
-		m /= 1000;
-		exp = -3;
-	}
-	decimal_set(x, m, exp);
+	*ret_micro = m;
 	return true;
+}
+
+/* Writes a number that has_micros without an exponent, its fraction not being 0. */
+static ALWAYS_INLINE char *put_micros(char *p, uint64_t m)
+{
+	p = put_uint(p, m / 1000000);
+	uint64_t x = digits8((uint32_t)(m % 1000000) * 100);
+	*p++ = '.';
+	store8(p, x | ZEROS);
+	return p + 8 - __builtin_clzll(x) / 8;
 }
 
 static void decimal_of(struct decimal *x, double a)
@@ -184,12 +226,12 @@ static void decimal_of(struct decimal *x, double a)
 /*
  * The shortest digits after the point, straight from the binary fraction. With k digits, 10^-k <= the distance of
  * two doubles < 10^(1-k), some decimal lies in the rounding interval, with k - 1 digits at most one, with fewer
- * none but that one. All in 64-bit fixed point, exact. False for numbers out of range and for powers of two, whose
- * interval is not symmetric.
+ * none but that one. All in 64-bit fixed point, exact. Which of the two lengths it is cannot be foretold: both are
+ * computed. False for numbers out of range and for powers of two, whose interval is not symmetric.
  */
-static inline bool put_fraction(char **p, double a)
+static ALWAYS_INLINE bool put_fraction(char **p, double a)
 {
-	uint64_t bits, digits;
+	uint64_t bits;
 	memcpy(&bits, &a, sizeof(bits));
 	int e = (int)(bits >> 52) - 1023;
 	uint64_t m = (bits & ((1ull << 52) - 1)) | 1ull << 52;
@@ -198,22 +240,18 @@ static inline bool put_fraction(char **p, double a)
 	uint64_t fraction = m << (12 + e), half = 1ull << (11 + e); /* in units of 2^-64 */
 	int k = ((52 - e) * 1233 >> 12) + 1;
 	unsigned __int128 x = (unsigned __int128)fraction * powers[k - 1];
-	uint64_t rest = (uint64_t)x, within = half * powers[k - 1] + !(m & 1);
-	bool down = rest < within, up = -rest < within;
-	if (down | up) {
-		digits = (uint64_t)(x >> 64) + !down;
-		for (k--; digits % 10 == 0; k--)
-			digits /= 10;
-	} else {
-		x = (unsigned __int128)fraction * powers[k];
-		digits = (uint64_t)(x >> 64);
-		rest = (uint64_t)x;
-		digits += rest > 1ull << 63 || (rest == 1ull << 63 && (digits & 1));
-	}
-	uint64_t whole = e < 0 ? 0 : m >> (52 - e);
-	*p = put_digits(*p, whole, digit_count(whole));
+	uint64_t digits = (uint64_t)(x >> 64), rest = (uint64_t)x, within = half * powers[k - 1] + !(m & 1);
+	bool down = rest < within, up = -rest < within, shorter = down | up;
+	x = (unsigned __int128)rest * 10;
+	rest = (uint64_t)x;
+	uint64_t longer = digits * 10 + (uint64_t)(x >> 64);
+	longer += rest > 1ull << 63 || (rest == 1ull << 63 && (longer & 1));
+	digits = shorter ? (digits + !down) * 10 : longer;
+	*p = put_uint(*p, e < 0 ? 0 : m >> (52 - e));
 	*(*p)++ = '.';
-	*p = put_digits(*p, digits, k);
+	*p = put_digits(*p, digits, k) - shorter;
+	while (shorter && (*p)[-1] == '0')
+		--*p;
 	return true;
 }
 
@@ -288,7 +326,7 @@ static size_t put_special(char *out, double v, enum text_float_style style)
 }
 
 /* Whole numbers without exponent, the most common values of all. False when it is none. */
-static inline bool put_whole(char **p, double v)
+static ALWAYS_INLINE bool put_whole(char **p, double v)
 {
 	if (!(fabs(v) < 9007199254740992.0))
 		return false;
@@ -298,7 +336,7 @@ static inline bool put_whole(char **p, double v)
 	uint64_t u = i < 0 ? (uint64_t)-i : (uint64_t)i;
 	if (i < 0)
 		*(*p)++ = '-';
-	*p = put_digits(*p, u, digit_count(u));
+	*p = put_uint(*p, u);
 	return true;
 }
 
@@ -309,23 +347,34 @@ static inline char *put_decimal(char *p, const struct decimal *x, enum text_floa
 	return put_exponent(p, x, style == TEXT_FLOAT_GOJSON && x->point < 0);
 }
 
-static inline char *put_float(char *p, double v, enum text_float_style style)
+/* Of numbers that are not whole, or are too large to be sure. */
+static ALWAYS_INLINE char *put_broken(char *p, double a, bool plain, enum text_float_style style)
+{
+	struct decimal x;
+	uint64_t m;
+	if (has_micros(a, &m)) {
+		if (plain && !(style == TEXT_FLOAT_G && a < 1e-4))
+			return put_micros(p, m);
+		decimal_set(&x, m, -6);
+		return put_decimal(p, &x, style);
+	}
+	if (plain && put_fraction(&p, a))
+		return p;
+	decimal_of(&x, a);
+	return put_decimal(p, &x, style);
+}
+
+static ALWAYS_INLINE char *put_float(char *p, double v, enum text_float_style style)
 {
 	/* FormatFloat 'g' has whole numbers of six digits and more with an exponent, 'e' all. */
 	bool plain = style == TEXT_FLOAT_G ? fabs(v) < 1e6 : style != TEXT_FLOAT_E;
-	struct decimal x;
 	if (plain && put_whole(&p, v))
 		return p;
 	if (UNLIKELY(v == 0 || !isfinite(v)))
 		return p + put_special(p, v, style);
 	if (v < 0)
 		*p++ = '-';
-	if (decimal_small(&x, fabs(v)))
-		return put_decimal(p, &x, style);
-	if (plain && put_fraction(&p, fabs(v)))
-		return p;
-	decimal_of(&x, fabs(v));
-	return put_decimal(p, &x, style);
+	return put_broken(p, fabs(v), plain, style);
 }
 
 size_t text_float(char *out, double v, enum text_float_style style)

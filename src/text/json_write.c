@@ -239,17 +239,34 @@ static inline char *put_prepared(char *p, int64_t t_ms, struct times *k)
 	return p + k->next++->n;
 }
 
+/* Most bytes of a value in style JSON with what follows it: the longest is -0.0000012345678901234567. */
+#define VALUE_MAX 32
+
 /* Writes n samples from number `from` on at p. */
 static char *put_samples(char *p, const struct jsonw_samples *s, size_t from, size_t n, struct times *k)
 {
 	const char *t = (const char *)s->t_ms + from * s->stride, *v = (const char *)s->v + from * s->stride;
+	const char *last = NULL; /* what the value before was written as */
+	uint64_t last_bits = 0;
+	size_t last_n = 0;
 	for (size_t i = 0; i < n; i++, t += s->stride, v += s->stride) {
 		int64_t t_ms;
-		double value;
+		uint64_t bits;
 		memcpy(&t_ms, t, sizeof(t_ms));
-		memcpy(&value, v, sizeof(value));
-		p = put_value(put_prepared(p, t_ms, k), value);
+		memcpy(&bits, v, sizeof(bits));
+		p = put_prepared(p, t_ms, k);
+		if (bits == last_bits && last) {
+			memcpy(p, last, VALUE_MAX);
+			p += last_n;
+			continue;
+		}
+		double value;
+		memcpy(&value, &bits, sizeof(value));
+		last = p;
+		last_bits = bits;
+		p = put_value(p, value);
 		*p++ = ',';
+		last_n = (size_t)(p - last);
 	}
 	return p - 1; /* the comma before the next one is value_begin's */
 }

@@ -8,6 +8,18 @@
 
 #include <float.h>
 #include <math.h>
+#include <string.h>
+
+/* f * 2^e for f in [0.5, 1): exact, for f has 53 bits, unless the result is subnormal. */
+static inline double times_power(double f, int e)
+{
+	if (UNLIKELY(e < -1021 || e > 1023))
+		return ldexp(f, e);
+	uint64_t bits = (uint64_t)(e + 1023) << 52;
+	double power;
+	memcpy(&power, &bits, sizeof(power));
+	return f * power;
+}
 
 double fhist_bound(int32_t idx, int32_t schema)
 {
@@ -22,7 +34,7 @@ double fhist_bound(int32_t idx, int32_t schema)
 	int e = (idx >> schema) + 1;
 	if (f == 0.5 && e == 1025)
 		return DBL_MAX;
-	return ldexp(f, e);
+	return times_power(f, e);
 }
 
 static int side_reserve(struct fh_side *s, uint32_t n, struct arena *a, struct err *err)

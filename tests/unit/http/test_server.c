@@ -59,9 +59,9 @@ static int nap(struct http_req *req, void *arg, struct err *err)
 static int big(struct http_req *req, void *arg, struct err *err)
 {
 	struct fixture *f = arg;
-	static char piece[10000];
+	static char piece[40000]; /* large enough to be written without a copy */
 	memset(piece, 'x', sizeof(piece));
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < 250; i++) {
 		int rc = co_http_send(req, piece, sizeof(piece), err);
 		if (rc) {
 			f->cancelled++;

@@ -154,12 +154,17 @@ static void pump(struct fixture *f)
 	uint8_t sum = 0;
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (char)(i * 7 + i / 1000);
+	const struct str parts[] = {
+		str_mem(data, 5), str_mem(data + 5, sizeof(data) - 6), { 0 }, str_mem(data + sizeof(data) - 1, 1)
+	};
 	for (int k = 0; k < 10; k++)
 		for (size_t i = 0; i < sizeof(data); i++)
 			sum = (uint8_t)(sum * 31 + (uint8_t)data[i]);
 	for (int k = 0; k < 10; k++) {
-		if (k % 2)
+		if (k % 3 == 0)
 			conn_write(f->a.c, data, sizeof(data));
+		else if (k % 3 == 1)
+			conn_write_parts(f->a.c, parts, ARRAY_LEN(parts));
 		else
 			conn_write_ref(f->a.c, data, sizeof(data), NULL, NULL);
 		AWAIT(f->a, conn_writable(f->a.c));
