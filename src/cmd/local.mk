@@ -8,6 +8,7 @@ src_cmd_libcmd_a_SOURCES = \
 	src/cmd/options_internal.h \
 	src/cmd/options_labels.c \
 	src/cmd/options_yaml.c \
+	src/cmd/query_features.c src/cmd/query_features.h \
 	src/cmd/query_options.c src/cmd/query_options.h \
 	src/cmd/receive_options.c src/cmd/receive_options.h
 

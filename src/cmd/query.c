@@ -2,6 +2,7 @@
 
 #include "api/status.h"
 #include "cmd/app.h"
+#include "cmd/query_features.h"
 #include "cmd/query_options.h"
 #include "cmd/version.h"
 #include "labels/labels.h"
@@ -38,14 +39,6 @@ static struct discovery_names names(const struct option_list *l)
 static const char *set(const char *s)
 {
 	return s && *s ? s : NULL;
-}
-
-static bool listed(const struct option_list *l, const char *name)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (strcmp(l->p[i], name) == 0)
-			return true;
-	return false;
 }
 
 static struct endpoint_client client_of(const struct query_options *o)
@@ -157,10 +150,19 @@ static void set_engine(struct query_config *cfg, const struct query_options *o)
 	cfg->dynamic_lookback = o->query_dynamic_lookback_delta;
 	cfg->eval_interval_ms = o->query_default_evaluation_interval_ms;
 	cfg->x_functions = o->query_enable_x_functions;
-	cfg->experimental_functions = listed(&o->enable_feature, "promql-experimental-functions");
 	cfg->instant_max_resolution_ms = o->query_instant_default_max_source_resolution_ms;
 	cfg->engine = o->query_promql_engine;
 	cfg->default_tenant = o->query_default_tenant_id;
+}
+
+static void set_features(struct query_config *cfg, const struct query_options *o, struct logger *lg)
+{
+	struct query_features f = query_features_read(&o->enable_feature, lg);
+	cfg->experimental_functions = f.experimental_functions;
+	cfg->extended_ranges = f.extended_ranges;
+	cfg->fill_modifiers = f.fill_modifiers;
+	cfg->delayed_name_removal = f.delayed_name_removal;
+	cfg->type_and_unit = f.type_and_unit;
 }
 
 static int make_config(struct query_call *c, struct app *app, struct err *err)
@@ -173,6 +175,7 @@ static int make_config(struct query_call *c, struct app *app, struct err *err)
 	set_discovery(&c->cfg, c->o);
 	set_limits(&c->cfg, c->o);
 	set_engine(&c->cfg, c->o);
+	set_features(&c->cfg, c->o, &app->log);
 	int rc = set_bounds(c, err);
 	if (rc == 0)
 		rc = set_selector_labels(c, err);

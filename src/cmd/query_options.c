@@ -10,7 +10,9 @@ static const struct option rows[] = {
 	{ "deduplication.func", OPTION_STRING, O(deduplication_func), .def = "penalty", .choices = "penalty|chain",
 	  .help = "Series merge: penalty or chain (one-to-one)." },
 	{ "enable-feature", OPTION_LIST, O(enable_feature),
-	  .help = "Feature names; promql-experimental-functions; retired names only log." },
+	  .help = "Comma-separated feature names: promql-experimental-functions, promql-extended-range-selectors (anchored, "
+		  "smoothed), promql-binop-fill-modifiers (fill, fill_left, fill_right), promql-delayed-name-removal, "
+		  "type-and-unit-labels. Duration expressions are always on; names without effect are logged." },
 	{ "endpoint", OPTION_LIST, O(endpoint), .flags = OPTION_DEPRECATED, .note = "endpoint.sd-config-file",
 	  .help = "Endpoint address, host:port or dns+/dnssrv+/dnssrvnoa+ name." },
 	{ "endpoint-group", OPTION_LIST, O(endpoint_group), .flags = OPTION_DEPRECATED,

@@ -298,6 +298,8 @@ struct promql_opts query_engine_opts(const struct query *q, int64_t max_resoluti
 		.lookback_ms = lookback_ms > 0 ? lookback_ms : lookback_for(c, max_resolution_ms),
 		.max_samples = c->max_samples ? c->max_samples : INT32_MAX,
 		.eval_interval_ms = c->eval_interval_ms,
+		.delayed_name_removal = c->delayed_name_removal,
+		.type_and_unit = c->type_and_unit,
 	};
 }
 
@@ -305,6 +307,8 @@ struct promql_parse_opts query_parse_opts(const struct query *q)
 {
 	return (struct promql_parse_opts){
 		.experimental_functions = q->cfg.experimental_functions,
+		.extended_ranges = q->cfg.extended_ranges,
+		.fill_modifiers = q->cfg.fill_modifiers,
 		.x_functions = q->cfg.x_functions,
 		.duration_expr = true,
 		.compile = co_regex_compile,

@@ -68,6 +68,10 @@ struct query_config {
 	uint64_t max_samples;              /* --query.max-samples; 0: int32 max, as upstream */
 	bool x_functions;                  /* --query.enable-x-functions */
 	bool experimental_functions;       /* --enable-feature=promql-experimental-functions */
+	bool extended_ranges;              /* promql-extended-range-selectors */
+	bool fill_modifiers;               /* promql-binop-fill-modifiers */
+	bool delayed_name_removal;         /* promql-delayed-name-removal */
+	bool type_and_unit;                /* type-and-unit-labels */
 	int64_t instant_max_resolution_ms; /* --query.instant.default.max_source_resolution */
 
 	const char *engine;    /* --query.promql-engine: what the engine's metrics are labelled with; "prometheus" */

@@ -9,6 +9,7 @@ E2E_TESTS = \
 	tests/e2e/test_out_of_order \
 	tests/e2e/test_prometheus_writes \
 	tests/e2e/test_query_cost \
+	tests/e2e/test_query_features \
 	tests/e2e/test_query_limits \
 	tests/e2e/test_receive_codes \
 	tests/e2e/test_remote_read \
