@@ -4,7 +4,7 @@ src_promql_libpromql_a_SOURCES += \
 	src/promql/eval/describe.c \
 	src/promql/eval/eval.h \
 	src/promql/eval/feed.c \
-	src/promql/eval/matrix.c src/promql/eval/matrix.h \
+	src/promql/eval/known_times.h src/promql/eval/matrix.c src/promql/eval/matrix.h \
 	src/promql/eval/node.c \
 	src/promql/eval/notes.c \
 	src/promql/eval/selector.c src/promql/eval/selector.h \

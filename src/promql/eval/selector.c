@@ -1,6 +1,7 @@
 /* Instant vector selectors: the newest sample of each series within the lookback. */
 #include "promql/eval/selector.h"
 
+#include "promql/eval/known_times.h"
 #include "promql/eval/trace.h"
 #include "promql/math/fhist.h"
 
@@ -13,6 +14,9 @@ struct selector {
 	enum pick pick;
 	int64_t lookback;
 	bool smoothed;
+	struct known_times
+		times; /* for which `newest` holds: per step the number of the sample seen, from 1; 0: none */
+	uint32_t *newest;
 };
 
 static int64_t selector_ref(const struct selector *s, uint32_t i)
@@ -20,18 +24,36 @@ static int64_t selector_ref(const struct selector *s, uint32_t i)
 	return (s->shift.has_at ? s->shift.at_ms : grid_t(&s->n.grid, i)) - s->shift.offset_ms;
 }
 
-/* Floats alone and their values: the common case. */
-static void pick_floats(struct selector *s, const struct promql_series *in)
+/* Finds the sample that each step sees. */
+static int find_newest(struct selector *s, const struct promql_series *in, struct err *err)
 {
-	double *v = s->n.v;
 	size_t hi = 0, n = in->n_floats;
 	const int64_t *t = in->t;
+	if (!s->newest)
+		s->newest = arena_array(s->n.ev->arena, s->n.grid.n, sizeof(*s->newest));
+	if (!s->newest || !known_times_set(&s->times, t, n, s->n.ev->arena))
+		return eval_oom(s->n.ev, err);
 	for (uint32_t i = 0; i < s->n.grid.n; i++) {
 		int64_t ref = selector_ref(s, i);
 		while (hi < n && t[hi] <= ref)
 			hi++;
-		v[i] = hi && t[hi - 1] > ref - s->lookback ? in->v[hi - 1] : absent();
+		s->newest[i] = hi && t[hi - 1] > ref - s->lookback ? (uint32_t)hi : 0;
 	}
+	return 0;
+}
+
+/* Floats alone and their values: the common case. */
+static int pick_floats(struct selector *s, const struct promql_series *in, struct err *err)
+{
+	if (!known_times_are(&s->times, in->t, in->n_floats)) {
+		int rc = find_newest(s, in, err);
+		if (rc)
+			return rc;
+	}
+	double *v = s->n.v;
+	for (uint32_t i = 0; i < s->n.grid.n; i++)
+		v[i] = s->newest[i] ? in->v[s->newest[i] - 1] : absent();
+	return 0;
 }
 
 /* What the node hands out for the sample at index `k` of one of the two lists. */
@@ -180,7 +202,7 @@ static int next_plain(struct selector *s, struct row *ret, struct err *err)
 		return rc;
 	ret->labels = in.labels;
 	if (s->pick == PICK_VALUE && in.n_hists == 0)
-		pick_floats(s, &in);
+		rc = pick_floats(s, &in, err);
 	else
 		rc = pick_any(s, &in, ret, err);
 	return rc < 0 ? rc : 1;

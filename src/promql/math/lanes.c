@@ -278,3 +278,10 @@ void lanes_smooth(struct lanes *l, const double *v, const double *sf, const doub
 	}
 	l->n = 0;
 }
+
+/* ---- rates ---- */
+
+void lanes_rates(const struct lanes_rates *r, size_t n, double *out)
+{
+	CHOOSE(rates)(r, n, out);
+}

@@ -62,4 +62,19 @@ void lanes_lines(const struct lanes *l, const double *t_ms, const double *v, con
  */
 void lanes_smooth(struct lanes *l, const double *v, const double *sf, const double *tf, double *out);
 
+/* Columns given to lanes_rates have room for so many elements more than are used, of any finite value. */
+#define LANES_ROUND 8
+
+/* Increases of counters between the samples of windows, to be carried on to the windows' ends. A column has an element per window. */
+struct lanes_rates {
+	const double *first, *increase; /* the first value, the increase */
+	const double *sampled, *to_start,
+		*to_end; /* seconds between the samples, not 0, and those added at both ends */
+	bool counter;    /* none are added before the time at which it would have been zero */
+	double range_s;  /* results are divided by it; 1 for none */
+};
+
+/* The increases in whole windows; of rate_factor() the same steps in the same order. */
+void lanes_rates(const struct lanes_rates *r, size_t n, double *out);
+
 #endif

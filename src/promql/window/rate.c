@@ -16,37 +16,6 @@ static uint32_t *find_resets(struct rollup *r, const struct samples *s, size_t *
 	return at;
 }
 
-double rate_factor(const struct rollup *r, const struct rate_window *w)
-{
-	double to_start = (double)(w->t_first - (w->ref - r->m->win.range_ms)) / 1000;
-	double to_end = (double)(w->ref - w->t_last) / 1000;
-	double sampled = (double)(w->t_last - w->t_first) / 1000;
-	double avg = w->n > 1 ? sampled / (double)(w->n - 1) : 0;
-	double threshold = avg * 1.1;
-	if (w->from_start) {
-		to_start = 0;
-		sampled = (double)(w->t_last - w->st_first) / 1000;
-	} else {
-		if (to_start >= threshold)
-			to_start = avg / 2;
-		if (r->counter) {
-			double to_zero = to_start;
-			if (w->result > 0 && w->first >= 0)
-				to_zero = sampled * (w->first / w->result);
-			if (to_zero < to_start)
-				to_start = to_zero;
-		}
-	}
-	if (to_end >= threshold)
-		to_end = avg / 2;
-	double factor = 1;
-	if (sampled != 0)
-		factor = (sampled + to_start + to_end) / sampled;
-	if (r->per_second)
-		factor /= r->m->win.range_s;
-	return factor;
-}
-
 bool rate_from_start(const struct rollup *r, int64_t ref, int64_t st, int64_t t)
 {
 	return r->counter && st != 0 && ref - r->m->win.range_ms < st && st < t;
@@ -82,8 +51,8 @@ void rate_judge_name(struct rollup *r, const struct samples *s)
 	}
 }
 
-/* Windows of floats alone: the common case. Returns whether there was a result. */
-static bool rate_floats(struct rollup *r, const struct samples *s, const uint32_t *resets, size_t n_resets, double *out)
+/* Windows of floats alone among others, or with start times, one at a time. Returns whether there was a result. */
+static bool rate_each(struct rollup *r, const struct samples *s, const uint32_t *resets, size_t n_resets, double *out)
 {
 	struct slide w = slide_begin(r, s);
 	size_t k = 0;
@@ -165,8 +134,15 @@ int rollup_rate(struct rollup *r, const struct samples *s, struct row *out, stru
 		if (s->st)
 			warn_overlap(r, s);
 	}
-	if (s->n && rate_floats(r, s, resets, n_resets, out->v))
+	int any = 0;
+	if (s->n && (s->st || s->nh))
+		any = rate_each(r, s, resets, n_resets, out->v);
+	else if (s->n)
+		any = rate_extrapolate(r, s, resets, n_resets, out->v, err);
+	if (any > 0)
 		rate_judge_name(r, s);
+	if (any < 0)
+		return any;
 	return s->nh ? rate_hists(r, s, out, err) : 0;
 }
 

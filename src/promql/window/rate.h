@@ -19,6 +19,13 @@ struct rate_window {
 /* By what the increase between the samples is multiplied. */
 double rate_factor(const struct rollup *r, const struct rate_window *w);
 
+/*
+ * rate, increase or delta of all windows of a series that has floats alone and no start times. `resets` are n_resets
+ * indexes i of samples with a reset between i - 1 and i. Returns 1, 0 if no window has a result, or an error.
+ */
+int rate_extrapolate(struct rollup *r, const struct samples *s, const uint32_t *resets, size_t n_resets, double *out,
+		     struct err *err);
+
 /* Whether a sample with start time `st` began inside the window that ends at `ref`. */
 bool rate_from_start(const struct rollup *r, int64_t ref, int64_t st, int64_t t);
 

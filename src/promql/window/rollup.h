@@ -33,6 +33,7 @@ struct rollup {
 	struct promql_pos arg0_pos; /* of the first argument */
 	struct promql_pos args_pos; /* of the whole argument list */
 	uint8_t *resets;            /* of the rate family on histograms: what is known of each pair of neighbours */
+	struct rate_plan *plan;     /* of the rate family on floats, see extrapolate.c */
 	uint64_t judged;            /* hash of the name that was judged last, see rate_judge_name */
 	/* work space kept from series to series */
 	void *buf[3];

@@ -216,6 +216,45 @@ static void test_side_by_side_is_as_alone(void **state)
 	}
 }
 
+/* rate_factor() in one go, of a counter that did not begin inside the window. */
+static double ref_rate(const struct lanes_rates *r, size_t i)
+{
+	double to_start = r->to_start[i], to_zero = to_start;
+	if (r->counter && r->increase[i] > 0 && r->first[i] >= 0)
+		to_zero = r->sampled[i] * (r->first[i] / r->increase[i]);
+	if (to_zero < to_start)
+		to_start = to_zero;
+	double factor = (r->sampled[i] + to_start + r->to_end[i]) / r->sampled[i];
+	return r->increase[i] * (factor / r->range_s);
+}
+
+static void test_rates_side_by_side_are_as_alone(void **state)
+{
+	double first[N], increase[N], sampled[N], to_start[N], to_end[N], out[N];
+	(void)state;
+	for (int round = 0; round < 70; round++) {
+		fill(first, round % 7);
+		fill(increase, round / 7 % 7);
+		for (size_t i = 0; i < N; i++) {
+			sampled[i] = (double)(1 + rnd() % 100000) / 1000;
+			to_start[i] = (double)(rnd() % 20000) / 1000;
+			to_end[i] = (double)(rnd() % 20000) / 1000;
+			first[i] = round % 2 ? first[i] : fabs(first[i]) / 100;
+		}
+		struct lanes_rates r = {
+			first, increase, sampled, to_start, to_end, round % 3 != 0, round % 5 ? 300 : 1
+		};
+		size_t n = N - LANES_ROUND - rnd() % 10;
+		for (isa = 0; isa < 3; isa++) {
+			if (!isa_is_there(isa))
+				continue;
+			lanes_rates(&r, n, out);
+			for (size_t i = 0; i < n; i++)
+				same(out[i], ref_rate(&r, i));
+		}
+	}
+}
+
 static void test_sum_is_compensated(void **state)
 {
 	const double v[] = { 1, 1e100, 1, -1e100 };
@@ -240,6 +279,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_side_by_side_is_as_alone),
+		cmocka_unit_test(test_rates_side_by_side_are_as_alone),
 		cmocka_unit_test(test_sum_is_compensated),
 		cmocka_unit_test(test_mean_does_not_overflow),
 	};
