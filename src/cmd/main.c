@@ -21,7 +21,6 @@ static const struct {
 	const struct option_command *cmd;
 	run_fn *run;
 } commands[] = {
-
 	{ &query_command, query_run },
 	{ &receive_command, receive_run },
 };
@@ -130,6 +129,8 @@ static int dispatch(int argc, char **argv, struct arena *a)
 		strbuf_fini(&text);
 		return 0;
 	}
+	if (strcmp(argv[1], "help") == 0 && argc > 2 && find_command(argv[2]) < ARRAY_LEN(commands))
+		return run_command(find_command(argv[2]), NULL, 1, (char *[]){ (char[]){ "--help" } }, a);
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
 		print_commands(stdout);
 		return 0;

@@ -162,6 +162,15 @@ int options_init(struct options_result *ret, const struct option_command *cmd, s
 	return 0;
 }
 
+int option_note_given(struct options_result *r, const struct option_at *at, struct arena *a, struct err *err)
+{
+	bool first = !r->given[at->index];
+	r->given[at->index] = true;
+	if (!first || !(at->row->flags & OPTION_DEPRECATED))
+		return 0;
+	return option_warn(r, a, err, "--%s is deprecated; use --%s", at->row->name, at->row->note);
+}
+
 int option_warn(struct options_result *r, struct arena *a, struct err *err, const char *fmt, ...)
 {
 	struct err text;

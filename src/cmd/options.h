@@ -40,7 +40,7 @@ enum option_flags {
 	OPTION_HIDDEN = 1,     /* not in --help; in --help-long */
 	OPTION_LATER = 2,      /* only the default works; `note` says what is missing */
 	OPTION_INERT = 4,      /* accepted without effect; `note` says why */
-	OPTION_DEPRECATED = 8, /* works; `note` names what replaces it */
+	OPTION_DEPRECATED = 8, /* works, with one warning; `note` names what replaces it */
 };
 
 /* Values of a repeatable option, in order. Strings and array lie in the parse's arena. */
@@ -60,6 +60,24 @@ struct option {
 	const char *note;
 	const char *help; /* a sentence */
 };
+
+/* A text as its reader wants it: NULL where it is unset or empty. */
+static inline const char *option_text(const char *s)
+{
+	return s && *s ? s : NULL;
+}
+
+/* A number of things: what is below 0 is 0, what is too large the largest. */
+static inline uint32_t option_u32(int64_t n)
+{
+	return n < 0 ? 0 : n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+}
+
+/* As option_u32. */
+static inline uint64_t option_u64(int64_t n)
+{
+	return n < 0 ? 0 : (uint64_t)n;
+}
 
 /* A table of rows. */
 struct option_rows {

@@ -98,13 +98,8 @@ static int set_from_flag(struct reader *rd, const struct option_at *at, bool *gi
 	if (!given[at->index] && at->row->kind == OPTION_LIST)
 		*(struct option_list *)option_field(rd->r, at) = (struct option_list){ 0 };
 	given[at->index] = true;
-	rd->r->given[at->index] = true;
 	int rc = option_set(at->row, option_field(rd->r, at), v, rd->a, err);
-	if (rc != 0)
-		return err_prefix(err, "--%s", at->row->name);
-	if (at->row->flags & OPTION_DEPRECATED)
-		return option_warn(rd->r, rd->a, err, "--%s is deprecated; use --%s", at->row->name, at->row->note);
-	return 0;
+	return rc != 0 ? err_prefix(err, "--%s", at->row->name) : option_note_given(rd->r, at, rd->a, err);
 }
 
 /* Finds the row of a flag, also through --no-x and retired names. 1 found, 0 ignore it. */

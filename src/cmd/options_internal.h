@@ -27,6 +27,9 @@ void *option_field(const struct options_result *r, const struct option_at *at);
 /* Sets a field from text; lists grow by one value. The error does not name the option. */
 int option_set(const struct option *row, void *field, struct str v, struct arena *a, struct err *err);
 
+/* Notes that a row was set by a flag or the file; the first time with a warning where it is deprecated. */
+int option_note_given(struct options_result *r, const struct option_at *at, struct arena *a, struct err *err);
+
 /* Adds a line to the warnings. */
 int option_warn(struct options_result *r, struct arena *a, struct err *err, const char *fmt, ...) PRINTF_LIKE(4, 5);
 

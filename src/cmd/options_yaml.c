@@ -49,13 +49,15 @@ static int set_scalar(struct options_result *r, const struct option_at *at, cons
 static int set_value(struct options_result *r, const struct option_at *at, struct ynode *n, struct arena *a,
 		     struct err *err)
 {
-	r->given[at->index] = true;
+	int rc = option_note_given(r, at, a, err);
+	if (rc != 0)
+		return rc;
 	if (at->row->kind != OPTION_LIST)
 		return set_scalar(r, at, n, a, err);
 	*(struct option_list *)option_field(r, at) = (struct option_list){ 0 };
 	if (n->kind == YNODE_SCALAR)
 		return set_scalar(r, at, n, a, err);
-	int rc = ynode_want_list(n, err);
+	rc = ynode_want_list(n, err);
 	for (uint32_t i = 0; rc == 0 && i < n->n; i++)
 		rc = set_scalar(r, at, n->items[i], a, err);
 	return rc;

@@ -36,21 +36,16 @@ static struct discovery_names names(const struct option_list *l)
 	return (struct discovery_names){ l->p, l->n };
 }
 
-static const char *set(const char *s)
-{
-	return s && *s ? s : NULL;
-}
-
 static struct endpoint_client client_of(const struct query_options *o)
 {
 	return (struct endpoint_client){
 		.tls = o->grpc_client_tls_secure ? ENDPOINT_YES : ENDPOINT_NO,
 		.skip_verify = o->grpc_client_tls_skip_verify ? ENDPOINT_YES : ENDPOINT_NO,
-		.cert_file = set(o->grpc_client_tls_cert),
-		.key_file = set(o->grpc_client_tls_key),
-		.ca_file = set(o->grpc_client_tls_ca),
+		.cert_file = option_text(o->grpc_client_tls_cert),
+		.key_file = option_text(o->grpc_client_tls_key),
+		.ca_file = option_text(o->grpc_client_tls_ca),
 		.min_version = o->grpc_client_tls_min_version,
-		.server_name = set(o->grpc_client_server_name),
+		.server_name = option_text(o->grpc_client_server_name),
 		.compression = o->grpc_compression,
 	};
 }
@@ -63,8 +58,8 @@ static void set_discovery(struct query_config *cfg, const struct query_options *
 		.endpoint_groups = names(&o->endpoint_group),
 		.endpoints_strict = names(&o->endpoint_strict),
 		.endpoint_groups_strict = names(&o->endpoint_group_strict),
-		.sd_config = set(o->endpoint_sd_config),
-		.sd_config_file = set(o->endpoint_sd_config_file),
+		.sd_config = option_text(o->endpoint_sd_config),
+		.sd_config_file = option_text(o->endpoint_sd_config_file),
 		.sd_config_reload_ms = o->endpoint_sd_config_reload_interval_ms,
 		.sd_files = names(&o->store_sd_files),
 		.sd_files_interval_ms = o->store_sd_interval_ms,
@@ -123,7 +118,7 @@ static int set_selector_labels(struct query_call *c, struct err *err)
 static int set_selector_relabel(struct query_call *c, struct err *err)
 {
 	const struct query_options *o = c->o;
-	c->cfg.selector_relabel_file = set(o->selector_relabel_config_file);
+	c->cfg.selector_relabel_file = option_text(o->selector_relabel_config_file);
 	return options_path_or_content("selector.relabel-config", o->selector_relabel_config_file,
 				       o->selector_relabel_config, c->a, &c->cfg.selector_relabel, err);
 }
@@ -134,12 +129,12 @@ static void set_limits(struct query_config *cfg, const struct query_options *o)
 	cfg->limit_series = o->store_limits.store_limits_request_series;
 	cfg->limit_samples = o->store_limits.store_limits_request_samples;
 	cfg->timeout_ms = o->query_timeout_ms;
-	cfg->max_concurrent = (uint32_t)MAX(o->query_max_concurrent, 0);
-	cfg->max_concurrent_select = (uint32_t)MAX(o->query_max_concurrent_select, 0);
+	cfg->max_concurrent = option_u32(o->query_max_concurrent);
+	cfg->max_concurrent_select = option_u32(o->query_max_concurrent_select);
 	cfg->memory_limit_bytes = o->query_memory_limit;
 	cfg->max_memory_bytes = o->query_max_memory;
 	cfg->slow_log_ms = o->query_slow_log_threshold_ms;
-	cfg->max_samples = (uint64_t)MAX(o->query_max_samples, 0);
+	cfg->max_samples = option_u64(o->query_max_samples);
 }
 
 static void set_engine(struct query_config *cfg, const struct query_options *o)
@@ -207,16 +202,16 @@ static int make_api(struct query_call *c, struct app *app, struct err *err)
 		.auto_downsampling = o->query_auto_downsampling,
 		.engine = o->query_promql_engine,
 		.tenant_header = o->query_tenant_header,
-		.tenant_cert_field = set(o->query_tenant_certificate_field),
+		.tenant_cert_field = option_text(o->query_tenant_certificate_field),
 		.enforce_label = o->query_enforce_tenancy ? o->query_tenant_label_name : NULL,
-		.external_prefix = set(o->web_external_prefix),
+		.external_prefix = option_text(o->web_external_prefix),
 		.rules_abort = !o->rule_partial_response,
 		.targets_abort = !o->target_partial_response,
 		.metadata_abort = !o->metric_metadata_partial_response,
 		.exemplars_abort = !o->exemplar_partial_response,
 		.status_abort = !o->status_partial_response,
-		.read_sample_limit = (uint64_t)MAX(o->query_remote_read_sample_limit, 0),
-		.read_concurrency = (uint32_t)MAX(o->query_remote_read_max_concurrent, 0),
+		.read_sample_limit = option_u64(o->query_remote_read_sample_limit),
+		.read_concurrency = option_u32(o->query_remote_read_max_concurrent),
 		.read_frame_bytes = o->query_remote_read_max_bytes_in_frame,
 		.version = thanos_version,
 		.revision = thanos_revision,

@@ -5,8 +5,8 @@
 #define O(member) offsetof(struct query_options, member)
 
 static const struct option rows[] = {
-	{ "alert.query-url", OPTION_STRING, O(alert_query_url),
-	  .help = "External query URL used for alert source links." },
+	{ "alert.query-url", OPTION_STRING, O(alert_query_url), .flags = OPTION_INERT,
+	  .note = "the UI that shows it is not there yet", .help = "External query URL used for alert source links." },
 	{ "deduplication.func", OPTION_STRING, O(deduplication_func), .def = "penalty", .choices = "penalty|chain",
 	  .help = "Series merge: penalty or chain (one-to-one)." },
 	{ "enable-feature", OPTION_LIST, O(enable_feature),
@@ -117,7 +117,8 @@ static const struct option rows[] = {
 	  .help = "Do not emit permissive CORS headers." },
 	{ "web.external-prefix", OPTION_STRING, O(web_external_prefix),
 	  .help = "Prefix put into generated links and redirects." },
-	{ "web.prefix-header", OPTION_STRING, O(web_prefix_header),
+	{ "web.prefix-header", OPTION_STRING, O(web_prefix_header), .flags = OPTION_INERT,
+	  .note = "the UI that it is for is not there yet",
 	  .help = "Request header that supplies the link prefix dynamically; ignored when external-prefix set." },
 	{ "web.route-prefix", OPTION_STRING, O(web_route_prefix),
 	  .help = "Path prefix under which UI and API are mounted." },

@@ -32,9 +32,9 @@ static struct head_config head_config(const struct receive_options *o)
 	return (struct head_config){
 		.chunk_range_ms = o->tsdb_min_block_duration_ms,
 		.ooo_window_ms = o->tsdb_out_of_order_time_window_ms,
-		.ooo_cap_max = (uint32_t)MAX(o->tsdb_out_of_order_cap_max, 0),
+		.ooo_cap_max = option_u32(o->tsdb_out_of_order_cap_max),
 		.max_future_ms = o->tsdb_too_far_in_future_time_window_ms,
-		.max_exemplars = (uint32_t)MAX(o->tsdb_max_exemplars, 0),
+		.max_exemplars = option_u32(o->tsdb_max_exemplars),
 		.compression = o->tsdb_wal_compression ? HEAD_COMPRESS_SNAPPY : HEAD_COMPRESS_NONE,
 	};
 }
@@ -58,12 +58,6 @@ static int external_labels(struct receive_call *c, struct err *err)
 	return 0;
 }
 
-/* NULL where an option is unset or empty. */
-static const char *set(const char *s)
-{
-	return s && *s ? s : NULL;
-}
-
 static int make_config(struct receive_call *c, struct app *app, struct err *err)
 {
 	const struct receive_options *o = c->o;
@@ -83,11 +77,12 @@ static int make_config(struct receive_call *c, struct app *app, struct err *err)
 		.retention_bytes = o->tsdb_max_retention_bytes,
 		.tenant_label = o->receive_tenant_label_name,
 		.tenant_header = o->receive_tenant_header,
-		.tenant_cert_field = set(o->receive_tenant_certificate_field),
+		.tenant_cert_field = option_text(o->receive_tenant_certificate_field),
 		.default_tenant = o->receive_default_tenant_id,
-		.split_label = set(o->receive_split_tenant_label_name),
+		.split_label = option_text(o->receive_split_tenant_label_name),
 		.replica_header = o->receive_replica_header,
-		.limits_file = set(o->receive_limits_config_file),
+		.limits_file = option_text(o->receive_limits_config_file),
+		.limits_check_ms = o->receive_limits_config_reload_timer_ms,
 		.write_address = o->remote_write_address,
 		.write_tls = write_tls(o),
 		.http_grace_ms = o->http.http_grace_period_ms,

@@ -5,7 +5,8 @@
 #define O(member) offsetof(struct receive_options, member)
 
 static const struct option rows[] = {
-	{ "enable-feature", OPTION_LIST, O(enable_feature),
+	{ "enable-feature", OPTION_LIST, O(enable_feature), .flags = OPTION_INERT,
+	  .note = "selections read the index, which is exact",
 	  .help = "Feature names; metric-names-filter (cuckoo filter of metric names)." },
 	{ "hash-func", OPTION_STRING, O(hash_func), .choices = "|SHA256", .flags = OPTION_LATER, .note = "block upload",
 	  .help = "Hash recorded for block files in meta.json and used to skip re-download; \"\" or SHA256." },
@@ -137,7 +138,7 @@ static const struct option rows[] = {
 	{ "receive.limits-config-file", OPTION_STRING, O(receive_limits_config_file), .flags = OPTION_HIDDEN,
 	  .help = "Path of limits YAML, watched." },
 	{ "receive.limits-config-reload-timer", OPTION_DURATION, O(receive_limits_config_reload_timer_ms), .def = "1s",
-	  .flags = OPTION_HIDDEN, .help = "Debounce of limits reload." },
+	  .flags = OPTION_HIDDEN, .help = "Time between two looks at the limits file." },
 	{ "shipper.allow-out-of-order-uploads", OPTION_BOOL, O(shipper_allow_out_of_order_uploads), .def = "false",
 	  .flags = OPTION_HIDDEN | OPTION_LATER, .note = "block upload",
 	  .help = "Continue with newer blocks when one fails to upload." },
@@ -145,7 +146,8 @@ static const struct option rows[] = {
 	  .flags = OPTION_HIDDEN | OPTION_LATER, .note = "block upload",
 	  .help = "Skip unreadable blocks instead of stopping." },
 	{ "tsdb.max-block-duration", OPTION_DURATION, O(tsdb_max_block_duration_ms), .def = "2h",
-	  .flags = OPTION_HIDDEN, .help = "TSDB max block length; must equal min when uploading." },
+	  .flags = OPTION_HIDDEN | OPTION_INERT, .note = "blocks are not merged here",
+	  .help = "TSDB max block length; must equal min when uploading." },
 	{ "tsdb.memory-snapshot-on-shutdown", OPTION_BOOL, O(tsdb_memory_snapshot_on_shutdown), .def = "false",
 	  .flags = OPTION_HIDDEN | OPTION_LATER, .note = "head snapshots",
 	  .help = "Snapshot head chunks at shutdown." },

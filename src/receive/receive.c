@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIMITS_CHECK_MS 1000
+#define LIMITS_CHECK_MIN_MS 100
 #define LIMITS_FILE_BYTES (1u << 20)
 
 static int read_configs(struct receive *r, struct err *err)
@@ -138,8 +138,9 @@ static void maintain(void *arg)
 
 struct limits_job {
 	const char *path;
-	struct timespec mtime; /* in: of the version in use; out: of the file */
-	struct strbuf text;    /* empty when nothing changed */
+	struct timespec mtime; /* of the version that was read last */
+	bool changed;          /* out: `text` is another version */
+	struct strbuf text;
 };
 
 static int read_if_changed(void *arg, struct err *err)
@@ -149,9 +150,16 @@ static int read_if_changed(void *arg, struct err *err)
 	if (sys->stat(j->path, &st) != 0 ||
 	    (st.st_mtim.tv_sec == j->mtime.tv_sec && st.st_mtim.tv_nsec == j->mtime.tv_nsec))
 		return 0;
-	bool first = j->mtime.tv_sec == 0;
 	j->mtime = st.st_mtim;
-	return first ? 0 : file_read_all(j->path, LIMITS_FILE_BYTES, &j->text, err);
+	j->changed = true;
+	strbuf_reset(&j->text);
+	return file_read_all(j->path, LIMITS_FILE_BYTES, &j->text, err);
+}
+
+static void refuse_limits(struct receive *r, const struct err *why)
+{
+	counter_inc(r->metrics.limits_reload_errors);
+	log_error(r->cfg->log, "the limits file cannot be used; the old limits hold", log_err(why));
 }
 
 /* Takes a new version of the limits file in use; one that cannot be read leaves the old. */
@@ -160,8 +168,7 @@ static void reload_limits(struct receive *r, struct str text)
 	struct err err;
 	struct receive_limits *l;
 	if (receive_limits_parse(text, r->cfg->limits_file, &l, &err) != 0) {
-		counter_inc(r->metrics.limits_reload_errors);
-		log_error(r->cfg->log, "the limits file cannot be used; the old limits hold", log_err(&err));
+		refuse_limits(r, &err);
 		return;
 	}
 	receive_limits_free(r->limits);
@@ -171,18 +178,35 @@ static void reload_limits(struct receive *r, struct str text)
 	log_info(r->cfg->log, "limits reloaded", log_s("file", r->cfg->limits_file));
 }
 
+/* Looks at the limits file. The first look is long after the start read it: what it holds now may be another text. Suspends. */
+static void look_at_limits(struct receive *r, struct limits_job *j, struct strbuf *used)
+{
+	struct err err;
+	j->changed = false;
+	if (co_offload("limits file", read_if_changed, j, &err) != 0) {
+		if (j->changed && err.code != ERR_CANCELLED)
+			refuse_limits(r, &err);
+		return;
+	}
+	if (!j->changed || str_eq(strbuf_str(&j->text), strbuf_str(used)))
+		return;
+	strbuf_reset(used);
+	strbuf_add_str(used, strbuf_str(&j->text));
+	reload_limits(r, strbuf_str(used));
+}
+
 /* Suspends. */
 static void watch_limits(void *arg)
 {
 	struct receive *r = arg;
 	struct limits_job j = { .path = r->cfg->limits_file };
-	struct err err;
-	do {
-		strbuf_reset(&j.text);
-		if (co_offload("limits file", read_if_changed, &j, &err) == 0 && j.text.n)
-			reload_limits(r, strbuf_str(&j.text));
-	} while (co_sleep_ms(LIMITS_CHECK_MS, &err) == 0);
+	struct strbuf used = { 0 };
+	strbuf_add_str(&used, str_c(r->cfg->limits_yaml));
+	do
+		look_at_limits(r, &j, &used);
+	while (co_sleep_ms(MAX(r->cfg->limits_check_ms, LIMITS_CHECK_MIN_MS), NULL) == 0);
 	strbuf_fini(&j.text);
+	strbuf_fini(&used);
 	r->limits_watcher = NULL;
 	waitq_wake_all(&r->stopped);
 }

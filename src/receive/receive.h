@@ -60,6 +60,7 @@ struct receive_config {
 	const char *relabel_yaml;   /* contents; NULL: none */
 	const char *limits_yaml;    /* contents; NULL: none */
 	const char *limits_file;    /* read again when it changes; NULL: none */
+	int64_t limits_check_ms;    /* between two looks at it */
 
 	const char *write_address; /* --remote-write.address */
 	struct tls_config write_tls;

@@ -1,5 +1,6 @@
 # Checks of the source itself; part of `make check`, alone as `make lint`.
-LINTS = tests/lint/layers tests/lint/headers tests/lint/contracts tests/lint/format tests/lint/promql_scripts
+LINTS = tests/lint/layers tests/lint/headers tests/lint/contracts tests/lint/format tests/lint/options \
+	tests/lint/promql_scripts
 dist_check_SCRIPTS += $(LINTS) tests/lint/hardening
 EXTRA_DIST += src/LAYERS docs/CODING.md
 

@@ -99,6 +99,21 @@ static void test_retired_flags_work_with_a_warning(void **state)
 	assert_string_equal(result.warnings.p[0], "--store was replaced by --endpoint");
 }
 
+static void test_deprecated_options_warn_once(void **state)
+{
+	assert_int_equal(PARSE(query_command, "--endpoint=a:1", "--endpoint=b:2"), 0);
+	assert_int_equal(result.warnings.n, 1);
+	assert_string_equal(result.warnings.p[0], "--endpoint is deprecated; use --endpoint.sd-config-file");
+}
+
+static void test_numbers_of_things_are_kept_in_range(void **state)
+{
+	assert_int_equal(option_u32(-1), 0);
+	assert_int_equal(option_u32(20), 20);
+	assert_int_equal(option_u32(4294967296), UINT32_MAX);
+	assert_int_equal(option_u64(-5), 0);
+}
+
 static void test_features_of_later_are_refused_by_name(void **state)
 {
 	assert_int_equal(PARSE(receive_command, "--receive.replication-factor=3"), 0);
@@ -136,6 +151,7 @@ static void test_yaml_has_the_same_options(void **state)
 	assert_int_equal(query()->query_replica_label.n, 2);
 	assert_false(query()->query_partial_response);
 	assert_int_equal(query()->endpoint.n, 1);
+	assert_int_equal(result.warnings.n, 1);
 	assert_int_equal(options_read_args(&result, &query_command, 1,
 					   (char *const[]){ (char[]){ "--endpoint=two:2" } }, &arena, &e),
 			 0);
@@ -234,6 +250,8 @@ int main(void)
 		TEST(test_kingpin_forms),
 		TEST(test_mistakes_say_what_is_right),
 		TEST(test_retired_flags_work_with_a_warning),
+		TEST(test_deprecated_options_warn_once),
+		TEST(test_numbers_of_things_are_kept_in_range),
 		TEST(test_features_of_later_are_refused_by_name),
 		TEST(test_yaml_has_the_same_options),
 		TEST(test_yaml_mistakes_name_line_and_key),

@@ -192,12 +192,53 @@ static void test_info_and_metrics(void **state)
 	rig_run(&rig, co_announced);
 }
 
+/* --- the limits file ------------------------------------------------------------------------------- */
+
+static void put_limits(const struct rig *rig, const char *text)
+{
+	struct err e;
+	must(file_write_atomic(rig->cfg.limits_file, text, strlen(text), &e), &e);
+}
+
+/* Waits until this many series are allowed. */
+static void co_await_limit(struct rig *rig, uint64_t series)
+{
+	for (int i = 0; i < 500 && receive_limits_default(rig->receive->limits).series != series; i++)
+		co_sleep_ms(20, NULL);
+	assert_int_equal(receive_limits_default(rig->receive->limits).series, series);
+}
+
+static void co_follow_limits(struct rig *rig)
+{
+	co_await_limit(rig, 5);
+	put_limits(rig, "write: {default: {request: {series_limit: 7}}}");
+	co_await_limit(rig, 7);
+	put_limits(rig, "");
+	co_await_limit(rig, 0);
+}
+
+/* Opening large logs takes minutes: the file may have changed between its first reading and the first look at it. */
+static void test_the_limits_file_is_followed_from_when_it_was_read(void **state)
+{
+	struct rig rig;
+	char path[64];
+	rig_init(&rig);
+	snprintf(path, sizeof(path), "%.50s.limits", rig.dir);
+	rig.cfg.limits_file = path;
+	rig.cfg.limits_check_ms = 100;
+	rig.cfg.limits_yaml = "write: {default: {request: {series_limit: 1}}}";
+	put_limits(&rig, "write: {default: {request: {series_limit: 5}}}");
+	rig_run(&rig, co_follow_limits);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exemplars_of_all_tenants),
 		cmocka_unit_test(test_statistics_by_tenant),
 		cmocka_unit_test(test_info_and_metrics),
+		cmocka_unit_test(test_the_limits_file_is_followed_from_when_it_was_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
