@@ -136,8 +136,8 @@ static bool is_legacy(struct str s)
 static uint32_t next_char(struct str s, size_t *at)
 {
 	unsigned char c = (unsigned char)s.p[*at];
-	size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-	if (n > s.n - *at || !str_is_utf8(str_mem(s.p + *at, n))) {
+	size_t n = str_utf8_char(str_mem(s.p + *at, s.n - *at));
+	if (n == 0) {
 		++*at;
 		return 0xFFFD;
 	}

@@ -136,3 +136,16 @@ bool str_is_utf8(struct str s)
 	}
 	return true;
 }
+
+size_t str_utf8_char(struct str s)
+{
+	return s.n ? utf8_sequence((const unsigned char *)s.p, s.n) : 0;
+}
+
+struct str str_utf8_cut(struct str s, size_t max)
+{
+	size_t n = s.n < max ? s.n : max;
+	while (n > 0 && n < s.n && ((unsigned char)s.p[n] & 0xC0) == 0x80)
+		n--;
+	return str_mem(s.p, n);
+}

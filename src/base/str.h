@@ -95,4 +95,10 @@ bool str_to_i64(struct str s, int64_t *ret);
 /* Whether the bytes are well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool str_is_utf8(struct str s);
 
+/* Bytes of the UTF-8 character that `s` begins with; 0 where it begins with none. */
+size_t str_utf8_char(struct str s);
+
+/* The first bytes of `s`, at most `max`, with no character of UTF-8 cut in two. */
+struct str str_utf8_cut(struct str s, size_t max);
+
 #endif

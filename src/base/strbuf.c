@@ -102,15 +102,6 @@ void strbuf_printf(struct strbuf *b, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* Length of a well-formed multi-byte sequence, or 0 where the bytes are not UTF-8. */
-static size_t multibyte(struct str s)
-{
-	for (size_t len = 2; len <= 4 && len <= s.n; len++)
-		if (str_is_utf8(str_mem(s.p, len)))
-			return len;
-	return 0;
-}
-
 static void add_quoted_byte(struct strbuf *b, unsigned char c)
 {
 	static const char letters[] = "abtnvfr"; /* 0x07 to 0x0d */
@@ -131,7 +122,7 @@ void strbuf_add_quoted(struct strbuf *b, struct str s)
 {
 	strbuf_add_ch(b, '"');
 	while (s.n) {
-		size_t len = (unsigned char)s.p[0] < 0x80 ? 1 : multibyte(s);
+		size_t len = str_utf8_char(s);
 		if (len > 1)
 			strbuf_add(b, s.p, len);
 		else

@@ -42,6 +42,11 @@ static void init_log(struct app *app)
 	log_format_parse(o->log_format, &app->log.format);
 }
 
+static double read_dropped(void *registry)
+{
+	return (double)metrics_dropped_children(registry);
+}
+
 static int app_init(struct app *app, const struct app_setup *setup, struct err *err)
 {
 	*app = (struct app){ .setup = setup };
@@ -54,6 +59,9 @@ static int app_init(struct app *app, const struct app_setup *setup, struct err *
 	budget_init(&app->memory, NULL, setup->component, limit ? limit : BUDGET_UNLIMITED);
 	app->metrics = metrics_registry_new();
 	app->process = metrics_process_new(app->metrics);
+	metrics_counter_fn(app->metrics, "thanos_metrics_dropped_total",
+			   "How often a label set was not counted, for its metric has as many as it may have.",
+			   read_dropped, app->metrics);
 	metrics_build_info_init(app->metrics, thanos_version, thanos_revision, "main");
 	reactor_metrics_init(app->reactor, app->metrics);
 	app->net = net_metrics_new(app->metrics);

@@ -21,7 +21,7 @@ static void limit_children(struct http_metrics *m)
 {
 	struct metrics_vec *const all[] = { m->total, m->duration, m->request_size, m->response_size, m->inflight };
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
-		metrics_vec_set_limit(all[i], HTTP_METRICS_TENANT_CHILDREN);
+		metrics_vec_set_limit(all[i], METRICS_OUTSIDE_MAX);
 }
 
 void http_metrics_init(struct http_metrics *m, struct metrics_registry *reg, const struct http_metrics_opts *opts)
@@ -68,7 +68,6 @@ static const char *method_label(enum http_method m, bool upper)
 	return "unknown";
 }
 
-/* Writes the tenant, whole characters of UTF-8: anything else would spoil the exposition of all metrics. */
 static void find_tenant(const struct http_metrics *m, const struct http_req *req, char *buf, size_t size)
 {
 	struct str t = req->tenant;
@@ -76,10 +75,7 @@ static void find_tenant(const struct http_metrics *m, const struct http_req *req
 		t = http_req_header(req, m->tenant_header);
 	if (!t.n || !str_is_utf8(t))
 		t = str_c(m->default_tenant);
-	size_t n = MIN(t.n, size - 1);
-	while (n > 0 && n < t.n && ((unsigned char)t.p[n] & 0xc0) == 0x80)
-		n--;
-	snprintf(buf, size, "%.*s", (int)n, t.p);
+	snprintf(buf, size, "%.*s", STR_ARG(str_utf8_cut(t, size - 1)));
 }
 
 static bool counts(const struct http_metrics *m, const struct http_req *req)

@@ -32,10 +32,7 @@ struct http_metrics_opts {
 	size_t n_seconds;
 };
 
-/* Tenants come from clients: with the label, each metric has no more than so many children. */
-#define HTTP_METRICS_TENANT_CHILDREN 10000
-
-/* Registers the metrics. */
+/* Registers the metrics. With the label tenant each has at most METRICS_OUTSIDE_MAX children. */
 void http_metrics_init(struct http_metrics *m, struct metrics_registry *reg, const struct http_metrics_opts *opts);
 
 /* Counts a request in, once its route is known. Does nothing for routes without a name. */

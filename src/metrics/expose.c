@@ -79,12 +79,27 @@ struct expo {
 	struct str base; /* name without _total in OpenMetrics counters */
 };
 
+/* Adds text; what is no UTF-8 as U+FFFD, for one such byte would spoil the exposition of all metrics. */
+static void add_text(struct strbuf *b, struct str s)
+{
+	if (str_is_utf8(s)) {
+		strbuf_add_str(b, s);
+		return;
+	}
+	while (s.n) {
+		size_t n = str_utf8_char(s);
+		strbuf_add_str(b, n ? str_mem(s.p, n) : STR("\xef\xbf\xbd"));
+		n = n ? n : 1;
+		s = str_mem(s.p + n, s.n - n);
+	}
+}
+
 /* Adds text with '\' and newline escaped, and '"' too with `quotes`. */
 static void add_escaped(struct strbuf *b, const char *s, bool quotes)
 {
 	for (;;) {
 		size_t run = strcspn(s, "\\\n\"");
-		strbuf_add(b, s, run);
+		add_text(b, str_mem(s, run));
 		s += run;
 		if (!*s)
 			return;

@@ -29,6 +29,9 @@
 /* Children that one vector exposes unless metrics_vec_set_limit says otherwise; see metrics_*_with. */
 #define METRICS_CHILDREN_MAX 100000
 
+/* The limit to set where clients choose label values, as names of tenants: some 100 MB of exposition at worst. */
+#define METRICS_OUTSIDE_MAX 10000
+
 /* A list of label names or values, ended by NULL: METRICS_LABELS("method", "code"). */
 #define METRICS_LABELS(...) ((const char *const[]){ __VA_ARGS__, NULL })
 

@@ -407,10 +407,8 @@ static void cut_labels(struct strbuf *b)
 {
 	if (b->n <= METRIC_LABELS_MAX)
 		return;
-	size_t n = METRIC_LABELS_MAX - 1;
-	while (n > 0 && ((unsigned char)b->p[n] & 0xC0) == 0x80)
-		n--;
-	char *cut = xstrndup(b->p, n);
+	struct str whole = str_utf8_cut(strbuf_str(b), METRIC_LABELS_MAX - 1);
+	char *cut = xstrndup(whole.p, whole.n);
 	strbuf_reset(b);
 	strbuf_printf(b, "%s}", cut);
 	free(cut);

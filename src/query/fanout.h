@@ -93,6 +93,7 @@ struct fanout_peer {
 	int64_t wait_ns;     /* spent waiting for its frames */
 	int64_t duration_ns; /* from the call's begin to its end; 0: not ended */
 	bool ended, failed;
+	bool refused; /* it failed before its stream was open */
 };
 
 /* A merged stream of series. */

@@ -39,15 +39,14 @@ struct fanout_series {
 
 /* --- failures of stores ---------------------------------------------------------------------- */
 
-/* A stream failed and is closed: go on without it, or not. */
+/* A stream failed and is closed: go on without it, or not. As upstream, what failed after it was opened is ABORTED. */
 static int on_fail(void *arg, size_t i, const struct err *cause)
 {
 	struct fanout_series *s = arg;
-	(void)i;
 	if (s->sh.failed_here)
 		return -cause->code;
 	if (s->sh.abort)
-		return -ERR_ABORTED;
+		return s->peers[i].refused ? -ERR_UNAVAILABLE : -ERR_ABORTED;
 	fanout_warn(s->sh.warnings, str_c(cause->msg));
 	return 0;
 }

@@ -508,6 +508,7 @@ static void co_begin_once(struct store_stream *st)
 	st->peer->wait_ns += sys->mono_ns() - begin_ns;
 	st->opened = true;
 	if (rc != 0) {
+		st->peer->refused = true;
 		(void)fail_there(st, &e, fetch_text(st));
 		return;
 	}
@@ -528,7 +529,7 @@ void co_store_stream_begin(struct store_stream *st)
 		grpc_stream_close(st->grpc);
 		st->grpc = NULL;
 		st->failed = ERR_NONE;
-		st->peer->failed = st->peer->ended = false;
+		st->peer->failed = st->peer->ended = st->peer->refused = false;
 		st->peer->duration_ns = 0;
 	}
 }

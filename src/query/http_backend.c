@@ -6,6 +6,8 @@
 #include "query/source.h"
 #include "series/wire_series.h"
 
+#include <stdio.h>
+
 static int co_gate_enter(void *arg, struct err *err)
 {
 	return co_query_gate_enter(arg, err);
@@ -86,9 +88,7 @@ static void source_notes(void *source, struct api_notes *notes)
 static void source_observe(void *source, double seconds, struct str tenant)
 {
 	char name[128];
-	size_t n = tenant.n < sizeof(name) - 1 ? tenant.n : sizeof(name) - 1;
-	memcpy(name, tenant.p, n);
-	name[n] = 0;
+	snprintf(name, sizeof(name), "%.*s", STR_ARG(str_utf8_cut(tenant, sizeof(name) - 1)));
 	query_source_observe(source, seconds, name);
 }
 

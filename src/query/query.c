@@ -132,6 +132,7 @@ static void metrics_init(struct query_metrics *m, const struct query_config *cfg
 					    "Duration of the Thanos Store API select phase for a query.",
 					    METRICS_LABELS("series_le", "samples_le", "tenant"), cfg->duration_bounds.p,
 					    cfg->duration_bounds.n);
+	metrics_vec_set_limit(m->duration, METRICS_OUTSIDE_MAX);
 }
 
 static int make_selector(struct query *q, struct err *err)

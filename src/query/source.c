@@ -281,7 +281,8 @@ static int explain(struct err *err)
 	if (err->code == ERR_CANCELLED || err->code == ERR_DEADLINE_EXCEEDED)
 		return -err->code;
 	if (err->code == ERR_ABORTED || err->code == ERR_INVALID_ARGUMENT)
-		err_prefix(err, "rpc error: code = %s desc = ", err_code_name(err->code));
+		err_set(err, (enum err_code)err->code, "rpc error: code = %s desc = %s", err_code_name(err->code),
+			err->msg);
 	if (err->code != ERR_RESOURCE_EXHAUSTED)
 		err->code = ERR_FAILED_PRECONDITION;
 	return err_prefix(err, "expanding series: proxy Series()");

@@ -295,14 +295,6 @@ static const uint8_t byte_class[256] = {
 	[0 ... 0x1f] = 1, ['"'] = 1, ['\\'] = 1, ['<'] = 2, ['>'] = 2, ['&'] = 2, [0x80 ... 0xff] = 3,
 };
 
-/* Length of the well-formed multi-byte character at `s`, or 0. */
-static size_t char_length(struct str s)
-{
-	unsigned char c = (unsigned char)s.p[0];
-	size_t n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
-	return n <= s.n && str_is_utf8(str_mem(s.p, n)) ? n : 0;
-}
-
 static void add_escaped_byte(struct strbuf *b, unsigned char c)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -324,7 +316,7 @@ static size_t add_special(struct strbuf *b, struct str s, unsigned flags)
 		add_escaped_byte(b, c);
 		return 1;
 	}
-	size_t n = char_length(s);
+	size_t n = str_utf8_char(s);
 	if (n == 0) {
 		strbuf_add(b, "\\ufffd", 6);
 		return 1;

@@ -59,6 +59,22 @@ static void test_find_trim_and_affixes(void **state)
 	str_lower(NULL, 0);
 }
 
+static void test_characters_of_utf8(void **state)
+{
+	assert_int_equal(str_utf8_char(STR("a\xc3\xa9")), 1);
+	assert_int_equal(str_utf8_char(STR("\xc3\xa9"
+					   "a")),
+			 2);
+	assert_int_equal(str_utf8_char(STR("\xe2\x82\xac")), 3);
+	assert_int_equal(str_utf8_char(STR("\xf0\x9f\x98\x80")), 4);
+	assert_int_equal(str_utf8_char(STR("\xe2\x82")), 0);
+	assert_int_equal(str_utf8_char(STR("\xff")), 0);
+	assert_int_equal(str_utf8_char(STR("")), 0);
+	assert_int_equal(str_utf8_cut(STR("a\xe2\x82\xac"), 3).n, 1);
+	assert_int_equal(str_utf8_cut(STR("a\xe2\x82\xac"), 4).n, 4);
+	assert_int_equal(str_utf8_cut(STR("abc"), 9).n, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -67,6 +83,7 @@ int main(void)
 		cmocka_unit_test(test_cut_walks_all_parts),
 		cmocka_unit_test(test_utf8_follows_rfc3629),
 		cmocka_unit_test(test_find_trim_and_affixes),
+		cmocka_unit_test(test_characters_of_utf8),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

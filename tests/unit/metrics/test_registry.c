@@ -51,6 +51,18 @@ static void test_children_past_the_limit_are_counted_not_exposed(void **state)
 	metrics_registry_free(r);
 }
 
+static void test_values_that_are_no_text_do_not_spoil_the_rest(void **state)
+{
+	struct metrics_registry *r = metrics_registry_new();
+	struct metrics_vec *v = metrics_gauge_vec(r, "x", "X.", METRICS_LABELS("tenant"));
+	gauge_set(metrics_gauge_with(v, METRICS_LABELS("a\xff\xc3\xa9\"\xe2\x82")), 1);
+	struct strbuf b = { 0 };
+	metrics_expose(r, METRICS_TEXT, &b);
+	assert_non_null(strstr(b.p, "x{tenant=\"a\xef\xbf\xbd\xc3\xa9\\\"\xef\xbf\xbd\xef\xbf\xbd\"} 1\n"));
+	strbuf_fini(&b);
+	metrics_registry_free(r);
+}
+
 static void test_remove_and_clear(void **state)
 {
 	struct metrics_registry *r = metrics_registry_new();
@@ -117,6 +129,7 @@ int main(void)
 		cmocka_unit_test(test_same_name_is_same_metric),
 		cmocka_unit_test(test_children_keep_their_address),
 		cmocka_unit_test(test_children_past_the_limit_are_counted_not_exposed),
+		cmocka_unit_test(test_values_that_are_no_text_do_not_spoil_the_rest),
 		cmocka_unit_test(test_remove_and_clear),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_hooks_and_reads_end),

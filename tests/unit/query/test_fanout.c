@@ -91,7 +91,8 @@ static void partial_body(struct rig *rig)
 	r = co_rig_select(rig, "m", 0, 1000000, "");
 	assert_int_equal(r.rc, -ERR_FAILED_PRECONDITION);
 	assert_non_null(strstr(rig->err.msg, want.text));
-	assert_non_null(strstr(rig->err.msg, "expanding series: proxy Series(): "));
+	assert_non_null(strstr(rig->err.msg, "expanding series: proxy Series(): rpc error: code = Aborted desc = "));
+	assert_null(strstr(rig->err.msg, "desc = :"));
 	assert_string_equal(r.warnings.p, "");
 	rig_result_fini(&r);
 }
@@ -251,6 +252,30 @@ static void test_selector_labels_and_relabelling_narrow_the_view(void **state)
 	fake_add(&rig->store[0], L("__name__", "m", "region", "eu"), 1000, 1000, 1, 1, 0);
 	fake_add(&rig->store[1], L("__name__", "m", "region", "us"), 1000, 1000, 1, 2, 0);
 	rig_run(rig, selector_body);
+}
+
+static void gone_body(struct rig *rig)
+{
+	fake_stop(&rig->store[1]);
+	rig->opts.partial_response = false;
+	/* The first calls may still go to the connection that was. */
+	for (int i = 0; i < 200; i++) {
+		struct rig_result r = co_rig_select(rig, "m", 0, 1000000, "");
+		assert_int_equal(r.rc, -ERR_FAILED_PRECONDITION);
+		rig_result_fini(&r);
+		if (strstr(rig->err.msg, "fetch series for"))
+			break;
+		co_sleep_ms(10, NULL);
+	}
+	if (!str_has_prefix(str_c(rig->err.msg),
+			    STR("expanding series: proxy Series(): fetch series for Store Gateway Addr: ")))
+		fail_msg("%s", rig->err.msg);
+}
+
+static void test_a_store_that_cannot_be_reached_is_no_abort_of_a_store(void **state)
+{
+	two_stores(&the_rig, FAKE_OK);
+	rig_run(&the_rig, gone_body);
 }
 
 static void no_stores_body(struct rig *rig)
@@ -485,6 +510,7 @@ int main(void)
 		cmocka_unit_test(test_damaged_chunk_is_left_out_and_its_store_named),
 		cmocka_unit_test(test_only_stores_that_can_have_data_are_asked),
 		cmocka_unit_test(test_selector_labels_and_relabelling_narrow_the_view),
+		cmocka_unit_test(test_a_store_that_cannot_be_reached_is_no_abort_of_a_store),
 		cmocka_unit_test(test_no_stores_is_an_error_only_with_abort),
 		cmocka_unit_test(test_replicas_of_two_stores_are_one_series),
 		cmocka_unit_test(test_replicas_in_one_store_are_one_series),
