@@ -3,11 +3,30 @@
 #include "base/vec.h"
 #include "grpc/pb.h"
 #include "loop/fiber.h"
+#include "proto/exemplars.pb-c.h"
+#include "proto/metadata.pb-c.h"
+#include "proto/rules.pb-c.h"
+#include "proto/status.pb-c.h"
+#include "proto/targets.pb-c.h"
 #include "query/endpoints.h"
 #include "query/query.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+const struct query_api query_rules = { ENDPOINT_RULES, "/thanos.Rules/Rules", "rules",
+				       &thanos__rules_request__descriptor, &thanos__rules_response__descriptor };
+const struct query_api query_targets = { ENDPOINT_TARGETS, "/thanos.Targets/Targets", "targets",
+					 &thanos__targets_request__descriptor, &thanos__targets_response__descriptor };
+const struct query_api query_metadata = { ENDPOINT_METADATA, "/thanos.Metadata/MetricMetadata", "metadata",
+					  &thanos__metric_metadata_request__descriptor,
+					  &thanos__metric_metadata_response__descriptor };
+const struct query_api query_exemplars = { ENDPOINT_EXEMPLARS, "/thanos.Exemplars/Exemplars", "exemplars",
+					   &thanos__exemplars_request__descriptor,
+					   &thanos__exemplars_response__descriptor };
+const struct query_api query_statistics = { ENDPOINT_STATUS, "/thanos.Status/TSDBStatistics", "tsdb statistics",
+					    &thanos__tsdbstatistics_request__descriptor,
+					    &thanos__tsdbstatistics_response__descriptor };
 
 /* One endpoint's part. */
 struct part {
@@ -24,7 +43,7 @@ static int co_receive(struct part *p, struct grpc_stream *s, struct err *err)
 {
 	for (;;) {
 		void *msg;
-		int rc = co_grpc_recv_pb(s, p->what->answer, p->a, &msg, err);
+		int rc = co_grpc_recv_pb(s, p->what->api->answer, p->a, &msg, err);
 		if (rc || !msg)
 			return rc;
 		*vec_push(&p->got) = msg;
@@ -37,7 +56,7 @@ static void part_main(void *arg)
 	struct part *p = arg;
 	struct grpc_call_opts opts = { .timeout_ms = p->timeout_ms, .budget = p->a->budget };
 	struct grpc_stream *s;
-	if (co_grpc_stream_open_pb(p->info->channel, p->what->method, &opts, p->request, &s, &p->failed))
+	if (co_grpc_stream_open_pb(p->info->channel, p->what->api->method, &opts, p->request, &s, &p->failed))
 		return;
 	(void)co_receive(p, s, &p->failed);
 	grpc_stream_close(s);
@@ -62,8 +81,8 @@ static int judge(const struct part *parts, size_t n, struct api_notes *notes, st
 		if (!p->failed.code)
 			continue;
 		err_set(&text, (enum err_code)p->failed.code,
-			"receiving %s from %s client %s: rpc error: code = %s desc = %s", p->what->what, p->what->what,
-			p->info->name, err_code_name(p->failed.code), p->failed.msg);
+			"receiving %s from %s client %s: rpc error: code = %s desc = %s", p->what->api->what,
+			p->what->api->what, p->info->name, err_code_name(p->failed.code), p->failed.msg);
 		if (p->what->abort)
 			return err_set(err, (enum err_code)text.code, "%s", text.msg);
 		api_note(notes, str_c(text.msg));
@@ -100,7 +119,7 @@ int co_query_ask(struct query *q, const struct query_question *what, struct aren
 		 struct query_answers *ret, struct err *err)
 {
 	size_t n;
-	struct endpoint_info **list = endpoints_get(query_endpoints(q), what->api, &n);
+	struct endpoint_info **list = endpoints_get(query_endpoints(q), what->api->api, &n);
 	struct part *parts = arena_array(a, n + 1, sizeof(*parts));
 	int rc = parts ? 0 : arena_err(a, err);
 	for (size_t i = 0; rc == 0 && i < n; i++)

@@ -11,6 +11,7 @@
 #include "api/reply.h"
 #include "base/arena.h"
 #include "base/err.h"
+#include "proto/types.pb-c.h"
 
 #include <protobuf-c/protobuf-c.h>
 
@@ -21,20 +22,33 @@
 struct endpoint_info;
 struct query;
 
+/* An API that is asked of all endpoints. */
+struct query_api {
+	unsigned api;       /* enum endpoint_api */
+	const char *method; /* "/thanos.Rules/Rules" */
+	const char *what;   /* "rules", for messages */
+	const ProtobufCMessageDescriptor *request, *answer;
+};
+
+extern const struct query_api query_rules, query_targets, query_metadata, query_exemplars, query_statistics;
+
 /* What is asked. */
 struct query_question {
-	unsigned api;        /* enum endpoint_api */
-	const char *method;  /* "/thanos.Rules/Rules" */
-	const char *what;    /* "rules", for messages */
+	const struct query_api *api;
 	const void *request; /* a message of protobuf-c; NULL: request_of */
 	/* The request for one endpoint, in `a`; NULL leaves it out. */
 	const void *(*request_of)(void *arg, const struct endpoint_info *i, struct arena *a);
 	void *arg;
-	const ProtobufCMessageDescriptor *answer; /* of the messages that come back */
-	bool abort;
+	bool abort; /* requests say so, too */
 };
 
-/* All messages that came, by endpoint in the order of their names. In the arena of the call. */
+/* How requests say it. */
+static inline Thanos__PartialResponseStrategy query_strategy(bool abort)
+{
+	return abort ? THANOS__PARTIAL_RESPONSE_STRATEGY__ABORT : THANOS__PARTIAL_RESPONSE_STRATEGY__WARN;
+}
+
+/* All messages that came (of the API's answer type), by endpoint in the order of their names. In the arena of the call. */
 struct query_answers {
 	void **p;
 	size_t n;

@@ -82,12 +82,22 @@ static int co_info(struct grpc_call *c, void *arg, struct err *err)
 	struct arena *a = grpc_call_arena(c);
 	Thanos__Info__InfoResponse r = THANOS__INFO__INFO_RESPONSE__INIT;
 	Thanos__Info__StoreInfo store = THANOS__INFO__STORE_INFO__INIT;
+	Thanos__Info__RulesInfo rules = THANOS__INFO__RULES_INFO__INIT;
+	Thanos__Info__TargetsInfo targets = THANOS__INFO__TARGETS_INFO__INIT;
+	Thanos__Info__MetricMetadataInfo metadata = THANOS__INFO__METRIC_METADATA_INFO__INIT;
+	Thanos__Info__ExemplarsInfo exemplars = THANOS__INFO__EXEMPLARS_INFO__INIT;
 	Thanos__Info__QueryAPIInfo query_api = THANOS__INFO__QUERY_APIINFO__INIT;
+	Thanos__Info__StatusInfo status = THANOS__INFO__STATUS_INFO__INIT;
 	if (!endpoints_ready(query_endpoints(q)))
 		return err_set(err, ERR_UNKNOWN, "Not ready");
 	r.componenttype = (char *)"query";
 	r.store = &store;
+	r.rules = &rules;
+	r.targets = &targets;
+	r.metric_metadata = &metadata;
+	r.exemplars = &exemplars;
 	r.query = &query_api;
+	r.status = &status;
 	store.supports_sharding = true;
 	store.supports_without_replica_labels = true;
 	fanout_time_range(query_fanout(q), &store.min_time, &store.max_time);
@@ -106,4 +116,5 @@ void query_grpc_add(struct query *q, struct grpc_server *s)
 	grpc_server_add(s, query_store_methods, ARRAY_LEN(query_store_methods), q);
 	grpc_server_add(s, info_methods, ARRAY_LEN(info_methods), q);
 	grpc_server_add(s, query_query_methods, ARRAY_LEN(query_query_methods), q);
+	grpc_server_add(s, query_proxy_methods, ARRAY_LEN(query_proxy_methods), q);
 }

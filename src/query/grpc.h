@@ -1,6 +1,6 @@
 /*
  * query/grpc.h - what a querier serves to a querier above it: thanos.Store,
- * thanos.info.Info and thanos.Query.
+ * thanos.info.Info, thanos.Query, and what its endpoints have of thanos.Rules, Targets, Metadata, Exemplars and Status.
  *
  * Chunk data go from the child's frame to the parent's without being copied
  * more than the transport needs. Messages: proto/store.proto, info.proto, query.proto.

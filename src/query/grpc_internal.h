@@ -12,4 +12,7 @@ extern const struct grpc_method query_store_methods[3];
 /* thanos.Query: Query, QueryRange. Likewise. */
 extern const struct grpc_method query_query_methods[2];
 
+/* thanos.Rules, Targets, Metadata, Exemplars, Status. Likewise. */
+extern const struct grpc_method query_proxy_methods[5];
+
 #endif

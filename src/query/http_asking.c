@@ -25,7 +25,7 @@ int co_asking_send(struct asking *a, const struct query_question *what, struct q
 	a->errtype = API_INTERNAL;
 	if (co_query_ask(a->h->q, what, &a->arena, &a->notes, ret, err) == 0)
 		return 0;
-	return err_prefix(err, "retrieving %s", what->what);
+	return err_prefix(err, "retrieving %s", what->api->what);
 }
 
 int co_asking_fail(struct asking *a, const struct err *e, struct err *err)

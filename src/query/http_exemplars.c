@@ -1,12 +1,6 @@
-/*
- * Exemplars of all stores. Source: pkg/exemplars: each store gets the selectors that
- * its external labels pass, joined with '+'.
- */
+/* Exemplars of all stores, united. Source: pkg/exemplars. */
 #include "api/param.h"
-#include "labels/matcher.h"
-#include "promql/lang/parser.h"
-#include "proto/exemplars.pb-c.h"
-#include "query/endpoints.h"
+#include "query/exemplars.h"
 #include "query/http_internal.h"
 #include "query/query.h"
 #include "text/float.h"
@@ -30,9 +24,7 @@ struct exemplar_series {
 /* A request for exemplars. */
 struct exemplars_call {
 	struct asking a;
-	int64_t start, end;
-	const struct promql_expr **selectors;
-	size_t n_selectors, cap_selectors;
+	struct exemplars_question question;
 	struct exemplar_series *series;
 	size_t n_series;
 };
@@ -47,122 +39,18 @@ static int read_time(struct exemplars_call *c, const char *name, int64_t *ret, s
 	return 0;
 }
 
-static int add_selector(struct exemplars_call *c, const struct promql_expr *e, struct err *err)
-{
-	if (c->n_selectors == c->cap_selectors) {
-		size_t cap = c->cap_selectors ? c->cap_selectors * 2 : 8;
-		const struct promql_expr **p = arena_array(&c->a.arena, cap, sizeof(*p));
-		if (!p)
-			return arena_err(&c->a.arena, err);
-		if (c->n_selectors)
-			memcpy(p, c->selectors, c->n_selectors * sizeof(*p));
-		c->selectors = p;
-		c->cap_selectors = cap;
-	}
-	c->selectors[c->n_selectors++] = e;
-	return 0;
-}
-
-/* All selectors of a tree; down the left side of chains of operators in a loop, for these are long. */
-static int find_selectors(struct exemplars_call *c, struct promql_expr *e, struct err *err)
-{
-	for (; e->kind == PROMQL_BINARY; e = e->binary.lhs) {
-		int rc = find_selectors(c, e->binary.rhs, err);
-		if (rc)
-			return rc;
-	}
-	if (e->kind == PROMQL_SELECTOR)
-		return add_selector(c, e, err);
-	struct promql_expr **child;
-	for (size_t i = 0; (child = promql_expr_child(e, i)) != NULL; i++) {
-		int rc = *child ? find_selectors(c, *child, err) : 0;
-		if (rc)
-			return rc;
-	}
-	return 0;
-}
-
 static int read_params(struct exemplars_call *c, struct err *err)
 {
-	struct promql_parse_opts o = query_parse_opts(c->a.h->q);
-	struct promql_expr *e;
-	c->start = API_TIME_MIN;
-	c->end = API_TIME_MAX;
-	int rc = read_time(c, "start", &c->start, err);
-	rc = rc ? rc : read_time(c, "end", &c->end, err);
-	if (rc == 0 && c->end < c->start)
+	struct exemplars_question *to = &c->question;
+	to->start = API_TIME_MIN;
+	to->end = API_TIME_MAX;
+	to->abort = c->a.h->cfg.exemplars_abort;
+	int rc = read_time(c, "start", &to->start, err);
+	rc = rc ? rc : read_time(c, "end", &to->end, err);
+	if (rc == 0 && to->end < to->start)
 		rc = err_set(err, ERR_INVALID_ARGUMENT, "end timestamp must not be before start time");
-	rc = rc ? rc : promql_parse(http_params_get(c->a.params, "query"), &o, &c->a.arena, &e, NULL, err);
-	return rc ? rc : find_selectors(c, e, err);
-}
-
-/* --- what a store is asked ---------------------------------------------------------------- */
-
-/* Whether series with these external labels can pass: labels not among them may have any value. */
-static bool may_match(const struct promql_selector *s, struct labels external)
-{
-	for (size_t i = 0; i < s->n_matchers; i++) {
-		struct str v = labels_get(external, s->matchers[i].name);
-		if (v.n && !matcher_matches(s->matchers[i].compiled, v))
-			return false;
-	}
-	return true;
-}
-
-static bool may_match_any(const struct promql_selector *s, const struct labels *sets, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (may_match(s, sets[i]))
-			return true;
-	return n == 0;
-}
-
-static bool is_external(struct str name, const struct endpoint_info *i)
-{
-	for (size_t k = 0; k < i->n_label_sets; k++)
-		if (labels_has(i->label_sets[k], name))
-			return true;
-	return false;
-}
-
-/* Appends a selector without the matchers that Prometheus could not pass, being about external labels. */
-static void add_text(struct strbuf *b, const struct promql_selector *s, const struct endpoint_info *i,
-		     struct labels own)
-{
-	bool keep = strcmp(i->component, "query") == 0, first = true;
-	strbuf_add_c(b, b->n ? "+{" : "{");
-	for (size_t k = 0; k < s->n_matchers; k++) {
-		if ((!keep && is_external(s->matchers[k].name, i)) || labels_has(own, s->matchers[k].name))
-			continue;
-		strbuf_add_c(b, first ? "" : ", ");
-		matcher_print(s->matchers[k].compiled, b);
-		first = false;
-	}
-	strbuf_add_ch(b, '}');
-}
-
-static const void *request_of(void *arg, const struct endpoint_info *i, struct arena *a)
-{
-	struct exemplars_call *c = arg;
-	struct strbuf b = { .limit = (size_t)1 << 20 };
-	struct labels own = query_config(c->a.h->q)->selector_labels;
-	for (size_t k = 0; k < c->n_selectors; k++) {
-		const struct promql_selector *s = &c->selectors[k]->selector;
-		if (may_match(s, own) && may_match_any(s, i->label_sets, i->n_label_sets))
-			add_text(&b, s, i, own);
-	}
-	Thanos__ExemplarsRequest *r = b.n && !b.overflow ? arena_alloc(a, sizeof(*r)) : NULL;
-	char *text = r ? arena_memdup(a, b.p, b.n) : NULL;
-	strbuf_fini(&b);
-	if (!text)
-		return NULL;
-	*r = (Thanos__ExemplarsRequest)THANOS__EXEMPLARS_REQUEST__INIT;
-	r->query = text;
-	r->start = c->start;
-	r->end = c->end;
-	r->partial_response_strategy = c->a.h->cfg.exemplars_abort ? THANOS__PARTIAL_RESPONSE_STRATEGY__ABORT
-								   : THANOS__PARTIAL_RESPONSE_STRATEGY__WARN;
-	return r;
+	struct str text = http_params_get(c->a.params, "query");
+	return rc ? rc : exemplars_question_read(to, c->a.h->q, text, &c->a.arena, err);
 }
 
 /* --- gathering -------------------------------------------------------------------------- */
@@ -257,13 +145,7 @@ static int unite(struct exemplars_call *c, struct err *err)
 static int co_ask(struct exemplars_call *c, struct err *err)
 {
 	struct query_answers ans;
-	struct query_question what = { .api = ENDPOINT_EXEMPLARS,
-				       .method = "/thanos.Exemplars/Exemplars",
-				       .what = "exemplars",
-				       .request_of = request_of,
-				       .arg = c,
-				       .answer = &thanos__exemplars_response__descriptor,
-				       .abort = c->a.h->cfg.exemplars_abort };
+	struct query_question what = exemplars_question_for_all(&c->question);
 	int rc = co_asking_send(&c->a, &what, &ans, err);
 	rc = rc ? rc : gather(c, &ans, err);
 	return rc ? rc : unite(c, err);
@@ -307,7 +189,7 @@ static int co_answer(struct exemplars_call *c, struct err *err)
 int co_http_exemplars(struct http_req *req, void *arg, struct err *err)
 {
 	struct err e = ERR_NONE;
-	struct exemplars_call c = { .n_selectors = 0 };
+	struct exemplars_call c = { .n_series = 0 };
 	int rc = co_asking_begin(&c.a, req, arg, &e);
 	rc = rc ? rc : read_params(&c, &e);
 	rc = rc ? rc : co_ask(&c, &e);

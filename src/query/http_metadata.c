@@ -121,12 +121,7 @@ static int co_ask(struct asking *a, struct entries *all, int32_t *limit, struct 
 {
 	Thanos__MetricMetadataRequest req = THANOS__METRIC_METADATA_REQUEST__INIT;
 	struct query_answers ans;
-	struct query_question what = { .api = ENDPOINT_METADATA,
-				       .method = "/thanos.Metadata/MetricMetadata",
-				       .what = "metadata",
-				       .request = &req,
-				       .answer = &thanos__metric_metadata_response__descriptor,
-				       .abort = a->h->cfg.metadata_abort };
+	struct query_question what = { .api = &query_metadata, .request = &req, .abort = a->h->cfg.metadata_abort };
 	int rc = read_limit(a, limit, err);
 	if (rc)
 		return rc;
@@ -134,8 +129,7 @@ static int co_ask(struct asking *a, struct entries *all, int32_t *limit, struct 
 	if (!req.metric)
 		return arena_err(&a->arena, err);
 	req.limit = *limit;
-	req.partial_response_strategy =
-		what.abort ? THANOS__PARTIAL_RESPONSE_STRATEGY__ABORT : THANOS__PARTIAL_RESPONSE_STRATEGY__WARN;
+	req.partial_response_strategy = query_strategy(what.abort);
 	rc = co_asking_send(a, &what, &ans, err);
 	return rc ? rc : gather(a, &ans, all, err);
 }

@@ -281,14 +281,8 @@ static int merge_groups(struct rules_call *c, struct err *err)
 static int co_ask(struct rules_call *c, struct err *err)
 {
 	struct query_answers ans;
-	struct query_question what = { .api = ENDPOINT_RULES,
-				       .method = "/thanos.Rules/Rules",
-				       .what = "rules",
-				       .request = &c->req,
-				       .answer = &thanos__rules_response__descriptor,
-				       .abort = c->a.h->cfg.rules_abort };
-	c->req.partial_response_strategy =
-		what.abort ? THANOS__PARTIAL_RESPONSE_STRATEGY__ABORT : THANOS__PARTIAL_RESPONSE_STRATEGY__WARN;
+	struct query_question what = { .api = &query_rules, .request = &c->req, .abort = c->a.h->cfg.rules_abort };
+	c->req.partial_response_strategy = query_strategy(what.abort);
 	int rc = co_asking_send(&c->a, &what, &ans, err);
 	rc = rc ? rc : gather(c, &ans, err);
 	return rc ? rc : merge_groups(c, err);

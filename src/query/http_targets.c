@@ -139,14 +139,8 @@ static int dedup(struct targets_call *c, struct target_list *l, struct err *err)
 static int co_ask(struct targets_call *c, struct err *err)
 {
 	struct query_answers ans;
-	struct query_question what = { .api = ENDPOINT_TARGETS,
-				       .method = "/thanos.Targets/Targets",
-				       .what = "targets",
-				       .request = &c->req,
-				       .answer = &thanos__targets_response__descriptor,
-				       .abort = c->a.h->cfg.targets_abort };
-	c->req.partial_response_strategy =
-		what.abort ? THANOS__PARTIAL_RESPONSE_STRATEGY__ABORT : THANOS__PARTIAL_RESPONSE_STRATEGY__WARN;
+	struct query_question what = { .api = &query_targets, .request = &c->req, .abort = c->a.h->cfg.targets_abort };
+	c->req.partial_response_strategy = query_strategy(what.abort);
 	int rc = co_asking_send(&c->a, &what, &ans, err);
 	rc = rc ? rc : gather(c, &ans, err);
 	rc = rc ? rc : dedup(c, &c->active, err);

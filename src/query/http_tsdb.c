@@ -194,14 +194,10 @@ static int gather(struct tsdb_call *c, const struct query_answers *ans, struct e
 static int co_ask(struct tsdb_call *c, struct err *err)
 {
 	struct query_answers ans;
-	struct query_question what = { .api = ENDPOINT_STATUS,
-				       .method = "/thanos.Status/TSDBStatistics",
-				       .what = "tsdb statistics",
+	struct query_question what = { .api = &query_statistics,
 				       .request = &c->req,
-				       .answer = &thanos__tsdbstatistics_response__descriptor,
 				       .abort = c->a.h->cfg.status_abort };
-	c->req.partial_response_strategy =
-		what.abort ? THANOS__PARTIAL_RESPONSE_STRATEGY__ABORT : THANOS__PARTIAL_RESPONSE_STRATEGY__WARN;
+	c->req.partial_response_strategy = query_strategy(what.abort);
 	int rc = co_asking_send(&c->a, &what, &ans, err);
 	return rc ? rc : gather(c, &ans, err);
 }

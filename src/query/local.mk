@@ -4,12 +4,14 @@ src_query_libquery_a_SOURCES = \
 	src/query/cost.c src/query/cost.h \
 	src/query/endpoint_info.c src/query/endpoint_info.h \
 	src/query/endpoints.c src/query/endpoints.h \
+	src/query/exemplars.c src/query/exemplars.h \
 	src/query/explain.c src/query/explain.h \
 	src/query/fanout.c src/query/fanout.h src/query/fanout_internal.h \
 	src/query/fanout_labels.c \
 	src/query/fanout_series.c \
 	src/query/fanout_stream.c \
 	src/query/grpc.c src/query/grpc.h src/query/grpc_internal.h \
+	src/query/grpc_proxy.c \
 	src/query/grpc_query.c \
 	src/query/grpc_store.c \
 	src/query/http.c src/query/http.h \

@@ -9,7 +9,7 @@ QUERY_TESTS = tests/unit/query/test_active \
 	tests/unit/query/test_replay \
 	tests/unit/query/test_source
 check_PROGRAMS += $(QUERY_TESTS)
-EXTRA_DIST += tests/unit/query/rig.h tests/unit/query/web.h
+EXTRA_DIST += tests/unit/query/rig.h tests/unit/query/tower.h tests/unit/query/web.h
 tests_unit_query_test_endpoints_SOURCES = tests/unit/query/test_endpoints.c tests/unit/net/certs.h
 tests_unit_query_test_endpoints_LDADD = $(QUERY_LIBS) $(CMOCKA_LIBS)
 tests_unit_query_test_fan_in_LDADD = $(QUERY_LIBS) $(CMOCKA_LIBS)

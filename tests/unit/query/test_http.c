@@ -1,4 +1,5 @@
 /* The querier's HTTP API over fake stores: what the tests of api/ have no fan-out for. */
+#include "unit/query/tower.h"
 #include "unit/query/web.h"
 
 #include "proto/exemplars.pb-c.h"
@@ -256,8 +257,20 @@ static void announce(Thanos__Info__InfoResponse *r)
 
 static const char *the_tenant; /* default of the querier; NULL: the flag's */
 
+/* The API of a querier above the rig's. */
+static void above_body(struct rig *rig)
+{
+	struct tower t;
+	struct query *lower = rig->q;
+	tower_up(&t, rig);
+	rig->q = t.q;
+	web_body(rig);
+	rig->q = lower;
+	co_tower_down(&t);
+}
+
 /* Two stores that offer everything, of which one has external labels; replica is a replica label. */
-static void run(void (*body)(struct rig *rig), const struct query_http_config *cfg)
+static void run_with(void (*body)(struct rig *rig), const struct query_http_config *cfg, bool above)
 {
 	static const char *const replica[] = { "replica" };
 	struct rig *rig = &the_rig;
@@ -278,7 +291,19 @@ static void run(void (*body)(struct rig *rig), const struct query_http_config *c
 	fake.fail = -1;
 	web.cfg = cfg ? *cfg : (struct query_http_config){ .partial_response = true };
 	web.body = body;
-	rig_run(rig, web_body);
+	rig_run(rig, above ? above_body : web_body);
+}
+
+static void run(void (*body)(struct rig *rig), const struct query_http_config *cfg)
+{
+	run_with(body, cfg, false);
+}
+
+/* Once more with a querier in between, which must make no difference. */
+static void run_both(void (*body)(struct rig *rig), const struct query_http_config *cfg)
+{
+	run_with(body, cfg, false);
+	run_with(body, cfg, true);
 }
 
 static void query_body(struct rig *rig)
@@ -396,7 +421,7 @@ static void rules_body(struct rig *rig)
 
 static void test_rules_of_replicas_are_one_with_the_higher_state(void **state)
 {
-	run(rules_body, NULL);
+	run_both(rules_body, NULL);
 }
 
 static void targets_body(struct rig *rig)
@@ -415,7 +440,7 @@ static void targets_body(struct rig *rig)
 
 static void test_targets_of_replicas_are_one(void **state)
 {
-	run(targets_body, NULL);
+	run_both(targets_body, NULL);
 }
 
 static void metadata_body(struct rig *rig)
@@ -436,7 +461,7 @@ static void metadata_body(struct rig *rig)
 
 static void test_metadata_are_united(void **state)
 {
-	run(metadata_body, NULL);
+	run_both(metadata_body, NULL);
 }
 
 static void exemplars_body(struct rig *rig)
@@ -447,7 +472,7 @@ static void exemplars_body(struct rig *rig)
 		  "{\"labels\":{\"trace_id\":\"abc\"},\"timestamp\":60,\"value\":\"0.5\"},"
 		  "{\"labels\":{\"trace_id\":\"abc\"},\"timestamp\":61.5,\"value\":\"0.5\"},"
 		  "{\"labels\":{\"trace_id\":\"abc\"},\"timestamp\":61.501,\"value\":\"0.5\"}]}]}");
-	assert_string_equal(fake.queries[0], "{__name__=\"reqs\"}+{region=~\"eu|us\", __name__=\"reqs\"} 1000 2000");
+	assert_string_equal(fake.queries[0], "{region=~\"eu|us\", __name__=\"reqs\"}+{__name__=\"reqs\"} 1000 2000");
 	assert_string_equal(fake.queries[1], "{__name__=\"reqs\"}+{__name__=\"reqs\"} 1000 2000");
 	fake.queries[0][0] = fake.queries[1][0] = 0;
 	co_get("/api/v1/query_exemplars?query=reqs%7Bregion=%22us%22%7D", 200);
@@ -460,7 +485,7 @@ static void exemplars_body(struct rig *rig)
 
 static void test_exemplars_are_asked_where_they_can_be(void **state)
 {
-	run(exemplars_body, NULL);
+	run_both(exemplars_body, NULL);
 }
 
 static void tsdb_body(struct rig *rig)
@@ -475,7 +500,7 @@ static void tsdb_body(struct rig *rig)
 
 static void test_tsdb_statistics_are_summed(void **state)
 {
-	run(tsdb_body, NULL);
+	run_both(tsdb_body, NULL);
 }
 
 static void tsdb_tenant_body(struct rig *rig)
@@ -494,9 +519,9 @@ static void tsdb_other_body(struct rig *rig)
 static void test_tsdb_statistics_are_the_enforced_tenants(void **state)
 {
 	const struct query_http_config cfg = { .partial_response = true, .enforce_label = "tenant_id" };
-	run(tsdb_other_body, &cfg);
+	run_both(tsdb_other_body, &cfg);
 	the_tenant = "tenant";
-	run(tsdb_tenant_body, &cfg);
+	run_both(tsdb_tenant_body, &cfg);
 	the_tenant = NULL;
 }
 
@@ -520,7 +545,7 @@ static void test_a_failure_is_all_of_it_without_partial_response(void **state)
 					       .metadata_abort = true,
 					       .exemplars_abort = true,
 					       .status_abort = true };
-	run(abort_body, &cfg);
+	run_both(abort_body, &cfg);
 }
 
 int main(void)
