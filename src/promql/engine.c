@@ -71,10 +71,12 @@ static int copy_floats(struct eval *ev, const struct row *r, struct promql_rseri
 	struct promql_point *p = arena_alloc(ev->arena, (n + 1) * sizeof(*p));
 	if (!p)
 		return eval_oom(ev, err);
-	for (uint32_t i = 0; i < g->n; i++) {
+	for (uint32_t i = 0; n < g->n && i < g->n; i++) {
 		p[at] = (struct promql_point){ grid_t(g, i), r->v[i] };
 		at += !is_absent(r->v[i]);
 	}
+	for (uint32_t i = 0; n == g->n && i < n; i++)
+		p[i] = (struct promql_point){ grid_t(g, i), r->v[i] };
 	s->floats = p;
 	s->n_floats = n;
 	return eval_hold(ev, n, err);
@@ -246,6 +248,17 @@ static int cmp_series(const void *a, const void *b)
 	return labels_cmp(((const struct promql_rseries *)a)->labels, ((const struct promql_rseries *)b)->labels);
 }
 
+/* Sorts the series of a matrix by labels, as which they mostly come. */
+static void sort_series(struct promql_rseries *p, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		if (cmp_series(&p[i - 1], &p[i]) <= 0)
+			continue;
+		qsort(p, n, sizeof(*p), cmp_series);
+		return;
+	}
+}
+
 static int run(struct eval *ev, const struct promql_query *q, struct promql_result *ret, struct err *err)
 {
 	struct collect c = { .ev = ev };
@@ -274,8 +287,8 @@ static int run(struct eval *ev, const struct promql_query *q, struct promql_resu
 		ret->scalar = c.p[0].floats[0];
 		return 0;
 	}
-	if (ret->type == PROMQL_TYPE_MATRIX && c.n)
-		qsort(c.p, c.n, sizeof(*c.p), cmp_series);
+	if (ret->type == PROMQL_TYPE_MATRIX)
+		sort_series(c.p, c.n);
 	ret->series = c.p;
 	ret->n_series = c.n;
 	return 0;

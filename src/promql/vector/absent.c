@@ -30,6 +30,7 @@ struct absent_node {
 	struct node n;
 	struct node *child; /* absent */
 	struct matrix *m;   /* absent_over_time */
+	struct rollup r;    /* and its windows */
 	struct labels labels;
 	bool done;
 };
@@ -44,9 +45,10 @@ static void clear_present(double *v, uint32_t n, const struct row *r)
 
 static void clear_windows(struct absent_node *a, const struct samples *s)
 {
-	struct rollup r = { .m = a->m };
-	r.n.grid = a->n.grid;
-	for (struct slide w = slide_begin(&r, s); slide_next(&w);)
+	a->r.m = a->m;
+	a->r.n.ev = a->n.ev;
+	a->r.n.grid = a->n.grid;
+	for (struct slide w = slide_begin(&a->r, s); slide_next(&w);)
 		if (slide_n(&w) + slide_nh(&w))
 			a->n.v[w.i] = absent();
 }

@@ -1,11 +1,10 @@
 /* What rate() and its like make of plain windows of floats. Source: extrapolatedRate of promql/functions.go. */
-#include "promql/eval/known_times.h"
 #include "promql/math/lanes.h"
 #include "promql/window/rate.h"
 
 /* Windows of a series of which the times are known: what follows from times alone, then what is made of the values. */
 struct rate_plan {
-	struct known_times times;
+	uint64_t version;         /* that of the windows it was made of */
 	size_t n;                 /* windows of two samples or more */
 	uint32_t *step;           /* of each */
 	uint32_t *first, *last;   /* its samples */
@@ -86,7 +85,7 @@ static struct rate_plan *plan_new(struct rollup *r)
 }
 
 /* Works out the windows over the times of `s`. */
-static bool plan_windows(struct rate_plan *p, const struct rollup *r, const struct samples *s)
+static void plan_windows(struct rate_plan *p, struct rollup *r, const struct samples *s)
 {
 	struct slide w = slide_begin(r, s);
 	p->n = 0;
@@ -105,7 +104,6 @@ static bool plan_windows(struct rate_plan *p, const struct rollup *r, const stru
 		p->to_end[p->n] = span.to_end;
 		p->n++;
 	}
-	return known_times_set(&p->times, s->t, s->n, r->n.ev->arena);
 }
 
 /* Adds to the increase of each window what counters had lost at the resets in it. */
@@ -126,8 +124,12 @@ int rate_extrapolate(struct rollup *r, const struct samples *s, const uint32_t *
 	if (!r->plan)
 		r->plan = plan_new(r);
 	struct rate_plan *p = r->plan;
-	if (!p || (!known_times_are(&p->times, s->t, s->n) && !plan_windows(p, r, s)))
+	const struct windows *w = rollup_windows(r, s);
+	if (!p || !w)
 		return eval_oom(r->n.ev, err);
+	if (p->version != w->version)
+		plan_windows(p, r, s);
+	p->version = w->version;
 	for (size_t i = 0; i < p->n; i++) {
 		p->value[i] = s->v[p->first[i]];
 		p->increase[i] = s->v[p->last[i]] - p->value[i];

@@ -23,6 +23,24 @@ static int lowest_bit(double x)
 	return e - 1075 + __builtin_ctzll(m);
 }
 
+/* exact_prefix of whole numbers that add up to less than 2^53, the most common samples of all. */
+static bool whole_prefix(const double *v, size_t n, double *prefix)
+{
+	int64_t sum = 0;
+	uint64_t total = 0, over = 0;
+	prefix[0] = 0;
+	for (size_t i = 0; i < n; i++) {
+		int64_t x = fabs(v[i]) < 0x1p53 ? (int64_t)v[i] : INT64_MAX;
+		if ((double)x != v[i])
+			return false;
+		total += (uint64_t)(x < 0 ? -x : x);
+		over |= total;
+		sum += x;
+		prefix[i + 1] = (double)sum;
+	}
+	return over >> 53 == 0;
+}
+
 /*
  * Fills prefix[0..n] with running sums if no sum of any run of the samples
  * can ever be rounded: all are multiples of 2^k and add up to less than
@@ -70,7 +88,7 @@ static int sum_or_avg(struct rollup *r, const struct samples *s, struct row *out
 		prefix = rollup_buf(r, 0, s->n + 1, sizeof(*prefix));
 		if (!prefix)
 			return eval_oom(r->n.ev, err);
-		if (!exact_prefix(s->v, s->n, prefix))
+		if (!whole_prefix(s->v, s->n, prefix) && !exact_prefix(s->v, s->n, prefix))
 			prefix = NULL;
 	}
 	struct slide w = slide_begin(r, s);

@@ -58,6 +58,33 @@ void *rollup_buf(struct rollup *r, unsigned which, size_t n, size_t size)
 	return r->buf[which];
 }
 
+/* Room for the windows of a rollup; NULL over budget. */
+static struct windows *windows_new(struct rollup *r)
+{
+	struct arena *a = r->n.ev->arena;
+	struct windows *w = arena_zalloc(a, sizeof(*w));
+	if (!w)
+		return NULL;
+	w->lo = arena_array(a, r->n.grid.n, sizeof(*w->lo));
+	w->hi = arena_array(a, r->n.grid.n, sizeof(*w->hi));
+	return w->lo && w->hi ? w : NULL;
+}
+
+const struct windows *rollup_windows(struct rollup *r, const struct samples *s)
+{
+	if (!r->windows)
+		r->windows = windows_new(r);
+	struct windows *known = r->windows;
+	if (!known || known_times_are(&known->times, s->t, s->n))
+		return known;
+	for (struct slide w = { .s = s, .r = r, .i = UINT32_MAX }; slide_next(&w);) {
+		known->lo[w.i] = (uint32_t)w.lo;
+		known->hi[w.i] = (uint32_t)w.hi;
+	}
+	known->version++;
+	return known_times_set(&known->times, s->t, s->n, r->n.ev->arena) ? known : NULL;
+}
+
 const char *rollup_name(struct rollup *r, const struct samples *s)
 {
 	return eval_quoted(r->n.ev, labels_get(s->labels, LABEL_METRIC_NAME));

@@ -8,6 +8,7 @@
 #ifndef PROMQL_ROLLUP_H
 #define PROMQL_ROLLUP_H
 
+#include "promql/eval/known_times.h"
 #include "promql/eval/selector.h"
 
 struct rollup;
@@ -34,6 +35,7 @@ struct rollup {
 	struct promql_pos args_pos; /* of the whole argument list */
 	uint8_t *resets;            /* of the rate family on histograms: what is known of each pair of neighbours */
 	struct rate_plan *plan;     /* of the rate family on floats, see extrapolate.c */
+	struct windows *windows;    /* see rollup_windows */
 	uint64_t judged;            /* hash of the name that was judged last, see rate_judge_name */
 	/* work space kept from series to series */
 	void *buf[3];
@@ -59,20 +61,31 @@ void rollup_info_ignored(struct rollup *r, const struct samples *s);
 /* The name of the series as annotations show it, quoted. */
 const char *rollup_name(struct rollup *r, const struct samples *s);
 
+/* The windows of all steps over series of floats that are scraped together. */
+struct windows {
+	struct known_times times;
+	uint32_t *lo, *hi; /* per step */
+	uint64_t version;  /* changes with the times */
+};
+
+/* The windows over the times of `s`, which has floats alone; NULL over budget. Good until asked for another series. */
+const struct windows *rollup_windows(struct rollup *r, const struct samples *s);
+
 /* A window that slides over a series. */
 struct slide {
 	const struct samples *s;
 	const struct rollup *r;
-	uint32_t i;      /* the step */
-	size_t lo, hi;   /* floats s->t[lo..hi) are in the window */
-	size_t hlo, hhi; /* histograms */
-	int64_t ref;     /* its right end; the left end is ref - range */
+	const struct windows *known; /* or NULL: found step by step */
+	uint32_t i;                  /* the step */
+	size_t lo, hi;               /* floats s->t[lo..hi) are in the window */
+	size_t hlo, hhi;             /* histograms */
+	int64_t ref;                 /* its right end; the left end is ref - range */
 };
 
 /* Begins before the first step. */
-static inline struct slide slide_begin(const struct rollup *r, const struct samples *s)
+static inline struct slide slide_begin(struct rollup *r, const struct samples *s)
 {
-	return (struct slide){ .s = s, .r = r, .i = UINT32_MAX };
+	return (struct slide){ .s = s, .r = r, .known = s->nh ? NULL : rollup_windows(r, s), .i = UINT32_MAX };
 }
 
 /* Moves to the next step; false after the last. */
@@ -84,6 +97,11 @@ static inline bool slide_next(struct slide *w)
 	int64_t ref = window_ref(&w->r->m->win, &w->r->n.grid, w->i);
 	int64_t from = ref - w->r->m->win.range_ms;
 	w->ref = ref;
+	if (w->known) {
+		w->lo = w->known->lo[w->i];
+		w->hi = w->known->hi[w->i];
+		return true;
+	}
 	while (w->hi < s->n && s->t[w->hi] <= ref)
 		w->hi++;
 	while (w->lo < w->hi && s->t[w->lo] <= from)
