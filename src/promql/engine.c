@@ -110,6 +110,8 @@ static int copy_points(struct eval *ev, const struct row *r, struct promql_rseri
 
 static int collect_row(struct collect *c, const struct row *r, struct err *err)
 {
+	if (c->ev->grid.step == 0 && r->h && r->h[0]) /* of two kinds of value an instant shows this */
+		r->v[0] = absent();
 	struct promql_rseries *s = collect_push(c);
 	if (!s)
 		return eval_oom(c->ev, err);
@@ -135,7 +137,7 @@ static int collect_vector(struct collect *c, struct node *root, struct err *err)
 				rc = node_strip(root, r.labels, &r.labels, err) ? -err->code : 0;
 			else
 				rc = 0;
-			rc = rc ? rc : table_merge(&t, &r, err);
+			rc = rc ? rc : table_merge(&t, &r, MERGE_KINDS, err);
 		}
 		if (rc)
 			break;

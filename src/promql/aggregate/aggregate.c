@@ -8,6 +8,7 @@
 #include "promql/eval/share.h"
 #include "promql/math/kahan.h"
 
+#include <float.h>
 #include <math.h>
 
 struct fold {
@@ -47,6 +48,36 @@ int aggregate_group_labels(struct aggregate *g, const struct row *r, struct labe
 		return 0;
 	}
 	return sig_labels(&g->rule, &g->n, r->labels, ret, err);
+}
+
+struct param_range aggregate_param_range(const struct aggregate *g)
+{
+	const double *p = g->param;
+	struct param_range r = { DBL_MAX, -DBL_MAX, false };
+	if (promql_expr_unparen(g->n.expr->agg.param)->kind == PROMQL_NUMBER)
+		return (struct param_range){ p[0], p[0], isnan(p[0]) };
+	for (uint32_t i = 0; i < g->n.grid.n; i++) {
+		r.max = go_max(r.max, p[i]);
+		r.min = go_min(r.min, p[i]);
+		r.nan |= isnan(p[i]);
+	}
+	return r;
+}
+
+int aggregate_check_k(const struct aggregate *g, bool *ret_any, struct err *err)
+{
+	struct param_range r = aggregate_param_range(g);
+	char buf[32];
+	*ret_any = !(r.max < 1);
+	if (!*ret_any)
+		return 0;
+	if (r.nan)
+		return err_set(err, ERR_FAILED_PRECONDITION, "Parameter value is NaN");
+	if (r.min <= -9223372036854775808.0)
+		return err_set(err, ERR_FAILED_PRECONDITION, "Scalar value %s underflows int64", fmt_g(r.min, buf));
+	if (r.max >= 9223372036854774784.0)
+		return err_set(err, ERR_FAILED_PRECONDITION, "Scalar value %s overflows int64", fmt_g(r.max, buf));
+	return 0;
 }
 
 void aggregate_info_ignored(struct aggregate *g)

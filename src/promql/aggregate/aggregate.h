@@ -39,6 +39,18 @@ void *aggregate_alloc(struct eval *ev, size_t size, const struct node_ops *ops, 
 /* Closes what aggregate_alloc made. */
 void aggregate_fini(struct node *n);
 
+/* The smallest and the largest of a parameter's values. */
+struct param_range {
+	double min, max;
+	bool nan; /* one is NaN; min and max then are what Go makes of it */
+};
+
+/* Of the parameter, which was read. Source: newFParams of promql/value.go. */
+struct param_range aggregate_param_range(const struct aggregate *g);
+
+/* Checks k of topk, bottomk, limitk; *ret_any: whether anything is picked at all. */
+int aggregate_check_k(const struct aggregate *g, bool *ret_any, struct err *err);
+
 /* Labels of the group that a row belongs to, in the node's label buffer. */
 int aggregate_group_labels(struct aggregate *g, const struct row *r, struct labels *ret, struct err *err);
 

@@ -16,42 +16,28 @@ struct limit {
 
 static int check_k(struct limit *l, struct err *err)
 {
-	double max = -INFINITY;
-	char buf[32];
-	for (uint32_t i = 0; i < l->g.n.grid.n; i++) {
-		if (isnan(l->g.param[i]))
-			return err_set(err, ERR_FAILED_PRECONDITION, "Parameter value is NaN");
-		max = fmax(max, l->g.param[i]);
-	}
-	l->none = max < 1;
-	for (uint32_t i = 0; i < l->g.n.grid.n && !l->none; i++) {
-		double p = l->g.param[i];
-		if (p <= -9223372036854775808.0 || p >= 9223372036854774784.0)
-			return err_set(err, ERR_FAILED_PRECONDITION, "Scalar value %s %s int64", fmt_g(p, buf),
-				       p < 0 ? "underflows" : "overflows");
-	}
-	return 0;
+	bool any;
+	int rc = aggregate_check_k(&l->g, &any, err);
+	l->none = !any;
+	return rc;
 }
 
 static int check_ratio(struct limit *l, struct err *err)
 {
-	struct promql_pos pos = promql_expr_pos(l->g.n.expr->agg.param);
-	double lo = 0, hi = 0;
+	struct param_range r = aggregate_param_range(&l->g);
+	struct promql_pos pos = promql_expr_pos(promql_expr_unparen(l->g.n.expr->agg.param));
 	char buf[32];
-	l->none = true;
-	for (uint32_t i = 0; i < l->g.n.grid.n; i++) {
-		double p = l->g.param[i];
-		if (isnan(p))
-			return err_set(err, ERR_FAILED_PRECONDITION, "Ratio value is NaN");
-		l->none &= p == 0;
-		lo = fmin(lo, p);
-		hi = fmax(hi, p);
-	}
-	if (hi > 1)
-		eval_warn(&l->g.n, pos, "ratio value should be between -1 and 1, got %s, capping to 1", fmt_g(hi, buf));
-	if (lo < -1)
+	l->none = r.max == 0 && r.min == 0;
+	if (l->none)
+		return 0;
+	if (r.nan)
+		return err_set(err, ERR_FAILED_PRECONDITION, "Ratio value is NaN");
+	if (r.max > 1)
+		eval_warn(&l->g.n, pos, "ratio value should be between -1 and 1, got %s, capping to 1",
+			  fmt_g(r.max, buf));
+	if (r.min < -1)
 		eval_warn(&l->g.n, pos, "ratio value should be between -1 and 1, got %s, capping to -1",
-			  fmt_g(lo, buf));
+			  fmt_g(r.min, buf));
 	return 0;
 }
 

@@ -124,20 +124,14 @@ static int gather_steps(struct rank *k, const struct rank_group *grp, uint32_t f
 
 static void warn_quantiles(struct rank *k)
 {
-	double lo = 0, hi = 1;
-	bool nan = false;
-	for (uint32_t i = 0; i < k->g.n.grid.n; i++) {
-		nan |= isnan(k->g.param[i]);
-		lo = fmin(lo, k->g.param[i]);
-		hi = fmax(hi, k->g.param[i]);
-	}
-	struct promql_pos pos = promql_expr_pos(k->g.n.expr->agg.param);
-	if (nan)
+	struct param_range r = aggregate_param_range(&k->g);
+	struct promql_pos pos = promql_expr_pos(promql_expr_unparen(k->g.n.expr->agg.param));
+	if (r.nan)
 		eval_warn_quantile(&k->g.n, pos, go_nan());
-	if (hi > 1)
-		eval_warn_quantile(&k->g.n, pos, hi);
-	if (lo < 0)
-		eval_warn_quantile(&k->g.n, pos, lo);
+	if (r.max > 1)
+		eval_warn_quantile(&k->g.n, pos, r.max);
+	if (r.min < 0)
+		eval_warn_quantile(&k->g.n, pos, r.min);
 }
 
 /* Whether x comes before y: NaN first, then ascending. */
@@ -321,31 +315,6 @@ static void sort_entries(const struct rank *k, struct entry *h, size_t n)
 				swap(&h[j], &h[j - gap]);
 }
 
-/* k per step, checked against the whole range first. */
-static int check_k(struct rank *k, bool *ret_any, struct err *err)
-{
-	double max = -INFINITY;
-	char buf[32];
-	*ret_any = false;
-	for (uint32_t i = 0; i < k->g.n.grid.n; i++) {
-		double p = k->g.param[i];
-		if (isnan(p))
-			return err_set(err, ERR_FAILED_PRECONDITION, "Parameter value is NaN");
-		max = fmax(max, p);
-	}
-	if (max < 1)
-		return 0;
-	*ret_any = true;
-	for (uint32_t i = 0; i < k->g.n.grid.n; i++) {
-		double p = k->g.param[i];
-		if (p <= -9223372036854775808.0)
-			return err_set(err, ERR_FAILED_PRECONDITION, "Scalar value %s underflows int64", fmt_g(p, buf));
-		if (p >= 9223372036854774784.0)
-			return err_set(err, ERR_FAILED_PRECONDITION, "Scalar value %s overflows int64", fmt_g(p, buf));
-	}
-	return 0;
-}
-
 /* Marks a value as part of the result. */
 static int pick(struct rank *k, const struct entry *e, uint32_t step, struct err *err)
 {
@@ -407,7 +376,7 @@ static int topk_group(struct rank *k, const struct rank_group *grp, struct entry
 static int topk_all(struct rank *k, struct err *err)
 {
 	bool any;
-	int rc = check_k(k, &any, err);
+	int rc = aggregate_check_k(&k->g, &any, err);
 	if (rc || !any)
 		return rc;
 	k->picked = arena_array(&k->g.arena, k->t.n + 1, sizeof(*k->picked));

@@ -446,7 +446,7 @@ int match_new(struct eval *ev, const struct promql_expr *e, struct node *lhs, st
 	int rc = sig_rule_init(&m->rule, ev, &m->mt->labels, m->mt->on, err);
 	if (rc || m->distinct)
 		return rc;
-	rc = merge_new(ev, &m->n, ret, err);
+	rc = merge_new(ev, &m->n, MERGE_STEPS, ret, err);
 	if (!rc && m->mt->include.n == 0)
 		(*ret)->unique = op_drops_name(m->op) || m->as_bool;
 	else if (!rc)

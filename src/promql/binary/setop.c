@@ -137,7 +137,7 @@ int setop_new(struct eval *ev, const struct promql_expr *e, struct node *lhs, st
 	int rc = sig_rule_init(&s->rule, ev, &e->binary.matching.labels, e->binary.matching.on, err);
 	if (rc || s->op != PROMQL_OP_OR)
 		return rc;
-	rc = merge_new(ev, &s->n, ret, err);
+	rc = merge_new(ev, &s->n, MERGE_STEPS, ret, err);
 	if (!rc)
 		(*ret)->unique = false; /* names of both sides are kept */
 	return rc;

@@ -120,7 +120,8 @@ struct node {
 	const struct node_ops *ops;
 	struct eval *ev;
 	const struct promql_expr *expr; /* what it evaluates, for positions */
-	uint32_t moved;                 /* how far behind it the last part stands that is evaluated with it */
+	/* How far behind it, in bytes and in ids, the last part stands that is evaluated with it. */
+	uint32_t moved, moved_id;
 	struct grid grid;
 	struct node *next;    /* eval.first list */
 	struct trace *trace;  /* with eval.traced */
@@ -133,6 +134,7 @@ struct node {
 	const struct histogram **h; /* grid.n once used, see node_hists */
 	bool h_dirty;
 	bool unique; /* rows stay distinct without metadata labels */
+	bool both;   /* rows may have a float and a histogram at one step, see MERGE_KINDS */
 	/*
 	 * The left side of a chain of operators may be thousands of nodes deep, so
 	 * it is not pulled by recursion: see node_left.
@@ -352,13 +354,23 @@ void table_fini(struct table *t);
 /* Keeps a deep copy of a row. Does not look for an equal label set. */
 int table_add(struct table *t, const struct row *r, struct trow **ret, struct err *err);
 
+/* What rows with equal labels may have in common. */
+enum merge_rule {
+	MERGE_NOTHING, /* there must be none */
+	MERGE_STEPS,   /* no step; whether the name is dropped says the row with the earlier value */
+	/*
+	 * No step with two values of a kind. A step may have a float and a
+	 * histogram, which only the query's result, subqueries, signs and
+	 * label functions may see: see one_kind_new.
+	 */
+	MERGE_KINDS,
+};
+
 /*
- * Keeps a row, or merges it into the one with equal labels. Two values at one
- * step are FAILED_PRECONDITION: "vector cannot contain metrics with the same
- * labelset". Whether a merged row drops its name says the one with the
- * earlier value.
+ * Keeps a row, or merges it into the one with equal labels. Where the rule does not allow it: FAILED_PRECONDITION,
+ * "vector cannot contain metrics with the same labelset".
  */
-int table_merge(struct table *t, const struct row *r, struct err *err);
+int table_merge(struct table *t, const struct row *r, enum merge_rule rule, struct err *err);
 
 /* Pulls and keeps all rows of a node. */
 int table_fill(struct table *t, struct node *n, struct err *err);

@@ -96,6 +96,8 @@ static int subquery_next(struct matrix *m, struct samples *ret, struct err *err)
 	struct row r;
 	eval_release(s->n.ev, s->held);
 	s->held = 0;
+	if (s->inner->grid.n == 0) /* nothing is evaluated, so nothing fails */
+		return 0;
 	int rc = node_next(s->inner, &r, err);
 	if (rc <= 0)
 		return rc;

@@ -12,6 +12,7 @@
 struct note {
 	bool warning;
 	struct promql_pos pos;
+	uint32_t order; /* of the part that raised it */
 	struct str text;
 	/* of forced monotonicity */
 	bool forced;
@@ -75,21 +76,18 @@ static struct note *note_get(struct notes *ns, bool warning, struct str text)
 	return n;
 }
 
-/* Whether upstream evaluates what stands at `a` after what stands at `b`: left before right, inner before outer. */
-static bool comes_after(struct promql_pos a, struct promql_pos b)
-{
-	if (a.start >= b.end || b.start >= a.end)
-		return a.start >= b.end;
-	return a.end - a.start >= b.end - b.start;
-}
-
-/* Notes one more place that a note is about. */
+/* Notes one more place that a note is about. Ids of parts ascend as upstream evaluates them. */
 static void put_at(struct note *note, const struct node *n, struct promql_pos pos)
 {
-	pos.start += n->moved;
-	pos.end += n->moved;
-	if (comes_after(pos, note->pos))
-		note->pos = pos;
+	uint32_t order = n->expr->id + n->moved_id;
+	if (order < note->order)
+		return;
+	note->order = order;
+	if (pos.end) { /* else subqueries, of which upstream does not know the place */
+		pos.start += n->moved;
+		pos.end += n->moved;
+	}
+	note->pos = pos;
 }
 
 static void add(const struct node *n, bool warning, struct promql_pos pos, const char *fmt, va_list ap)

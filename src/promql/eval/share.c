@@ -135,8 +135,10 @@ static int begin_own(struct share *s, struct share_reader *r, struct err *err)
 	ev->no_sharing = true;
 	int rc = s->plan(ev, r->n.expr, s->place, &r->n.left, err);
 	ev->no_sharing = false;
-	for (struct node *n = ev->first; n != before; n = n->next)
+	for (struct node *n = ev->first; n != before; n = n->next) {
 		n->moved = r->n.moved;
+		n->moved_id = r->n.moved_id;
+	}
 	r->own = true;
 	return rc;
 }
@@ -175,18 +177,20 @@ static bool is_reader(const struct node *n)
 	return n->ops == &reader_ops || (n->trace && n->trace->ops == &reader_ops);
 }
 
-/* Lets notes of a part tell of where it stands `by` further on, if that is further on than before. */
-static void move(struct share *s, uint32_t by)
+/* Lets notes of a part tell of an equal part `by` bytes and `ids` ids further on, unless they tell of a later one. */
+static void move(struct share *s, uint32_t by, uint32_t ids)
 {
 	for (struct node *n = s->newest; n != s->before; n = n->next) {
 		if (by <= n->moved)
 			continue;
 		n->moved = by;
+		n->moved_id = ids;
 		if (!is_reader(n))
 			continue;
 		struct share *inner = ((struct share_reader *)n)->share;
 		if (inner != s)
-			move(inner, n->expr->pos.start + by - inner->expr->pos.start);
+			move(inner, n->expr->pos.start + by - inner->expr->pos.start,
+			     n->expr->id + ids - inner->expr->id);
 	}
 }
 
@@ -219,10 +223,11 @@ int share_reader_new(struct share *s, const struct promql_expr *e, struct node *
 	r->share = s;
 	r->n.left = s->child;
 	r->n.unique = s->child->unique;
+	r->n.both = s->child->both;
 	r->next = s->readers;
 	s->readers = r;
 	if (e->pos.start > s->expr->pos.start)
-		move(s, e->pos.start - s->expr->pos.start);
+		move(s, e->pos.start - s->expr->pos.start, e->id - s->expr->id);
 	*ret = &r->n;
 	return 0;
 }

@@ -101,7 +101,27 @@ static uint32_t first_value(const struct row *r, uint32_t n)
 	return i;
 }
 
-int table_merge(struct table *t, const struct row *r, struct err *err)
+static int same_labelset(struct err *err)
+{
+	return err_set(err, ERR_FAILED_PRECONDITION, "vector cannot contain metrics with the same labelset");
+}
+
+/* Adds the values of a row to those of another; the kinds of value that both have at one step say whether it may. */
+static int join_floats(struct table *t, struct trow *d, const struct row *r, enum merge_rule rule, struct err *err)
+{
+	for (uint32_t i = 0; i < t->n_steps; i++) {
+		bool f = !is_absent(r->v[i]), h = r->h && r->h[i];
+		bool had_f = !is_absent(d->v[i]), had_h = d->h && d->h[i];
+		bool both = rule == MERGE_KINDS ? (f && had_f) || (h && had_h) : (f || h) && (had_f || had_h);
+		if (both)
+			return same_labelset(err);
+		if (f)
+			d->v[i] = r->v[i];
+	}
+	return 0;
+}
+
+int table_merge(struct table *t, const struct row *r, enum merge_rule rule, struct err *err)
 {
 	uint64_t hash = labels_hash_keyed(r->labels);
 	struct trow *d = hmap_find(&t->index, hash, same_labels, &r->labels);
@@ -113,21 +133,15 @@ int table_merge(struct table *t, const struct row *r, struct err *err)
 		hmap_add(&t->index, hash, d);
 		return 0;
 	}
-	for (uint32_t i = 0; i < t->n_steps; i++) {
-		bool has = !is_absent(r->v[i]) || (r->h && r->h[i]);
-		bool had = !is_absent(d->v[i]) || (d->h && d->h[i]);
-		if (has && had)
-			return err_set(err, ERR_FAILED_PRECONDITION,
-				       "vector cannot contain metrics with the same labelset");
-		if (has)
-			d->v[i] = r->v[i];
-	}
+	int rc = rule == MERGE_NOTHING ? same_labelset(err) : join_floats(t, d, r, rule, err);
+	if (rc)
+		return rc;
 	/* As upstream: what the first value says of the name holds for the series. */
-	if (first_value(r, t->n_steps) < d->first) {
+	if (rule == MERGE_STEPS && first_value(r, t->n_steps) < d->first) {
 		d->first = first_value(r, t->n_steps);
 		d->drop_name = r->drop_name;
 	}
-	int rc = hold(t, d, r, err);
+	rc = hold(t, d, r, err);
 	return !rc && r->h ? copy_hists(t, d, r->h, err) : rc;
 }
 

@@ -13,6 +13,7 @@ struct place {
 	const struct promql_aggregate *agg; /* right above, else NULL */
 	bool counts_only;                   /* inside histogram_count() or its like: buckets do not matter */
 	bool buckets_needed;                /* further out something needs them after all */
+	bool both;                          /* a step may have a float and a histogram, see MERGE_KINDS */
 };
 
 static int plan(struct eval *ev, const struct promql_expr *e, const struct place *p, struct node **ret,
@@ -66,11 +67,23 @@ static int plan_part(struct eval *ev, const struct promql_expr *e, const struct 
 }
 
 /* Makes a node's rows distinct after names were dropped, where that is not known. */
-static int distinct(struct eval *ev, struct node **n, struct err *err)
+static int distinct(struct eval *ev, enum merge_rule rule, struct node **n, struct err *err)
 {
 	if (ev->opts.delayed_name_removal || (*n)->unique)
 		return 0;
-	return merge_new(ev, *n, n, err);
+	return merge_new(ev, *n, rule, n, err);
+}
+
+static bool is_label_fn(enum promql_fn fn)
+{
+	return fn == PROMQL_FN_LABEL_REPLACE || fn == PROMQL_FN_LABEL_JOIN;
+}
+
+/* Whether rows of a part may have a float and a histogram at one step. */
+static bool may_have_both(const struct promql_expr *e)
+{
+	return (e->kind == PROMQL_CALL && is_label_fn(e->call.func->fn)) ||
+	       (e->kind == PROMQL_UNARY && promql_expr_type(e) == PROMQL_TYPE_VECTOR);
 }
 
 /* ---- parts that stand in the query more than once ---- */
@@ -127,7 +140,7 @@ static bool same_steps(const struct place *a, const struct place *b)
 /* Whether a part has one value at both places. What is around matters to selectors, whose owner is told. */
 static bool same_place(const struct eval *ev, const struct promql_expr *e, const struct place *a, const struct place *b)
 {
-	if (!same_steps(a, b))
+	if (!same_steps(a, b) || (a->both != b->both && may_have_both(e)))
 		return false;
 	if (e->kind == PROMQL_CALL || e->kind == PROMQL_AGGREGATE || e->kind == PROMQL_BINARY)
 		return true;
@@ -277,6 +290,7 @@ static NO_INLINE int plan_subquery(struct eval *ev, const struct promql_expr *e,
 	in->agg = NULL;
 	in->counts_only = false;
 	in->buckets_needed = true;
+	in->both = true;
 	int rc = plan_duration(ev, q->range_ns, q->range_expr, true, &w.range_ms, err);
 	if (!rc)
 		rc = plan_duration(ev, q->step_ns, q->step_expr, true, &step, err);
@@ -358,7 +372,7 @@ static NO_INLINE int plan_rollup(struct eval *ev, const struct promql_expr *e, c
 	const struct promql_func *f = e->call.func;
 	struct matrix *m;
 	int rc = plan_range(ev, arg_of_type(&e->call, PROMQL_TYPE_MATRIX), p, f, &m, err);
-	if (!rc)
+	if (!rc && p->grid.n) /* else nothing is evaluated */
 		rc = check_extended(f, m, err);
 	if (rc)
 		return rc;
@@ -367,7 +381,7 @@ static NO_INLINE int plan_rollup(struct eval *ev, const struct promql_expr *e, c
 	rc = rollup_new(ev, e, p->grid, m, params->p, params->n, ret, err);
 	if (rc || f->fn == PROMQL_FN_LAST_OVER_TIME || f->fn == PROMQL_FN_FIRST_OVER_TIME)
 		return rc;
-	return distinct(ev, ret, err);
+	return distinct(ev, MERGE_NOTHING, ret, err);
 }
 
 static NO_INLINE int plan_scalar_call(struct eval *ev, const struct promql_expr *e, const struct place *p,
@@ -472,14 +486,14 @@ static NO_INLINE int plan_vector_call(struct eval *ev, const struct promql_expr 
 	if (!vecfn_has(e->call.func->fn))
 		return err_set(err, ERR_UNIMPLEMENTED, "function %s()", e->call.func->name);
 	int rc = vecfn_new(ev, e, child, params->p, params->n, ret, err);
-	return rc ? rc : distinct(ev, ret, err);
+	return rc ? rc : distinct(ev, MERGE_STEPS, ret, err);
 }
 
 static int plan_time_of_selector(struct eval *ev, const struct promql_expr *sel, const struct place *p, bool start,
 				 struct node **ret, struct err *err)
 {
 	int rc = plan_selector(ev, sel, p, start ? PICK_START_TIMESTAMP : PICK_TIMESTAMP, ret, err);
-	return rc ? rc : distinct(ev, ret, err);
+	return rc ? rc : distinct(ev, MERGE_STEPS, ret, err);
 }
 
 /* The place of the arguments of a call. NULL over budget. */
@@ -491,6 +505,7 @@ static struct place *inside_call(struct eval *ev, const struct promql_func *f, c
 	enum promql_fn fn = f->fn;
 	in->func = str_c(f->name);
 	in->agg = NULL;
+	in->both = is_label_fn(fn);
 	in->counts_only |=
 		fn == PROMQL_FN_HISTOGRAM_COUNT || fn == PROMQL_FN_HISTOGRAM_SUM || fn == PROMQL_FN_HISTOGRAM_AVG;
 	in->buckets_needed |= fn == PROMQL_FN_HISTOGRAM_QUANTILE || fn == PROMQL_FN_HISTOGRAM_QUANTILES ||
@@ -539,6 +554,7 @@ static NO_INLINE int plan_aggregate(struct eval *ev, const struct promql_expr *e
 		return eval_oom(ev, err);
 	in->func = str_c(promql_agg_name(e->agg.op));
 	in->agg = NULL;
+	in->both = false;
 	if (e->agg.param && promql_expr_type(e->agg.param) == PROMQL_TYPE_SCALAR)
 		rc = plan_part(ev, e->agg.param, in, &param, err);
 	in->agg = &e->agg;
@@ -561,7 +577,7 @@ static NO_INLINE int join(struct eval *ev, const struct promql_expr *e, struct n
 					       : match_new(ev, e, lhs, rhs, ret, err);
 	int rc = vector_scalar_new(ev, e, ls ? rhs : lhs, ls ? lhs : rhs, ls, ret, err);
 	bool named = promql_op_is_comparison(b->op) && !b->return_bool;
-	return rc || named ? rc : distinct(ev, ret, err);
+	return rc || named ? rc : distinct(ev, MERGE_STEPS, ret, err);
 }
 
 /* An operator of a chain `a + b - c ...`, on the way down its left side. */
@@ -585,6 +601,7 @@ static NO_INLINE int chain_of(struct eval *ev, const struct promql_expr *e, cons
 	struct place in = *p;
 	in.func = (struct str){ NULL, 0 };
 	in.agg = NULL;
+	in.both = false;
 	*ret = l;
 	for (*ret_n = 0; *ret_n < n; e = e->binary.lhs, l++) {
 		enum promql_op op = e->binary.op;
@@ -629,11 +646,15 @@ static NO_INLINE int plan_unary(struct eval *ev, const struct promql_expr *e, co
 				struct err *err)
 {
 	bool scalar = promql_expr_type(e) == PROMQL_TYPE_SCALAR;
-	int rc = plan_part(ev, e->unary.expr, p, ret, err);
+	struct place *in = copy_place(ev, p);
+	if (!in)
+		return eval_oom(ev, err);
+	in->both = true;
+	int rc = plan_part(ev, e->unary.expr, in, ret, err);
 	if (rc || e->unary.op == PROMQL_OP_ADD)
 		return rc;
 	rc = negate_new(ev, e, *ret, scalar, ret, err);
-	return rc || scalar ? rc : distinct(ev, ret, err);
+	return rc || scalar ? rc : distinct(ev, MERGE_KINDS, ret, err);
 }
 
 static int plan_anew(struct eval *ev, const struct promql_expr *e, const struct place *p, struct node **ret,
@@ -666,12 +687,14 @@ static int plan(struct eval *ev, const struct promql_expr *e, const struct place
 	if (s)
 		return share_reader_new(s, e, ret, err);
 	int rc = plan_anew(ev, e, p, ret, err);
+	if (!rc && !p->both && (*ret)->both)
+		rc = one_kind_new(ev, *ret, ret, err);
 	return rc ? rc : share(ev, e, p, before, ret, err);
 }
 
 int plan_vector(struct eval *ev, const struct promql_expr *e, struct node **ret, struct err *err)
 {
-	struct place p = { .grid = ev->grid };
+	struct place p = { .grid = ev->grid, .both = true };
 	return plan_part(ev, e, &p, ret, err);
 }
 

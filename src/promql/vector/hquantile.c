@@ -302,7 +302,7 @@ int hquantile_new(struct eval *ev, const struct promql_expr *call, struct node *
 	q->end = &q->first;
 	q->vec_pos = vector_pos(&call->call);
 	table_init(&q->t, ev, child->grid.n);
-	int rc = merge_new(ev, &q->n, ret, err);
+	int rc = merge_new(ev, &q->n, MERGE_STEPS, ret, err);
 	if (!rc && q->id == PROMQL_FN_HISTOGRAM_QUANTILES)
 		(*ret)->unique = false;
 	return rc;

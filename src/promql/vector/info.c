@@ -318,7 +318,7 @@ static int join_row(struct info *x, const struct trow *base, struct err *err)
 	struct info_target *t = NULL;
 	struct row r = trow_row(base);
 	if (is_info_metric(x, base->labels))
-		return table_merge(&x->out, &r, err);
+		return table_merge(&x->out, &r, MERGE_STEPS, err);
 	int rc = target_of(x, base->labels, false, &t, err);
 	uint8_t *done = arena_array(&x->n.tmp, n, 1);
 	const struct histogram **h = base->h ? arena_array(&x->n.tmp, n, sizeof(*h)) : NULL;
@@ -339,7 +339,7 @@ static int join_row(struct info *x, const struct trow *base, struct err *err)
 			done[j] |= here;
 		}
 		if (!rc && keep)
-			rc = table_merge(&x->out, &r, err);
+			rc = table_merge(&x->out, &r, MERGE_STEPS, err);
 	}
 	return rc;
 }

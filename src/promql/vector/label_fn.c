@@ -119,7 +119,7 @@ int label_fn_new(struct eval *ev, const struct promql_expr *call, struct node *c
 	f->child = child;
 	f->call = &call->call;
 	f->replace = call->call.func->fn == PROMQL_FN_LABEL_REPLACE;
-	int rc = merge_new(ev, &f->n, ret, err);
+	int rc = merge_new(ev, &f->n, MERGE_KINDS, ret, err);
 	if (!rc)
 		(*ret)->unique = false;
 	return rc;

@@ -43,6 +43,7 @@ int repeat_new(struct eval *ev, struct node *child, struct grid g, struct node *
 		return -err->code;
 	r->child = child;
 	r->n.unique = child->unique;
+	r->n.both = child->both;
 	*ret = &r->n;
 	return 0;
 }
@@ -52,6 +53,7 @@ int repeat_new(struct eval *ev, struct node *child, struct grid g, struct node *
 struct merge {
 	struct node n; /* its input is n.left */
 	struct table t;
+	enum merge_rule rule;
 	bool filled;
 	size_t at;
 };
@@ -63,7 +65,7 @@ static int merge_next(struct node *n, struct row *ret, struct err *err)
 		struct row r;
 		int rc;
 		while ((rc = node_left(n, &r)) == 1)
-			if ((rc = table_merge(&m->t, &r, err)) < 0)
+			if ((rc = table_merge(&m->t, &r, m->rule, err)) < 0)
 				break;
 		if (rc)
 			return rc;
@@ -82,15 +84,49 @@ static void merge_close(struct node *n)
 
 static const struct node_ops merge_ops = { merge_next, merge_close, "merge equal series", NODE_SCOPE_SAME, true };
 
-int merge_new(struct eval *ev, struct node *child, struct node **ret, struct err *err)
+int merge_new(struct eval *ev, struct node *child, enum merge_rule rule, struct node **ret, struct err *err)
 {
 	struct merge *m = node_new_bare(ev, sizeof(*m), &merge_ops, child->expr, child->grid, err);
 	if (!m)
 		return -err->code;
 	m->n.left = child;
 	m->n.unique = true;
+	m->n.both = rule == MERGE_KINDS;
+	m->rule = rule;
 	table_init(&m->t, ev, child->grid.n);
 	*ret = &m->n;
+	return 0;
+}
+
+/* ---- rows that have floats and histograms at the same steps ---- */
+
+struct one_kind {
+	struct node n; /* its input is n.left */
+};
+
+static int one_kind_next(struct node *n, struct row *ret, struct err *err)
+{
+	bool both = false;
+	(void)err;
+	int rc = node_left(n, ret);
+	for (uint32_t i = 0; rc == 1 && ret->h && i < n->grid.n; i++) {
+		both |= ret->h[i] && !is_absent(ret->v[i]);
+		if (both)
+			ret->h[i] = NULL;
+	}
+	return rc;
+}
+
+static const struct node_ops one_kind_ops = { one_kind_next, NULL, "one kind of value", NODE_SCOPE_SAME, true };
+
+int one_kind_new(struct eval *ev, struct node *child, struct node **ret, struct err *err)
+{
+	struct one_kind *k = node_new_bare(ev, sizeof(*k), &one_kind_ops, child->expr, child->grid, err);
+	if (!k)
+		return -err->code;
+	k->n.left = child;
+	k->n.unique = child->unique;
+	*ret = &k->n;
 	return 0;
 }
 
@@ -188,7 +224,9 @@ int negate_new(struct eval *ev, const struct promql_expr *e, struct node *child,
 	       struct err *err)
 {
 	int rc = unary_new(ev, e, &negate_ops, child, ret, err);
-	if (!rc)
-		((struct unary_node *)*ret)->scalar = scalar;
-	return rc;
+	if (rc)
+		return rc;
+	((struct unary_node *)*ret)->scalar = scalar;
+	(*ret)->both = child->both;
+	return 0;
 }

@@ -10,8 +10,14 @@
 /* Rows of a one-step `child`, their value at every step of g: a step-invariant expression. */
 int repeat_new(struct eval *ev, struct node *child, struct grid g, struct node **ret, struct err *err);
 
-/* Rows of `child` with equal label sets merged; two values at a step are the labelset error. */
-int merge_new(struct eval *ev, struct node *child, struct node **ret, struct err *err);
+/*
+ * Rows of `child` that may have a float and a histogram at one step, for operators that look at one value per step. As
+ * upstream: the float is it, and the histogram left behind hides those at later steps.
+ */
+int one_kind_new(struct eval *ev, struct node *child, struct node **ret, struct err *err);
+
+/* Rows of `child` with equal label sets merged as `rule` allows. */
+int merge_new(struct eval *ev, struct node *child, enum merge_rule rule, struct node **ret, struct err *err);
 
 /* A number at every step. */
 int number_new(struct eval *ev, const struct promql_expr *e, struct grid g, double v, struct node **ret,

@@ -106,7 +106,9 @@ static inline bool slide_next(struct slide *w)
 		w->hi++;
 	while (w->lo < w->hi && s->t[w->lo] <= from)
 		w->lo++;
-	while (w->hhi < s->nh && s->ht[w->hhi] <= ref)
+	/* Subqueries may have both at one time; of its last time upstream's window has the float only. */
+	bool float_at_end = s->nh && w->hi && s->t[w->hi - 1] == ref;
+	while (w->hhi < s->nh && s->ht[w->hhi] <= ref - float_at_end)
 		w->hhi++;
 	while (w->hlo < w->hhi && s->ht[w->hlo] <= from)
 		w->hlo++;

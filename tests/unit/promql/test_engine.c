@@ -301,6 +301,62 @@ static void test_series_that_differ_in_type_only(void **state)
 }
 
 /* Selecting the values around a rank is as sorting all. */
+/* As upstream joins what label functions and signs make equal: by kind of value. */
+static void test_results_have_floats_beside_histograms(void **state)
+{
+	static const char *const cases[][3] = {
+		{ "label_replace(mixed, \"a\", \"same\", \"\", \"\")",
+		  "mixed{a=\"same\"} 1@0 3@20 {count:1, sum:1, (0.5,1]:1}@0 {count:1, sum:1, (0.5,1]:1}@20",
+		  "mixed{a=\"same\"} {count:1, sum:1, (0.5,1]:1}" },
+		{ "-label_replace(mixed, \"a\", \"same\", \"\", \"\")",
+		  "{a=\"same\"} -1@0 -3@20 {count:-1, sum:-1, (0.5,1]:-1}@0 {count:-1, sum:-1, (0.5,1]:-1}@20",
+		  "{a=\"same\"} {count:-1, sum:-1, (0.5,1]:-1}" },
+		{ "-{__name__=~\"mixed|float\", a=\"2\"}",
+		  "{a=\"2\"} -1@0 -3@20 {count:-1, sum:-1, (0.5,1]:-1}@0 {count:-1, sum:-1, (0.5,1]:-1}@20",
+		  "{a=\"2\"} {count:-1, sum:-1, (0.5,1]:-1}" },
+		{ "-{__name__=~\"mixed|float\"}", "error: vector cannot contain metrics with the same labelset",
+		  "error: vector cannot contain metrics with the same labelset" },
+	};
+	struct rig r;
+	(void)state;
+	rig_init(&r);
+	rig_load(&r, 10000, "mixed{a=\"1\"} 1 2 3");
+	rig_load(&r, 10000, "mixed{a=\"2\"} {{schema:0 sum:1 count:1 buckets:[1]}}x3");
+	rig_load(&r, 10000, "float{a=\"1\"} 1 2 3");
+	rig_load(&r, 10000, "float{a=\"2\"} 1 2 3");
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char *got = rig_run(&r, cases[i][0], NULL, 0, 20000, 20000);
+		assert_string_equal(got, cases[i][1]);
+		free(got);
+		got = rig_run(&r, cases[i][0], NULL, 20000, 20000, 0);
+		assert_string_equal(got, cases[i][2]);
+		free(got);
+	}
+	rig_fini(&r);
+}
+
+/* Upstream looks at whole series here, not at steps. */
+static void test_ranges_of_series_without_common_steps_are_not_joined(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "rate({__name__=~\"one|two\"}[30s])", "error: vector cannot contain metrics with the same labelset" },
+		{ "max_over_time(({__name__=~\"one|two\"} + 0)[30s:10s])", "{a=\"x\"} 1@0 2@10 2@20 2@30 1@140 3@150" },
+		{ "abs({__name__=~\"one|two\"} > 1)", "{a=\"x\"} 2@10 3@150" },
+	};
+	struct promql_opts opts = { .lookback_ms = 10000 };
+	struct rig r;
+	(void)state;
+	rig_init(&r);
+	rig_load(&r, 10000, "one{a=\"x\"} 1 2 _x13");
+	rig_load(&r, 10000, "two{a=\"x\"} _x14 1 3");
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char *got = rig_run(&r, cases[i][0], &opts, 0, 150000, 10000);
+		assert_string_equal(got, cases[i][1]);
+		free(got);
+	}
+	rig_fini(&r);
+}
+
 static void test_quantile_of_many_series(void **state)
 {
 	enum { SERIES = 500 };
@@ -425,6 +481,8 @@ static void test_folding_holds_nothing_per_series(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_results_have_floats_beside_histograms),
+		cmocka_unit_test(test_ranges_of_series_without_common_steps_are_not_joined),
 		cmocka_unit_test(test_quantile_of_many_series),
 		cmocka_unit_test(test_folding_holds_nothing_per_series),
 		cmocka_unit_test(test_instant_queries),
