@@ -256,7 +256,7 @@ static char *put_samples(char *p, const struct jsonw_samples *s, size_t from, si
 		memcpy(&bits, v, sizeof(bits));
 		p = put_prepared(p, t_ms, k);
 		if (bits == last_bits && last) {
-			memcpy(p, last, VALUE_MAX);
+			memmove(p, last, VALUE_MAX); /* what lies behind a short one may reach p */
 			p += last_n;
 			continue;
 		}
