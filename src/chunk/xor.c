@@ -376,6 +376,38 @@ static ALWAYS_INLINE void walk_sample(struct walk *w)
 	w->v ^= x << w->trail;
 }
 
+/* Most significant bits of a value that walk_regular takes: they are in the register together with what stands before them. */
+#define REGULAR_BITS 42
+
+/*
+ * A sample that comes when it is expected, with not too many bits: '0', then '10' and a payload, or '11', a window and a payload, all of
+ * it in a register of 56 bits. False for others, of which nothing is taken.
+ */
+static ALWAYS_INLINE bool walk_regular(struct walk *w)
+{
+	struct refill *r = &w->r;
+	uint64_t buf = r->buf;
+	if (buf >> 61 == 2) {
+		unsigned rest = w->lead + w->trail;
+		if (UNLIKELY(rest < 64 - REGULAR_BITS))
+			return false;
+		w->v ^= buf << 3 >> rest << w->trail;
+		consume(r, 67 - rest);
+	} else if (buf >> 61 == 3) {
+		unsigned lead = (unsigned)(buf >> 56) & 31, sig = (unsigned)(buf >> 50) & 63;
+		if (UNLIKELY(sig - 1 >= REGULAR_BITS || lead + sig > 64))
+			return false;
+		w->lead = lead;
+		w->trail = 64 - lead - sig;
+		w->v ^= buf << 14 >> (64 - sig) << w->trail;
+		consume(r, 14 + sig);
+	} else {
+		return false;
+	}
+	w->t += w->delta;
+	return true;
+}
+
 /* Where the samples of a bulk decode go. */
 struct sink {
 	int64_t mint, maxt;
@@ -432,7 +464,8 @@ static ALWAYS_INLINE uint32_t walk_run(struct walk *w, uint32_t i, uint32_t n, c
 			i += walk_same(&l, n - i, &o, ranged);
 			continue;
 		}
-		walk_sample(&l);
+		if ((int64_t)l.r.buf < 0 || !walk_regular(&l))
+			walk_sample(&l);
 		i = sink_put(&o, &l, ranged) ? i + 1 : n;
 	}
 	*w = l;

@@ -141,14 +141,15 @@ static int add_cols(struct sink *s, const struct chunk_cols *c, struct err *err)
 	return 0;
 }
 
-/* Raw floats, the common case, are decoded where they belong. */
-static int add_xor(struct sink *s, struct str data, struct err *err)
+/* Raw floats, the common case, are decoded where they belong; all of a chunk that is said to end before maxt. */
+static int add_xor(struct sink *s, struct str data, int64_t chunk_maxt, struct err *err)
 {
 	struct series_samples *o = s->out;
 	size_t n, from = o->n;
 	if (xor_samples(data) > s->cap - from)
 		return err_set(err, ERR_DATA_LOSS, "a chunk holds more samples than it says");
-	int rc = xor_decode_range(data, INT64_MIN, s->maxt, o->t + from, o->v + from, &n, err);
+	int rc = chunk_maxt <= s->maxt ? xor_decode(data, o->t + from, o->v + from, &n, err)
+				       : xor_decode_range(data, INT64_MIN, s->maxt, o->t + from, o->v + from, &n, err);
 	if (rc != 0)
 		return rc;
 	if (o->h && n)
@@ -157,10 +158,10 @@ static int add_xor(struct sink *s, struct str data, struct err *err)
 	return 0;
 }
 
-static int add_chunk(struct sink *s, struct chunk c, struct err *err)
+static int add_chunk(struct sink *s, struct chunk c, int64_t chunk_maxt, struct err *err)
 {
 	if (c.enc == CHUNK_XOR)
-		return add_xor(s, c.data, err);
+		return add_xor(s, c.data, chunk_maxt, err);
 	struct chunk_cols cols = { 0 };
 	int rc = chunk_decode_range(c, INT64_MIN, s->maxt, s->a, &cols, err);
 	return rc != 0 ? rc : add_cols(s, &cols, err);
@@ -226,14 +227,14 @@ static int add(struct sink *s, const struct series_chunk *c, enum series_pick pi
 	const struct chunk *raw = &c->part[SERIES_RAW].chunk;
 	const struct chunk *aggr = &c->part[part_of(pick)].chunk;
 	if (pick == SERIES_PICK_AVG)
-		return raw->enc != CHUNK_NONE ? add_chunk(s, *raw, err) : add_average(s, c, err);
+		return raw->enc != CHUNK_NONE ? add_chunk(s, *raw, c->maxt, err) : add_average(s, c, err);
 	if (aggr->enc == CHUNK_NONE)
 		aggr = raw;
 	if (aggr->enc == CHUNK_NONE)
 		return err_set(err, ERR_DATA_LOSS, "no valid chunk found");
 	if (pick == SERIES_PICK_COUNTER && (resets_out || aggr != raw))
 		return add_counter(s, *aggr, err);
-	return add_chunk(s, *aggr, err);
+	return add_chunk(s, *aggr, c->maxt, err);
 }
 
 /* Most samples that any part of the chunks holds, added up. */
