@@ -145,6 +145,15 @@ static void first_buckets(struct hist_walk *w, struct side *s)
 		s->val[i] = w->is_float ? bitr_get64(&w->r, 64) : (uint64_t)bitr_varbit_int(&w->r);
 }
 
+/* Takes zero bits, each a number that stays as it was: as many as follow and are in the register, `most` of them. */
+static ALWAYS_INLINE uint32_t zero_bits(struct bitr *r, uint32_t most)
+{
+	uint32_t n = (uint32_t)__builtin_clzll(bitr_peek(r) | 1 << 8);
+	n = MIN(n, most);
+	bitr_skip(r, n);
+	return n;
+}
+
 static void next_buckets(struct hist_walk *w, struct side *s)
 {
 	if (w->is_float) {
@@ -152,9 +161,17 @@ static void next_buckets(struct hist_walk *w, struct side *s)
 			s->val[i] = bitr_xor(&w->r, &s->win[i], s->val[i]);
 		return;
 	}
-	for (uint32_t i = 0; i < s->n; i++) {
-		s->change[i] = (int64_t)((uint64_t)s->change[i] + (uint64_t)bitr_varbit_int(&w->r));
-		s->val[i] += (uint64_t)s->change[i];
+	int64_t *change = s->change;
+	uint64_t *val = s->val;
+	for (uint32_t i = 0; i < s->n;) {
+		uint32_t same = zero_bits(&w->r, s->n - i);
+		for (uint32_t end = i + same; i < end; i++)
+			val[i] += (uint64_t)change[i];
+		if (i == s->n)
+			break;
+		change[i] = (int64_t)((uint64_t)change[i] + (uint64_t)bitr_varbit_int(&w->r));
+		val[i] += (uint64_t)change[i];
+		i++;
 	}
 }
 
@@ -168,9 +185,10 @@ static void first_sample(struct hist_walk *w)
 }
 
 /* Adds a double delta to a value and its delta. */
-static void add_dod(struct bitr *r, uint64_t *v, int64_t *delta)
+static ALWAYS_INLINE void add_dod(struct bitr *r, uint64_t *v, int64_t *delta)
 {
-	*delta = (int64_t)((uint64_t)*delta + (uint64_t)bitr_varbit_int(r));
+	if (!zero_bits(r, 1))
+		*delta = (int64_t)((uint64_t)*delta + (uint64_t)bitr_varbit_int(r));
 	*v += (uint64_t)*delta;
 }
 
