@@ -10,7 +10,9 @@ src_base_libbase_a_SOURCES = \
 	src/base/list.h \
 	src/base/log.c src/base/log.h \
 	src/base/mem.c src/base/mem.h \
+	src/base/pause.h \
 	src/base/short.h \
+	src/base/sort.c src/base/sort.h \
 	src/base/str.c src/base/str.h \
 	src/base/strbuf.c src/base/strbuf.h \
 	src/base/sys.c src/base/sys.h \

@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/sort.h"
 #include "base/vec.h"
 #include "loop/fiber.h"
 #include "series/shard.h"
@@ -12,15 +13,12 @@
 /*
  * Sources have their series in the order of their own labels. Labels that are added to all of them keep that order but in one
  * case: of {a} and {a,b}, the latter comes first when a label after b is added. Such series are held back while others
- * go first, so nothing is listed. Only where labels are replaced or left out are all label sets made and sorted beforehand.
+ * go first, so nothing is listed. Where labels are replaced or left out, the numbers of all series are sorted beforehand by what
+ * they will show, which is read anew for each comparison: runs that stay in order, and most are, cost one.
  */
 
-/* A series that is to come, of a list: its number in the head or the block, and its labels as they will be shown. */
-struct upcoming {
-	uint32_t id;
-	struct labels labels;
-	uint64_t source; /* hash of its own labels: tells series apart that show the same ones */
-};
+/* Comparing two series by what they show, in units of work (base/pause.h). */
+#define SHOWN_WORK 64
 
 /* A series that was read ahead. */
 struct ahead {
@@ -43,6 +41,7 @@ struct cursor {
 	uint64_t tenant;    /* hash of the external labels */
 	uint64_t source;    /* of the series being read */
 	struct arena arena; /* of the selection */
+	struct pause pause;
 	/*
 	 * Of the series given out: since `epoch`, and before. The last series given out
 	 * may be put into a frame after the epoch changed, so each arena outlives one change.
@@ -50,9 +49,8 @@ struct cursor {
 	struct arena given[2];
 	unsigned now; /* given[now] is the newer */
 	uint64_t epoch;
-	struct postings ids;         /* where nothing is listed */
-	struct upcoming *up;         /* the list, or NULL */
-	size_t n, next;              /* of either */
+	struct postings ids;         /* in the order in which they are read */
+	size_t n, next;              /* of ids */
 	struct str added;            /* the last in order of the names that are added; empty for none */
 	struct ahead ahead[2], back; /* two in a row, and one that was held back */
 	unsigned at;                 /* ahead[at] is the next one */
@@ -112,64 +110,76 @@ int receive_shown_labels(struct labels own, struct labels ext, struct wire_strs 
 	return 0;
 }
 
-static int by_labels(const void *a, const void *b)
-{
-	const struct upcoming *x = a, *y = b;
-	int d = labels_cmp(x->labels, y->labels);
-	return d != 0 ? d : (x->id > y->id) - (x->id < y->id);
-}
+/* --- in the order of what is shown -------------------------------------------------------- */
 
-/* --- opening --------------------------------------------------------------------------------- */
+/* What a series will show, while series are sorted. */
+struct shown {
+	uint32_t id; /* UINT32_MAX: nothing yet */
+	struct labels labels;
+	struct arena arena;
+	struct arena_mark empty;
+};
 
-/* The labels of a series as its source has them: 1, or 0 when it is gone. */
+/* A sort under way: the last two series that were compared, for one of them is compared again. */
+struct by_shown {
+	struct cursor *c;
+	struct shown last[2];
+	int rc; /* of the first failure */
+	struct err *err;
+};
+
+/* The labels of a series as its source has them; none when it is gone. */
 static int source_labels(struct cursor *c, uint32_t id, struct arena *a, struct labels *ret, struct err *err)
 {
 	if (c->block) {
 		struct index_series s;
 		int rc = index_reader_series(block_index(c->block), id, INT64_MAX, INT64_MIN, a, &s, err);
 		*ret = s.labels;
-		return rc != 0 ? err_prefix(err, "block %s", block_dir(c->block)) : 1;
+		return rc != 0 ? err_prefix(err, "block %s", block_dir(c->block)) : 0;
 	}
 	struct head_view v;
 	int rc = head_reader_series(c->head, id, false, a, &v, err);
 	*ret = v.labels;
-	return rc;
+	return MIN(rc, 0);
 }
 
-/* Fills c->up from the ids, in order. Suspends. */
-static int list_series(struct cursor *c, struct err *err)
+static void read_shown(struct by_shown *b, struct shown *s, uint32_t id)
 {
-	bool sorted = true;
-	const uint32_t *ids = c->ids.p;
-	size_t n = c->ids.n;
-	c->n = 0;
-	c->up = arena_alloc(&c->arena, n * sizeof(*c->up));
-	if (!c->up)
-		return arena_err(&c->arena, err);
-	for (size_t i = 0; i < n; i++) {
-		struct labels own = { NULL, 0 };
-		struct arena_mark m = arena_mark(&c->given[0]);
-		int rc = i % 1024 == 0 ? co_checkpoint(err) : 0;
-		if (rc == 0)
-			rc = source_labels(c, ids[i], &c->given[0], &own, err);
-		struct upcoming *u = &c->up[c->n];
-		if (rc > 0) {
-			u->id = ids[i];
-			u->source = labels_hash_keyed(own) ^ c->tenant;
-			rc = receive_shown_labels(own, c->q.external, c->q.without, &c->arena, &u->labels, err);
-			if (rc == 0 && shard_matches(c->q.shard, u->labels)) {
-				sorted = sorted && (c->n == 0 || by_labels(u - 1, u) < 0);
-				c->n++;
-			}
-		}
-		arena_rewind(&c->given[0], m);
-		if (rc < 0)
-			return rc;
+	struct labels own = { NULL, 0 };
+	if (s->id == id || b->rc != 0)
+		return;
+	arena_rewind(&s->arena, s->empty);
+	s->id = id;
+	b->rc = source_labels(b->c, id, &s->arena, &own, b->err);
+	if (b->rc == 0)
+		b->rc = receive_shown_labels(own, b->c->q.external, b->c->q.without, &s->arena, &s->labels, b->err);
+}
+
+static int cmp_shown(void *arg, uint32_t x, uint32_t y)
+{
+	struct by_shown *b = arg;
+	unsigned at = b->last[1].id == x || b->last[0].id == y;
+	read_shown(b, &b->last[at], x);
+	read_shown(b, &b->last[!at], y);
+	int d = b->rc == 0 ? labels_cmp(b->last[at].labels, b->last[!at].labels) : 0;
+	return d != 0 ? d : (x > y) - (x < y);
+}
+
+/* Sorts the numbers of series by the labels that will be shown. Suspends. */
+static int sort_shown(struct cursor *c, struct err *err)
+{
+	struct by_shown b = { .c = c, .err = err };
+	for (size_t i = 0; i < 2; i++) {
+		b.last[i].id = UINT32_MAX;
+		arena_init(&b.last[i].arena, c->arena.budget);
+		(void)arena_reserve(&b.last[i].arena, AHEAD_BYTES);
+		b.last[i].empty = arena_mark(&b.last[i].arena);
 	}
-	/* External labels and left-out ones can change the order that the head gives. */
-	if (!sorted)
-		qsort(c->up, c->n, sizeof(*c->up), by_labels);
-	return 0;
+	uint32_t *ids = (uint32_t *)(uintptr_t)c->ids.p; /* in c->arena */
+	int rc = sort_numbers(ids, c->n, cmp_shown, &b, SHOWN_WORK, &c->pause, &c->arena, err);
+	arena_fini(&b.last[0].arena);
+	arena_fini(&b.last[1].arena);
+	return b.rc != 0 ? b.rc : rc;
 }
 
 /* Whether series of the source may have a label of this name themselves. */
@@ -310,17 +320,6 @@ static int add_block_chunks(struct cursor *c, uint32_t id, const struct index_se
 	return rc;
 }
 
-/* Adds the chunks of one series of the list. */
-static int add_listed(struct cursor *c, const struct upcoming *u, struct err *err)
-{
-	struct index_series s;
-	c->source = u->source;
-	if (!c->block)
-		return add_head_chunks(c, u->id, err);
-	int rc = index_reader_series(block_index(c->block), u->id, c->q.mint, c->q.maxt, &c->given[c->now], &s, err);
-	return rc != 0 ? err_prefix(err, "block %s", block_dir(c->block)) : add_block_chunks(c, u->id, &s, err);
-}
-
 /* Adds the chunks of a series that was read ahead. */
 static int add_read(struct cursor *c, const struct ahead *a, struct err *err)
 {
@@ -352,22 +351,43 @@ static int give(struct cursor *c, struct labels labels, struct series *ret)
 	return 1;
 }
 
-static int co_next_listed(struct series_cursor *base, struct series *ret, struct err *err)
+/* Adds the chunks of the series that was read, then reads the next one; *ret says whether it shows the same labels. Suspends. */
+static int add_and_move(struct cursor *c, struct labels shown, bool *ret, struct err *err)
+{
+	struct ahead *a = &c->ahead[c->at];
+	struct labels next;
+	int rc = add_read(c, a, err);
+	if (rc == 0)
+		rc = move_on(c, err);
+	*ret = false;
+	if (rc != 0 || !a->there)
+		return rc;
+	rc = receive_shown_labels(a->s.labels, c->q.external, c->q.without, &a->arena, &next, err);
+	*ret = rc == 0 && labels_eq(shown, next);
+	return rc;
+}
+
+static int co_next_sorted(struct series_cursor *base, struct series *ret, struct err *err)
 {
 	struct cursor *c = (struct cursor *)base;
-	while (c->next < c->n) {
-		int rc = c->next % 256 == 0 ? co_checkpoint(err) : 0;
+	struct ahead *a = &c->ahead[c->at];
+	while (a->there) {
+		struct labels shown;
+		bool same = true;
 		release(c);
 		c->chunks.n = 0;
-		struct upcoming *u = &c->up[c->next];
+		int rc = receive_shown_labels(a->s.labels, c->q.external, c->q.without, &c->given[c->now], &shown, err);
+		if (rc == 0 && !shard_matches(c->q.shard, shown)) {
+			rc = move_on(c, err);
+			same = false;
+		}
 		/* Series that differ only in labels left out are one. */
-		do
-			rc = rc < 0 ? rc : add_listed(c, &c->up[c->next++], err);
-		while (rc >= 0 && c->next < c->n && labels_eq(u->labels, c->up[c->next].labels));
-		if (rc < 0)
+		while (rc == 0 && same)
+			rc = add_and_move(c, shown, &same, err);
+		if (rc != 0)
 			return rc;
 		if (c->chunks.n)
-			return give(c, u->labels, ret);
+			return give(c, shown, ret);
 	}
 	return 0;
 }
@@ -422,8 +442,8 @@ static int select_ids(struct cursor *c, struct postings *ret, struct err *err)
 	size_t n;
 	int rc;
 	if (c->block) {
-		rc = block_select_pausing(c->block, q->matchers, q->n_matchers, q->mint, q->maxt, co_checkpoint,
-					  &c->arena, &sel, err);
+		rc = block_select_pausing(c->block, q->matchers, q->n_matchers, q->mint, q->maxt, &c->pause, &c->arena,
+					  &sel, err);
 		*ret = sel.postings;
 	} else {
 		rc = head_reader_select(c->head, q->matchers, q->n_matchers, true, &c->arena, &ids, &n, err);
@@ -440,12 +460,19 @@ static void ahead_init(struct ahead *a, struct budget *budget)
 	a->empty = arena_mark(&a->arena);
 }
 
+/* Lets others run. Suspends. */
+static int checkpoint(void *arg, struct err *err)
+{
+	return co_checkpoint(err);
+}
+
 static struct cursor *cursor_new(const struct receive_view *view, const struct block *block,
 				 const struct cursor_query *q, const uint64_t *epoch, struct budget *budget)
 {
 	struct cursor *c = xcalloc(1, sizeof(*c));
 	*c = (struct cursor){ .q = *q, .flushed = epoch, .epoch = *epoch, .block = block };
 	c->base.close = close_cursor;
+	c->pause.fn = checkpoint;
 	c->head = block ? NULL : view->head;
 	c->tenant = labels_hash_keyed(q->external);
 	arena_init(&c->arena, budget);
@@ -464,9 +491,11 @@ int co_receive_cursor_open(struct series_cursor **ret, const struct receive_view
 	int rc = select_ids(c, &c->ids, err);
 	c->n = c->ids.n;
 	bool in_order = only_adds(c);
-	c->base.co_next = in_order ? co_next_in_order : co_next_listed;
+	c->base.co_next = in_order ? co_next_in_order : co_next_sorted;
+	if (rc == 0 && !in_order)
+		rc = sort_shown(c, err);
 	if (rc == 0)
-		rc = in_order ? move_on(c, err) : list_series(c, err);
+		rc = move_on(c, err);
 	if (rc != 0) {
 		receive_cursor_free(&c->base);
 		return rc;

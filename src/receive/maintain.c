@@ -130,15 +130,14 @@ static int co_collect(struct receive_db *db, struct err *err)
 {
 	int64_t give_up = sys_mono_ms() + WAIT_MS;
 	int more, rc = 0;
-	if (!db->collecting)
-		return 0;
 	while (rc == 0 && (more = head_gc(db->head, GC_STEP)) != 0) {
 		if (more == HEAD_GC_WAIT && sys_mono_ms() >= give_up)
 			return 0;
 		rc = more == HEAD_GC_WAIT ? co_sleep_ms(20, err) : co_yield(err);
 	}
-	if (rc == 0)
-		rc = co_checkpoint_log(db, err);
+	if (rc != 0 || !db->collecting)
+		return rc;
+	rc = co_checkpoint_log(db, err);
 	if (rc == 0)
 		db->collecting = false;
 	return rc;

@@ -6,25 +6,37 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/pause.h"
 #include "base/str.h"
 #include "labels/matcher.h"
 #include "receive/view.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-/* Distinct strings on the way to one sorted list; they are copied to the arena. Start with { .a = arena }. */
+/* Distinct strings on the way to one sorted list. Members but the first two are private. Start with name_set_init. */
 struct name_set {
+	struct str *p; /* after co_name_set_finish: sorted and distinct */
+	size_t n;
 	struct arena *a;
-	struct str *p;
-	size_t n, cap;
-	size_t sorted; /* private: p[0..sorted) are sorted and distinct */
+	struct str *more; /* to be merged into p */
+	size_t n_more, cap_more;
+	bool unsorted; /* `more` is */
+	struct pause pause;
 };
 
-/* Adds a copy of a string. RESOURCE_EXHAUSTED. */
-int name_set_add(struct name_set *s, struct str v, struct err *err);
+/* An empty set whose strings come from `a`. */
+void name_set_init(struct name_set *s, struct arena *a);
 
-/* Sorts, drops repeats, and keeps the first `limit` (0: all). */
-void name_set_finish(struct name_set *s, int64_t limit);
+/* Adds a copy of a string. RESOURCE_EXHAUSTED. Suspends: it yields now and then. */
+int co_name_set_add(struct name_set *s, struct str v, struct err *err);
+
+/* Adds `n` strings that are sorted and distinct and live as long as the arena. Likewise. */
+int co_name_set_merge(struct name_set *s, const struct str *v, size_t n, struct err *err);
+
+/* Makes the list, at most `limit` strings (0: all). Likewise. */
+int co_name_set_finish(struct name_set *s, int64_t limit, struct err *err);
 
 /*
  * Adds the names of labels of series that pass the matchers (label empty),

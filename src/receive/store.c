@@ -2,6 +2,7 @@
 
 #include "base/strbuf.h"
 #include "grpc/server.h"
+#include "loop/fiber.h"
 #include "receive/cursor.h"
 #include "receive/internal.h"
 #include "receive/names.h"
@@ -15,6 +16,7 @@
 
 #define SAMPLES_PER_CHUNK 120 /* how --store.limits.request-samples counts, as upstream */
 #define FLUSH_BYTES (256u << 10)
+#define NAMES_STEP 2048 /* label names or values written between two suspensions */
 
 /* The tenants that a request looks at, each with a reference and, where something can match, a view. */
 struct tenants {
@@ -252,28 +254,46 @@ static int add_tenant(struct label_call *c, const struct tenant_view *v, bool na
 {
 	struct labels external = receive_db_external(v->view.db);
 	struct str own = labels_get(external, c->req.label);
-	struct name_set found = { .a = c->a };
+	struct name_set found;
+	name_set_init(&found, c->a);
 	/* The value of an external label is there if any series matches. */
 	int rc = co_receive_names(&v->view, names || own.n ? STR("") : c->req.label, v->matchers, v->n_matchers, &found,
 				  err);
-	name_set_finish(&found, 0);
+	if (rc == 0)
+		rc = co_name_set_finish(&found, 0, err);
 	if (rc != 0 || found.n == 0)
 		return rc;
-	if (!names && own.n)
-		return name_set_add(&c->out, own, err);
+	if (!names)
+		return own.n ? co_name_set_add(&c->out, own, err) : co_name_set_merge(&c->out, found.p, found.n, err);
 	for (size_t i = 0; i < found.n && rc == 0; i++)
-		if (!names || !is_replica_label(c, found.p[i]))
-			rc = name_set_add(&c->out, found.p[i], err);
-	for (size_t i = 0; rc == 0 && names && i < external.n; i++)
+		if (!is_replica_label(c, found.p[i]))
+			rc = co_name_set_add(&c->out, found.p[i], err);
+	for (size_t i = 0; rc == 0 && i < external.n; i++)
 		if (!is_replica_label(c, external.p[i].name))
-			rc = name_set_add(&c->out, external.p[i].name, err);
+			rc = co_name_set_add(&c->out, external.p[i].name, err);
+	return rc;
+}
+
+/* Sends the list; writing a long one lets others run. Suspends. */
+static int co_send_names(struct label_call *c, struct err *err)
+{
+	struct strbuf b = { 0 };
+	int rc = co_name_set_finish(&c->out, c->req.limit, err);
+	for (size_t at = 0, n; at < c->out.n && rc == 0; at += n) {
+		n = MIN(c->out.n - at, (size_t)NAMES_STEP);
+		label_response_write(&(struct label_response){ .values = { c->out.p + at, n } }, &b);
+		rc = co_checkpoint(err);
+	}
+	if (rc == 0)
+		rc = co_grpc_send_str(c->call, strbuf_str(&b), err);
+	strbuf_fini(&b);
 	return rc;
 }
 
 static int co_labels(struct grpc_call *call, struct receive *r, bool names, struct err *err)
 {
 	struct label_call c = { .r = r, .call = call, .a = grpc_call_arena(call) };
-	c.out.a = c.a;
+	name_set_init(&c.out, c.a);
 	struct str msg = grpc_call_request(call);
 	int rc = names ? label_names_request_read(msg, c.a, &c.req, err)
 		       : label_values_request_read(msg, c.a, &c.req, err);
@@ -290,14 +310,7 @@ static int co_labels(struct grpc_call *call, struct receive *r, bool names, stru
 		if (c.tenants.views[i].view.db)
 			rc = add_tenant(&c, &c.tenants.views[i], names, err);
 	give_tenants(&c.tenants);
-	if (rc != 0)
-		return rc;
-	name_set_finish(&c.out, c.req.limit);
-	struct strbuf b = { 0 };
-	label_response_write(&(struct label_response){ .values = { c.out.p, c.out.n } }, &b);
-	rc = co_grpc_send_str(call, strbuf_str(&b), err);
-	strbuf_fini(&b);
-	return rc;
+	return rc == 0 ? co_send_names(&c, err) : rc;
 }
 
 static int co_label_names(struct grpc_call *call, void *arg, struct err *err)

@@ -117,10 +117,9 @@ int block_select(const struct block *b, struct matcher *const *m, size_t n, int6
 }
 
 int block_select_pausing(const struct block *b, struct matcher *const *m, size_t n, int64_t mint, int64_t maxt,
-			 int (*pause)(struct err *err), struct arena *a, struct block_selection *ret, struct err *err)
+			 struct pause *pause, struct arena *a, struct block_selection *ret, struct err *err)
 {
-	struct postings_source src = index_reader_source(b->index);
-	src.checkpoint = pause;
+	struct postings_source src = index_reader_source(b->index, pause);
 	*ret = (struct block_selection){ .b = b, .mint = mint, .maxt = maxt };
 	int r = postings_for_matchers(&src, m, n, a, &ret->postings, err);
 	return r < 0 ? err_prefix(err, "block %s", b->dir) : 0;

@@ -69,10 +69,9 @@ struct block_selection {
 int block_select(const struct block *b, struct matcher *const *m, size_t n, int64_t mint, int64_t maxt, struct arena *a,
 		 struct block_selection *ret, struct err *err) MUST_CHECK;
 
-/* As block_select; calls `pause` every few hundred values that it looks at, to let others run or give up. Suspends when that does. */
+/* As block_select; `pause` (may be NULL) lets others run or gives up. Suspends when that does. */
 int block_select_pausing(const struct block *b, struct matcher *const *m, size_t n, int64_t mint, int64_t maxt,
-			 int (*pause)(struct err *err), struct arena *a, struct block_selection *ret,
-			 struct err *err) MUST_CHECK;
+			 struct pause *pause, struct arena *a, struct block_selection *ret, struct err *err) MUST_CHECK;
 
 /*
  * The next series that has chunks in range: 1; 0 at the end; DATA_LOSS,

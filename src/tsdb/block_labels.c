@@ -182,7 +182,8 @@ static bool lists_are_cheaper(const struct lookup *l)
 
 static int of_matching(struct lookup *l, struct matcher *const *m, size_t n, struct err *err)
 {
-	struct postings_source src = index_reader_source(block_index(l->b));
+	struct pause pause = { .fn = l->sink->checkpoint, .arg = l->sink->arg };
+	struct postings_source src = index_reader_source(block_index(l->b), &pause);
 	int rc = postings_for_matchers(&src, m, n, &l->held, &l->series, err);
 	l->found = arena_zalloc(&l->held, (l->row ? l->row->n : l->table->n_names) + 1);
 	if (rc == 0 && !l->found)

@@ -41,17 +41,25 @@ void head_unmap_later(void *h, void *p, size_t n)
 	later(h, (struct limbo){ .p = p, .map_n = n });
 }
 
-void head_limbo_drain(struct head *h)
+/* Freeing a series is that many times freeing memory. */
+#define SERIES_PIECES 32
+
+bool head_limbo_drain(struct head *h, size_t budget)
 {
 	uint64_t oldest =
 		list_empty(&h->readers) ? UINT64_MAX : list_entry(h->readers.next, struct head_reader, link)->epoch;
-	size_t n = 0;
-	while (n < h->limbo.n && h->limbo.p[n].epoch < oldest)
-		let_go(h, h->limbo.p[n++]);
-	if (n == 0)
-		return;
-	h->limbo.n -= n;
-	memmove(h->limbo.p, h->limbo.p + n, h->limbo.n * sizeof(*h->limbo.p));
+	size_t done = 0;
+	while (h->limbo_at < h->limbo.n && h->limbo.p[h->limbo_at].epoch < oldest) {
+		if (done >= budget)
+			return true;
+		done += h->limbo.p[h->limbo_at].is_series ? SERIES_PIECES : 1;
+		let_go(h, h->limbo.p[h->limbo_at++]);
+	}
+	if (h->limbo_at == h->limbo.n) {
+		vec_fini(&h->limbo);
+		h->limbo_at = 0;
+	}
+	return false;
 }
 
 void head_series_free_later(struct head *h, const struct head_series *s)
@@ -103,6 +111,7 @@ static struct head *head_new(const struct head_config *cfg)
 	h->ooo_seq = 1;
 	h->last_checkpoint = -1;
 	list_init(&h->readers);
+	h->postings.symtab = h->symtab;
 	h->postings.retire = retire;
 	h->postings.retire_arg = h;
 	return h;
@@ -162,6 +171,7 @@ void head_close(struct head *h)
 	if (!h)
 		return;
 	CHECK(list_empty(&h->readers) && !h->commit && !h->flush && !h->checkpointing);
+	(void)head_limbo_drain(h, SIZE_MAX);
 	wal_writer_close(h->wal_w, false, NULL);
 	wal_writer_close(h->wbl_w, false, NULL);
 	head_stage_fini(h);
@@ -173,7 +183,6 @@ void head_close(struct head *h)
 	for (uint32_t i = 0; i < h->ring_cap; i++)
 		free(h->ring[i].labels);
 	free(h->ring);
-	vec_fini(&h->limbo);
 	vec_fini(&h->unflushed);
 	vec_fini(&h->tombstones);
 	vec_fini(&h->removed);

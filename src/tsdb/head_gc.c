@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum gc_stage { GC_SERIES, GC_KEYS, GC_POSTINGS, GC_COMPACT, GC_SLABS, GC_FILES, GC_DONE };
+enum gc_stage { GC_SERIES, GC_KEYS, GC_POSTINGS, GC_EMPTIED, GC_SLABS, GC_FILES, GC_DONE };
 
 bool head_cut_due(const struct head *h, int64_t *ret_mint, int64_t *ret_maxt)
 {
@@ -119,12 +119,19 @@ static bool is_dead(void *h, uint32_t id)
 	return !head_by_id(h, id);
 }
 
+/* Removing a series costs as much as looking at so many. */
+#define REMOVAL 32
+
 static void gc_series(struct head *h, size_t budget)
 {
-	for (; h->gc_at < h->next_id && budget > 0; h->gc_at++, budget--) {
+	size_t work = 0;
+	for (; h->gc_at < h->next_id && work < budget; h->gc_at++, work++) {
 		struct head_series *s = head_by_id(h, (uint32_t)h->gc_at);
-		if (s)
-			visit(h, s);
+		if (!s)
+			continue;
+		uint64_t removed = h->gc_removed;
+		visit(h, s);
+		work += (h->gc_removed - removed) * REMOVAL;
 	}
 	if (h->gc_at < h->next_id)
 		return;
@@ -145,17 +152,26 @@ static void gc_keys(struct head *h, size_t budget)
 	h->dead_keys = false;
 	h->gc_at = 0;
 	h->gc_stage = GC_POSTINGS;
+	head_postings_sweep_begin(&h->postings);
 }
 
 static void gc_postings(struct head *h, size_t budget)
 {
-	for (size_t work = 0; h->gc_at < h->postings.n_lists && work < budget; h->gc_at++) {
-		work += h->postings.lists[h->gc_at].n + 1;
-		head_postings_sweep(&h->postings, h->gc_at, is_dead, h);
+	if (head_postings_sweep(&h->postings, budget, is_dead, h))
+		h->gc_stage = GC_EMPTIED;
+}
+
+/* The lists that became empty go when nobody is left who may stand at one. */
+static int gc_emptied(struct head *h, size_t budget)
+{
+	if (h->gc_at == 0 && h->walking)
+		return HEAD_GC_WAIT;
+	h->gc_at = 1;
+	if (head_postings_reuse(&h->postings, budget / 4 + 1)) {
+		h->gc_at = 0;
+		h->gc_stage = GC_SLABS;
 	}
-	if (h->gc_at < h->postings.n_lists)
-		return;
-	h->gc_stage = GC_COMPACT;
+	return 1;
 }
 
 static bool slab_empty(const struct head_series *slab)
@@ -204,9 +220,11 @@ static bool old_readers(const struct head *h)
 
 int head_gc(struct head *h, size_t budget)
 {
+	if (head_limbo_drain(h, budget / 8 + 1))
+		return 1;
 	if (!h->gc_due)
 		return 0;
-	if (h->flush || old_readers(h) || (h->gc_stage == GC_COMPACT && h->selecting))
+	if (h->flush || old_readers(h))
 		return HEAD_GC_WAIT;
 	switch ((enum gc_stage)h->gc_stage) {
 	case GC_SERIES:
@@ -218,11 +236,8 @@ int head_gc(struct head *h, size_t budget)
 	case GC_POSTINGS:
 		gc_postings(h, budget);
 		return 1;
-	case GC_COMPACT:
-		head_postings_compact(&h->postings);
-		h->gc_at = 0;
-		h->gc_stage = GC_SLABS;
-		return 1;
+	case GC_EMPTIED:
+		return gc_emptied(h, budget);
 	case GC_SLABS:
 		gc_slabs(h, budget);
 		return 1;

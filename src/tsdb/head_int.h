@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/hash.h"
 #include "base/list.h"
+#include "base/pause.h"
 #include "base/vec.h"
 #include "chunk/hist.h"
 #include "chunk/xor.h"
@@ -108,7 +109,7 @@ struct head_series {
 
 #define SLAB_BITS 5
 #define SLAB_SERIES (1u << SLAB_BITS)
-#define KEY_SHARDS 64
+#define KEY_SHARDS 256
 
 /* A slot of the key table; free when s is NULL. */
 struct key_slot {
@@ -182,8 +183,7 @@ struct head_reader {
 	uint64_t epoch;
 	int64_t mint, maxt;
 	int64_t asked_mint; /* samples out of order and exemplars stay in the head when it is truncated */
-	int (*checkpoint)(void *arg, struct err *err);
-	void *checkpoint_arg;
+	struct pause pause;
 };
 
 struct head {
@@ -237,8 +237,9 @@ struct head {
 	uint64_t epoch;
 	int64_t truncated;       /* samples before are in blocks */
 	uint64_t truncate_epoch; /* readers of this epoch and before see the head untruncated */
-	unsigned selecting;      /* readers inside a walk over postings */
-	VEC(struct limbo) limbo;
+	unsigned walking;        /* readers inside a walk over postings: numbers of lists keep their meaning */
+	VEC(struct limbo) limbo; /* from limbo_at on */
+	size_t limbo_at;
 
 	/* Logs. */
 	struct wal_writer *wal_w, *wbl_w;
@@ -400,8 +401,8 @@ void head_series_free_later(struct head *h, const struct head_series *s);
 /* Likewise unmaps `n` bytes at p. `h` is a struct head. */
 void head_unmap_later(void *h, void *p, size_t n);
 
-/* Frees what no open reader can hold. */
-void head_limbo_drain(struct head *h);
+/* Frees some of what no open reader can hold, about `budget` pieces. Returns whether there is more of it. */
+bool head_limbo_drain(struct head *h, size_t budget);
 
 /* Encoding and data of a closed chunk; false when its file is damaged. */
 static inline bool head_closed_data(const struct head_chunks *files, const struct closed_chunk *c, struct chunk *ret)

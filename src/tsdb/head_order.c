@@ -1,13 +1,10 @@
 #include "tsdb/head_order.h"
 
 #include "base/mem.h"
+#include "base/sort.h"
 #include "tsdb/head_int.h"
-#include "tsdb/head_select.h"
 
 #include <stdlib.h>
-
-/* Items handled between two checkpoints. */
-#define PAUSE_EVERY 8192
 
 /* Selections below are sorted by labels rather than have an order of all series made. */
 #define ORDER_MIN 512
@@ -15,59 +12,53 @@
 /* A selection of a smaller share than 1 / this is sorted by rank, larger ones are marked in a bitmap of all ranks. */
 #define BITMAP_SHARE 1024
 
-/* Somebody who sorts: pauses now and then. */
+/* Items of short loops between two pauses. */
+#define STEP 8192
+
+/* What comparisons are in units of work (base/pause.h). */
+#define PAIR_WORK 4
+#define SEQUENCE_WORK 2
+
+/* Somebody who sorts. */
 struct sorter {
 	struct head_reader *r;
 	struct head *h;
 	struct arena *a;
 	struct err *err;
-	size_t work; /* since the last checkpoint */
 };
 
-static int pause_after(struct sorter *o, size_t work)
+static int worked(struct sorter *o, size_t work)
 {
-	o->work += work;
-	if (o->work < PAUSE_EVERY)
-		return 0;
-	o->work = 0;
-	return head_reader_pause(o->r, o->err);
+	return pause_after(&o->r->pause, work, o->err);
 }
 
-/* --- a sort that pauses ------------------------------------------------------------------------ */
-
-typedef int compare_fn(const void *arg, uint32_t x, uint32_t y);
-
-static void merge_runs(compare_fn *cmp, const void *arg, const uint32_t *from, uint32_t *to, size_t a, size_t mid,
-		       size_t end)
+/* Pauses where number i ends a step of short work. */
+static int stepped(struct sorter *o, size_t i)
 {
-	size_t i = a, j = mid;
-	for (size_t k = a; k < end; k++) {
-		bool left = i < mid && (j >= end || cmp(arg, from[i], from[j]) <= 0);
-		to[k] = left ? from[i++] : from[j++];
-	}
+	return i % STEP == STEP - 1 ? worked(o, STEP) : 0;
 }
 
-/* The numbers 0 to n - 1 in the order of `cmp`: bottom-up merge sort. Two arrays from the arena. */
-static int sort_numbers(struct sorter *o, compare_fn *cmp, const void *arg, size_t n, uint32_t **ret)
+/* The numbers 0 to n - 1 in the order of `cmp`, from the arena. */
+static int make_sorted(struct sorter *o, sort_cmp_fn *cmp, void *arg, size_t cost, size_t n, uint32_t **ret)
 {
-	uint32_t *order = arena_alloc(o->a, n * sizeof(*order)), *tmp = arena_alloc(o->a, n * sizeof(*tmp));
-	if (!order || !tmp)
+	uint32_t *p = *ret = arena_alloc(o->a, n * sizeof(*p));
+	if (!p)
 		return arena_err(o->a, o->err);
 	for (size_t i = 0; i < n; i++)
-		order[i] = (uint32_t)i;
-	for (size_t width = 1; width < n; width *= 2) {
-		for (size_t a = 0; a < n; a += 2 * width) {
-			merge_runs(cmp, arg, order, tmp, a, MIN(a + width, n), MIN(a + 2 * width, n));
-			int rc = pause_after(o, 2 * width);
-			if (rc != 0)
-				return rc;
-		}
-		uint32_t *swap = order;
-		order = tmp;
-		tmp = swap;
+		p[i] = (uint32_t)i;
+	return sort_numbers(p, n, cmp, arg, cost, &o->r->pause, o->a, o->err);
+}
+
+/* An array of zeros. */
+static int make_zeros(struct sorter *o, size_t n, uint32_t **ret)
+{
+	uint32_t *p = *ret = arena_alloc(o->a, n * sizeof(*p));
+	int rc = p ? 0 : arena_err(o->a, o->err);
+	for (size_t at = 0; at < n && rc == 0; at += STEP) {
+		memset(p + at, 0, MIN(n - at, (size_t)STEP) * sizeof(*p));
+		rc = worked(o, STEP / 4);
 	}
-	*ret = order;
-	return 0;
+	return rc;
 }
 
 /* --- by labels ----------------------------------------------------------------------------------- */
@@ -91,7 +82,7 @@ static int make_sequences(struct sorter *o, const uint32_t *ids, size_t n, struc
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		const struct head_series *x = head_by_id(o->h, ids[i]);
 		total += x ? x->n_labels : 0;
-		rc = pause_after(o, 1);
+		rc = worked(o, 1);
 	}
 	if (rc != 0)
 		return rc;
@@ -110,17 +101,15 @@ static int gather_pairs(struct sorter *o, const uint32_t *ids, size_t n, struct 
 		const struct head_series *x = head_by_id(o->h, ids[i]);
 		q->start[i] = at;
 		for (size_t k = 0; x && k < x->n_labels; k++) {
-			const struct posting_list *l = head_postings_find(p, x->labels[2 * k], x->labels[2 * k + 1]);
-			q->seq[at++] = (uint32_t)(l - p->lists);
+			q->seq[at++] = head_postings_number(p, x->labels[2 * k], x->labels[2 * k + 1]);
 		}
-		rc = pause_after(o, x ? x->n_labels : 1);
+		rc = worked(o, x ? x->n_labels : 1);
 	}
 	if (rc != 0)
 		return rc;
 	q->start[n] = at;
-	q->n_ranks = o->h->postings.n_lists;
-	q->ranks = arena_zalloc(o->a, q->n_ranks * sizeof(*q->ranks));
-	return q->ranks ? 0 : arena_err(o->a, o->err);
+	q->n_ranks = o->h->postings.limit;
+	return make_zeros(o, q->n_ranks, &q->ranks);
 }
 
 /* A pair with its strings, while pairs are sorted. */
@@ -129,7 +118,7 @@ struct pair {
 	uint32_t list;
 };
 
-static int cmp_pair(const void *pairs, uint32_t a, uint32_t b)
+static int cmp_pair(void *pairs, uint32_t a, uint32_t b)
 {
 	const struct pair *x = (const struct pair *)pairs + a, *y = (const struct pair *)pairs + b;
 	int d = x->name.p == y->name.p ? 0 : str_cmp(x->name, y->name);
@@ -147,11 +136,11 @@ static int distinct_pairs(struct sorter *o, struct sequences *q, size_t n_seq, s
 	for (size_t i = 0; i < n_seq; i++) {
 		uint32_t list = q->seq[i];
 		if (!q->ranks[list]) {
-			const struct posting_list *l = &h->postings.lists[list];
+			const struct posting_list *l = head_postings_at(&h->postings, list);
 			q->ranks[list] = 1;
 			p[n++] = (struct pair){ symtab_get(h->symtab, l->name), symtab_get(h->symtab, l->value), list };
 		}
-		int rc = pause_after(o, 1);
+		int rc = worked(o, 1);
 		if (rc != 0)
 			return rc;
 	}
@@ -168,18 +157,20 @@ static int rank_pairs(struct sorter *o, struct sequences *q, size_t n_seq)
 	size_t n = 0;
 	int rc = distinct_pairs(o, q, n_seq, &pairs, &n);
 	if (rc == 0)
-		rc = sort_numbers(o, cmp_pair, pairs, n, &order);
-	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = make_sorted(o, cmp_pair, pairs, PAIR_WORK, n, &order);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
 		q->ranks[pairs[order[i]].list] = (uint32_t)i + 1;
+		rc = worked(o, 2);
+	}
 	for (size_t i = 0; rc == 0 && i < n_seq; i++) {
 		q->seq[i] = q->ranks[q->seq[i]];
-		rc = pause_after(o, 1);
+		rc = worked(o, 1);
 	}
 	arena_rewind(o->a, m);
 	return rc;
 }
 
-static int cmp_sequence(const void *arg, uint32_t a, uint32_t b)
+static int cmp_sequence(void *arg, uint32_t a, uint32_t b)
 {
 	const struct sequences *q = arg;
 	if (q->key[a] != q->key[b])
@@ -196,20 +187,21 @@ static int cmp_sequence(const void *arg, uint32_t a, uint32_t b)
 static int sort_sequences(struct sorter *o, struct sequences *q, uint32_t *ids, size_t n)
 {
 	uint32_t *order, *copy = arena_alloc(o->a, n * sizeof(*copy));
-	if (!copy)
-		return arena_err(o->a, o->err);
-	memcpy(copy, ids, n * sizeof(*copy));
-	for (size_t i = 0; i < n; i++) {
+	int rc = copy ? 0 : arena_err(o->a, o->err);
+	for (size_t i = 0; i < n && rc == 0; i++) {
 		uint32_t len = q->start[i + 1] - q->start[i];
 		const uint32_t *x = q->seq + q->start[i];
 		q->key[i] = (uint64_t)(len > 0 ? x[0] : 0) << 32 | (len > 1 ? x[1] : 0);
+		copy[i] = ids[i];
+		rc = stepped(o, i);
 	}
-	int rc = sort_numbers(o, cmp_sequence, q, n, &order);
-	if (rc != 0)
-		return rc;
-	for (size_t i = 0; i < n; i++)
+	if (rc == 0)
+		rc = make_sorted(o, cmp_sequence, q, SEQUENCE_WORK, n, &order);
+	for (size_t i = 0; i < n && rc == 0; i++) {
 		ids[i] = copy[order[i]];
-	return 0;
+		rc = stepped(o, i);
+	}
+	return rc;
 }
 
 /* Sorts any ids by comparing their labels. */
@@ -265,7 +257,7 @@ static int add_alive(struct sorter *o, const uint32_t *ids, size_t n, uint32_t *
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		out[*ret_n] = ids[i];
 		*ret_n += head_by_id(o->h, ids[i]) != NULL;
-		rc = pause_after(o, 1);
+		rc = worked(o, 1);
 	}
 	return rc;
 }
@@ -284,7 +276,7 @@ static int merge_ids(struct sorter *o, const uint32_t *many, size_t n_many, cons
 		size_t n = count_before(o->h, at ? many + at : many, n_many - at, x);
 		rc = add_alive(o, at ? many + at : many, n, out, ret_n);
 		if (rc == 0)
-			rc = pause_after(o, 64);
+			rc = worked(o, 64);
 		out[(*ret_n)++] = some[i];
 		at += n;
 	}
@@ -306,7 +298,7 @@ static int fresh_ids(struct sorter *o, uint32_t limit, uint32_t **ret, size_t *r
 	for (uint32_t id = h->order.limit; id < limit && rc == 0; id++) {
 		p[*ret_n] = id;
 		*ret_n += head_by_id(h, id) != NULL;
-		rc = pause_after(o, 1);
+		rc = worked(o, 1);
 	}
 	return rc;
 }
@@ -315,14 +307,19 @@ static int fill_ranks(struct sorter *o, struct head_order *ret)
 {
 	int rc = 0;
 	ret->first = ret->limit;
-	for (uint32_t i = 0; i < ret->n; i++)
+	for (uint32_t i = 0; i < ret->n && rc == 0; i++) {
 		ret->first = MIN(ret->first, ret->ids[i]);
+		rc = stepped(o, i);
+	}
 	size_t n = ret->limit - ret->first;
 	ret->rank = xreallocarray(NULL, n + 1, sizeof(*ret->rank));
-	memset(ret->rank, 0xff, n * sizeof(*ret->rank));
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		ret->rank[i] = UINT32_MAX;
+		rc = stepped(o, i);
+	}
 	for (uint32_t i = 0; i < ret->n && rc == 0; i++) {
 		ret->rank[ret->ids[i] - ret->first] = i;
-		rc = pause_after(o, 1);
+		rc = worked(o, 1);
 	}
 	return rc;
 }
@@ -380,15 +377,36 @@ static int cmp_u32(const void *a, const void *b)
 }
 
 /* Replaces ids by their ranks; those without one are gone. */
-static size_t to_ranks(const struct head_order *k, uint32_t *ids, size_t n)
+static int to_ranks(struct sorter *o, const struct head_order *k, uint32_t *ids, size_t *n)
 {
 	size_t kept = 0;
-	for (size_t i = 0; i < n; i++) {
+	int rc = 0;
+	for (size_t i = 0; i < *n && rc == 0; i++) {
 		uint32_t rank = ids[i] < k->first ? UINT32_MAX : k->rank[ids[i] - k->first];
 		ids[kept] = rank;
 		kept += rank != UINT32_MAX;
+		rc = stepped(o, i);
 	}
-	return kept;
+	*n = kept;
+	return rc;
+}
+
+/* Sorts ranks, which are dense, and replaces them by ids. */
+static int sort_marked(struct sorter *o, const struct head_order *k, uint32_t *ids, size_t n)
+{
+	uint64_t *bits = arena_zalloc(o->a, ((size_t)k->n / 64 + 1) * sizeof(*bits));
+	int rc = bits ? 0 : arena_err(o->a, o->err);
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		bits[ids[i] / 64] |= 1ULL << ids[i] % 64;
+		rc = stepped(o, i);
+	}
+	size_t at = 0;
+	for (size_t w = 0; w <= k->n / 64 && rc == 0; w++) {
+		for (uint64_t left = bits[w]; left; left &= left - 1)
+			ids[at++] = k->ids[w * 64 + (size_t)__builtin_ctzll(left)];
+		rc = stepped(o, w * 64 + 63);
+	}
+	return rc;
 }
 
 /* Sorts ids that the order knows. */
@@ -396,24 +414,16 @@ static int sort_by_rank(struct sorter *o, uint32_t *ids, size_t *n)
 {
 	const struct head_order k = o->h->order; /* its arrays outlive this reader, also when they are replaced */
 	struct arena_mark m = arena_mark(o->a);
-	*n = to_ranks(&k, ids, *n);
-	if (k.n / BITMAP_SHARE > *n) {
+	int rc = to_ranks(o, &k, ids, n);
+	if (rc == 0 && k.n / BITMAP_SHARE > *n) {
 		qsort(ids, *n, sizeof(*ids), cmp_u32);
 		for (size_t i = 0; i < *n; i++)
 			ids[i] = k.ids[ids[i]];
-		return 0;
+	} else if (rc == 0) {
+		rc = sort_marked(o, &k, ids, *n);
 	}
-	uint64_t *bits = arena_zalloc(o->a, ((size_t)k.n / 64 + 1) * sizeof(*bits));
-	if (!bits)
-		return arena_err(o->a, o->err);
-	for (size_t i = 0; i < *n; i++)
-		bits[ids[i] / 64] |= 1ULL << ids[i] % 64;
-	size_t at = 0;
-	for (size_t w = 0; w <= k.n / 64; w++)
-		for (uint64_t left = bits[w]; left; left &= left - 1)
-			ids[at++] = k.ids[w * 64 + (size_t)__builtin_ctzll(left)];
 	arena_rewind(o->a, m);
-	return pause_after(o, *n);
+	return rc;
 }
 
 /* Sorts ids of which the last n - known came after the order was made. */

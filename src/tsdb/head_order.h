@@ -13,7 +13,7 @@
 
 /*
  * Sorts *n ascending ids by labels, in place; ids of series that are gone may be left out. The reader's checkpoint is called in
- * between (the caller counts itself in head.selecting). Scratch memory comes from `a` and goes back to it. RESOURCE_EXHAUSTED.
+ * between (the caller counts itself in head.walking). Scratch memory comes from `a` and goes back to it. RESOURCE_EXHAUSTED.
  */
 int head_order_sort(struct head_reader *r, uint32_t *ids, size_t *n, struct arena *a, struct err *err);
 

@@ -1,11 +1,13 @@
 /* Readers: series by id, their chunks, label names and values, exemplars. */
 #include "tsdb/head_int.h"
-#include "tsdb/head_select.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
+
+/* Pieces of memory that closing a reader frees; head_gc frees the rest. */
+#define CLOSE_PIECES 4096
 
 struct head_reader *head_reader_open(struct head *h, int64_t mint, int64_t maxt)
 {
@@ -25,19 +27,13 @@ void head_reader_close(struct head_reader *r)
 	if (!r)
 		return;
 	list_del(&r->link);
-	head_limbo_drain(r->h);
+	(void)head_limbo_drain(r->h, CLOSE_PIECES);
 	free(r);
 }
 
 void head_reader_set_checkpoint(struct head_reader *r, int (*fn)(void *arg, struct err *err), void *arg)
 {
-	r->checkpoint = fn;
-	r->checkpoint_arg = arg;
-}
-
-int head_reader_pause(struct head_reader *r, struct err *err)
-{
-	return r->checkpoint ? r->checkpoint(r->checkpoint_arg, err) : 0;
+	r->pause = (struct pause){ .fn = fn, .arg = arg };
 }
 
 /* --- a series -------------------------------------------------------------------------- */
@@ -245,14 +241,15 @@ bool head_reader_has_name(const struct head_reader *r, struct str name)
 
 /* --- exemplars ------------------------------------------------------------------------------- */
 
-/* The exemplars of one series in the range, oldest first, appended to *ret. */
+/* The exemplars of one series in the range, oldest first, appended to *ret, which has room for all of the ring. */
 static int series_exemplars(struct head_reader *r, uint32_t id, struct arena *a, struct head_exemplar *dst, size_t *n,
 			    struct err *err)
 {
 	struct head *h = r->h;
 	struct head_series *s = head_by_id(h, id);
 	size_t first = *n;
-	for (uint32_t at = s ? s->exemplar : 0; at; at = h->ring[at - 1].older) {
+	/* The ring turns while this pauses: it may give more than it has room for. */
+	for (uint32_t at = s ? s->exemplar : 0; at && *n < h->ring_cap; at = h->ring[at - 1].older) {
 		const struct ring_exemplar *e = &h->ring[at - 1];
 		if (e->t < r->asked_mint || e->t > r->maxt)
 			continue;
@@ -282,134 +279,15 @@ int head_reader_exemplars(struct head_reader *r, struct matcher *const *m, size_
 	int rc = head_reader_select(r, m, n_m, false, a, &ids, &n_ids, err);
 	if (rc != 0)
 		return rc;
-	*ret = arena_alloc(a, r->h->ring_n * sizeof(**ret));
+	if (r->h->ring_n == 0)
+		return 0;
+	*ret = arena_alloc(a, r->h->ring_cap * sizeof(**ret));
 	if (!*ret)
 		return arena_err(a, err);
-	for (size_t i = 0; i < n_ids && rc == 0; i++)
+	for (size_t i = 0; i < n_ids && rc == 0; i++) {
 		rc = series_exemplars(r, ids[i], a, *ret, ret_n, err);
+		if (rc == 0)
+			rc = pause_after(&r->pause, 2, err);
+	}
 	return rc;
-}
-
-/* --- label names and values ------------------------------------------------------------------- */
-
-static int cmp_str(const void *a, const void *b)
-{
-	return str_cmp(*(const struct str *)a, *(const struct str *)b);
-}
-
-/* Copies the strings of marked symbols into the arena, sorted. */
-static int sorted_symbols(struct head *h, const uint32_t *syms, size_t n, struct arena *a, struct str **ret,
-			  size_t *ret_n, struct err *err)
-{
-	struct str *v = arena_alloc(a, n * sizeof(*v));
-	if (!v)
-		return arena_err(a, err);
-	for (size_t i = 0; i < n; i++) {
-		struct str s = symtab_get(h->symtab, syms[i]);
-		char *copy = arena_memdup(a, s.p, s.n);
-		if (!copy)
-			return arena_err(a, err);
-		v[i] = str_mem(copy, s.n);
-	}
-	if (n)
-		qsort(v, n, sizeof(*v), cmp_str);
-	*ret = v;
-	*ret_n = n;
-	return 0;
-}
-
-static bool name_has_series(const struct head_postings *p, const struct posting_name *n)
-{
-	for (size_t i = 0; i < n->lists.n; i++) {
-		if (p->lists[n->lists.p[i]].n)
-			return true;
-	}
-	return false;
-}
-
-static int all_names(struct head *h, struct arena *a, struct str **ret, size_t *ret_n, struct err *err)
-{
-	const struct head_postings *p = &h->postings;
-	uint32_t *syms = arena_alloc(a, p->names.n * sizeof(*syms));
-	if (!syms)
-		return arena_err(a, err);
-	size_t n = 0;
-	for (size_t i = 0; i < p->names.n; i++) {
-		if (name_has_series(p, &p->names.p[i]))
-			syms[n++] = p->names.p[i].name;
-	}
-	return sorted_symbols(h, syms, n, a, ret, ret_n, err);
-}
-
-/* Names (name SYM_NONE) or values of `name` among the given series: distinct symbols, through a bitmap. */
-static int symbols_of(struct head_reader *r, const uint32_t *ids, size_t n_ids, uint32_t name, struct arena *a,
-		      uint32_t **ret, size_t *ret_n, struct err *err)
-{
-	uint32_t limit = symtab_limit(r->h->symtab);
-	uint64_t *seen = arena_zalloc(a, ((size_t)limit / 64 + 1) * sizeof(*seen));
-	VEC(uint32_t) v = { 0 };
-	if (!seen)
-		return arena_err(a, err);
-	for (size_t i = 0; i < n_ids; i++) {
-		const struct head_series *s = head_by_id(r->h, ids[i]);
-		for (size_t k = 0; s && k < s->n_labels; k++) {
-			uint32_t sym = s->labels[2 * k];
-			if (name != SYM_NONE && sym != name)
-				continue;
-			sym = name != SYM_NONE ? s->labels[2 * k + 1] : sym;
-			if (sym < limit && !(seen[sym / 64] >> sym % 64 & 1)) {
-				seen[sym / 64] |= 1ULL << sym % 64;
-				*vec_push(&v) = sym;
-			}
-		}
-	}
-	*ret = arena_alloc(a, v.n * sizeof(**ret));
-	if (*ret && v.n)
-		memcpy(*ret, v.p, v.n * sizeof(**ret));
-	*ret_n = v.n;
-	vec_fini(&v);
-	return *ret ? 0 : arena_err(a, err);
-}
-
-static int matching(struct head_reader *r, struct matcher *const *m, size_t n_m, uint32_t name, struct arena *a,
-		    struct str **ret, size_t *ret_n, struct err *err)
-{
-	uint32_t *ids, *syms = NULL;
-	size_t n_ids, n = 0;
-	int rc = head_reader_select(r, m, n_m, false, a, &ids, &n_ids, err);
-	if (rc == 0)
-		rc = symbols_of(r, ids, n_ids, name, a, &syms, &n, err);
-	return rc != 0 ? rc : sorted_symbols(r->h, syms, n, a, ret, ret_n, err);
-}
-
-int head_reader_label_names(struct head_reader *r, struct matcher *const *m, size_t n_m, struct arena *a,
-			    struct str **ret, size_t *ret_n, struct err *err)
-{
-	if (n_m == 0)
-		return all_names(r->h, a, ret, ret_n, err);
-	return matching(r, m, n_m, SYM_NONE, a, ret, ret_n, err);
-}
-
-int head_reader_label_values(struct head_reader *r, struct str name, struct matcher *const *m, size_t n_m,
-			     struct arena *a, struct str **ret, size_t *ret_n, struct err *err)
-{
-	const struct head_postings *p = &r->h->postings;
-	uint32_t sym = symtab_find(r->h->symtab, name);
-	const struct posting_name *e = sym == SYM_NONE ? NULL : head_postings_name(p, sym);
-	*ret = NULL;
-	*ret_n = 0;
-	if (!e)
-		return 0;
-	if (n_m)
-		return matching(r, m, n_m, sym, a, ret, ret_n, err);
-	uint32_t *syms = arena_alloc(a, e->lists.n * sizeof(*syms));
-	if (!syms)
-		return arena_err(a, err);
-	size_t n = 0;
-	for (size_t i = 0; i < e->lists.n; i++) {
-		const struct posting_list *l = &p->lists[e->lists.p[i]];
-		if (l->n)
-			syms[n++] = l->value;
-	}
-	return sorted_symbols(r->h, syms, n, a, ret, ret_n, err);
 }

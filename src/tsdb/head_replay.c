@@ -119,9 +119,23 @@ static int cmp_waiting(const void *a, const void *b)
 	return (x->c.ref > y->c.ref) - (x->c.ref < y->c.ref);
 }
 
+/* Puts a chunk between those that are there, where it overlaps none. */
+static void insert_chunk(struct head *h, struct head_series *s, struct closed_chunk c)
+{
+	uint32_t at = s->n_closed;
+	while (at > 0 && s->closed[at - 1].mint > c.mint)
+		at--;
+	if ((at > 0 && s->closed[at - 1].maxt >= c.mint) || at == s->n_closed || s->closed[at].mint <= c.maxt)
+		return;
+	head_add_closed(h, s, c);
+	memmove(s->closed + at + 1, s->closed + at, (s->n_closed - 1 - at) * sizeof(c));
+	s->closed[at] = c;
+	head_update_time(h, c.mint);
+}
+
 /*
- * Hands the series its chunks. One that does not follow the series' newest
- * sample is left out: the log has its samples.
+ * Hands the series its chunks. One that overlaps what is there is left out: the log has its samples. A series that went and came
+ * again has two names; after a restart it goes by the first one, so that its chunks of the second are older.
  */
 static void attach_chunks(struct replay *r, struct head_series *s, uint64_t ref)
 {
@@ -143,6 +157,8 @@ static void attach_chunks(struct replay *r, struct head_series *s, uint64_t ref)
 			s->app.t = w->c.maxt;
 			head_update_time(r->h, w->c.mint);
 			head_update_time(r->h, w->c.maxt);
+		} else if (w->c.maxt >= r->h->min_valid_time) {
+			insert_chunk(r->h, s, w->c);
 		}
 	}
 }

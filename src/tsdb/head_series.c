@@ -14,7 +14,7 @@ _Static_assert(sizeof(struct head_series) == 128, "two cache lines");
 
 static struct key_shard *shard_of(const struct head *h, struct hash128 key)
 {
-	return (struct key_shard *)(uintptr_t)&h->shards[key.hi >> 58];
+	return (struct key_shard *)(uintptr_t)&h->shards[key.hi >> 56];
 }
 
 static uint32_t home(const struct key_shard *sh, uint64_t lo)

@@ -1,13 +1,9 @@
 /* Figures of a head and the lists of its status page. */
 #include "tsdb/head_int.h"
-#include "tsdb/head_select.h"
 
 #include "base/compiler.h"
 
 #include <stdlib.h>
-
-/* Items between two checkpoints. */
-#define PAUSE_EVERY 4096
 
 static uint64_t memory(const struct head *h)
 {
@@ -29,7 +25,7 @@ void head_stats(const struct head *h, struct head_stats *ret)
 		.histograms = h->n_hists,
 		.ooo_samples = h->n_ooo,
 		.chunks = h->n_open + h->n_closed,
-		.label_pairs = h->postings.n_lists,
+		.label_pairs = h->postings.n_pairs,
 		.exemplars = h->ring_n,
 		.memory_bytes = memory(h),
 		.wal_bytes = h->wal_stats.bytes,
@@ -126,15 +122,17 @@ static int top_finish(struct head *h, struct top *t, struct arena *a, struct hea
 
 enum { BY_METRIC, VALUES, BYTES, BY_PAIR, LISTS };
 
-/* Adds what one label name gives. */
-static int count_name(struct head_reader *r, size_t name_at, uint32_t metric, struct top *tops, struct err *err)
+/* Adds what one label name, the entry `e`, gives. */
+static int count_name(struct head_reader *r, const struct posting_list *e, uint32_t metric, struct top *tops,
+		      struct err *err)
 {
-	struct head_postings *p = &r->h->postings;
-	uint32_t name = p->names.p[name_at].name;
+	const struct head_postings *p = &r->h->postings;
+	uint32_t name = e->name;
 	uint64_t bytes = 0, values = 0;
 	int rc = 0;
-	for (size_t i = 0; rc == 0 && i < p->names.p[name_at].lists.n; i++) {
-		const struct posting_list *l = &p->lists[p->names.p[name_at].lists.p[i]];
+	for (uint32_t i = e->next; rc == 0 && i;) {
+		const struct posting_list *l = head_postings_at(p, i);
+		i = l->next;
 		if (l->n == 0)
 			continue;
 		values++;
@@ -142,8 +140,7 @@ static int count_name(struct head_reader *r, size_t name_at, uint32_t metric, st
 		if (name == metric)
 			top_add(&tops[BY_METRIC], (struct row){ l->n, l->value, SYM_NONE });
 		top_add(&tops[BY_PAIR], (struct row){ l->n, name, l->value });
-		if (i % PAUSE_EVERY == PAUSE_EVERY - 1)
-			rc = head_reader_pause(r, err);
+		rc = pause_after(&r->pause, 4, err);
 	}
 	if (values) {
 		top_add(&tops[VALUES], (struct row){ values, name, SYM_NONE });
@@ -154,12 +151,11 @@ static int count_name(struct head_reader *r, size_t name_at, uint32_t metric, st
 
 static int count_all(struct head_reader *r, struct str metric_label, struct top *tops, struct err *err)
 {
+	const struct head_postings *p = &r->h->postings;
 	uint32_t metric = symtab_find(r->h->symtab, metric_label);
 	int rc = 0;
-	r->h->selecting++; /* names and lists keep their places */
-	for (size_t i = 0; rc == 0 && i < r->h->postings.names.n; i++)
-		rc = count_name(r, i, metric, tops, err);
-	r->h->selecting--;
+	for (uint32_t i = p->first_name; rc == 0 && i; i = head_postings_at(p, i)->next_name)
+		rc = count_name(r, head_postings_at(p, i), metric, tops, err);
 	return rc;
 }
 
@@ -173,7 +169,9 @@ int head_top(struct head_reader *r, struct str metric_label, size_t limit, struc
 		if (!tops[i].rows)
 			return arena_err(a, err);
 	}
+	r->h->walking++;
 	int rc = count_all(r, metric_label, tops, err);
+	r->h->walking--;
 	if (rc == 0)
 		rc = top_finish(r->h, &tops[BY_METRIC], a, &ret->series_by_metric, &ret->n_series_by_metric, err);
 	if (rc == 0)

@@ -107,7 +107,8 @@ static int source_all(void *src, struct refs *out, struct err *err)
 	return index_reader_postings(src, STR(""), STR(""), out, err);
 }
 
-static int source_get(void *src, struct str name, struct str value, struct refs *out, struct err *err)
+static int source_get(void *src, struct str name, struct str value, struct refs *out, struct postings_list *ret,
+		      struct err *err)
 {
 	/* ("", "") is not a label pair, though it is in the table. */
 	return name.n == 0 ? 0 : index_reader_postings(src, name, value, out, err);
@@ -135,12 +136,13 @@ static int source_next(void *src, struct postings_values *it, struct str *ret, s
 	return 1;
 }
 
-static int source_current(void *src, struct postings_values *it, struct refs *out, struct err *err)
+static int source_current(void *src, struct postings_values *it, struct refs *out, struct postings_list *ret,
+			  struct err *err)
 {
 	return read_list(src, (uint32_t)it->at, out, err);
 }
 
-struct postings_source index_reader_source(const struct index_reader *ix)
+struct postings_source index_reader_source(const struct index_reader *ix, struct pause *pause)
 {
 	static const struct postings_source_ops ops = {
 		.all = source_all,
@@ -149,5 +151,5 @@ struct postings_source index_reader_source(const struct index_reader *ix)
 		.next = source_next,
 		.current = source_current,
 	};
-	return (struct postings_source){ &ops, (void *)(uintptr_t)ix };
+	return (struct postings_source){ .ops = &ops, .src = (void *)(uintptr_t)ix, .pause = pause };
 }

@@ -55,7 +55,7 @@ int index_reader_postings(const struct index_reader *ix, struct str name, struct
 int index_reader_series(const struct index_reader *ix, uint32_t ref, int64_t mint, int64_t maxt, struct arena *a,
 			struct index_series *ret, struct err *err) MUST_CHECK;
 
-/* The index as a source for postings_for_matchers. Valid while the reader is. */
-struct postings_source index_reader_source(const struct index_reader *ix);
+/* The index as a source for postings_for_matchers, which pauses there (may be NULL). Valid while the reader is. */
+struct postings_source index_reader_source(const struct index_reader *ix, struct pause *pause);
 
 #endif

@@ -14,12 +14,13 @@ src_tsdb_libtsdb_a_SOURCES = \
 	src/tsdb/head_commit.c \
 	src/tsdb/head_flush.c \
 	src/tsdb/head_gc.c \
+	src/tsdb/head_labels.c \
 	src/tsdb/head_ooo.c \
 	src/tsdb/head_postings.c src/tsdb/head_postings.h \
 	src/tsdb/head_order.c src/tsdb/head_order.h \
 	src/tsdb/head_read.c \
 	src/tsdb/head_replay.c \
-	src/tsdb/head_select.c src/tsdb/head_select.h \
+	src/tsdb/head_select.c \
 	src/tsdb/head_series.c \
 	src/tsdb/head_stats.c \
 	src/tsdb/index_parts.c src/tsdb/index_parts.h \

@@ -182,61 +182,85 @@ size_t postings_union(struct postings a, struct postings b, uint32_t *out)
 
 /* --- many lists -------------------------------------------------------------------- */
 
-/* Marks every reference in a bitmap of [lo, hi] and reads them back in order. */
-static int sort_bitmap(struct refs *r, uint32_t lo, uint32_t hi, struct err *err)
+/* References handled between two pauses. */
+#define STEP 16384u
+
+/* Somebody who sorts. */
+struct sorter {
+	struct refs *r;
+	struct pause *pause;
+	struct err *err;
+};
+
+static int worked(struct sorter *s, size_t i)
 {
+	return s->pause && i % STEP == STEP - 1 ? pause_after(s->pause, STEP, s->err) : 0;
+}
+
+/* Marks every reference in a bitmap of [lo, hi] and reads them back in order. */
+static int sort_bitmap(struct sorter *s, uint32_t lo, uint32_t hi)
+{
+	struct refs *r = s->r;
 	struct arena_mark m = arena_mark(r->a);
 	size_t words = ((size_t)(hi - lo) >> 6) + 1;
 	uint64_t *bits = arena_array(r->a, words, sizeof(*bits));
-	if (!bits)
-		return arena_err(r->a, err);
-	for (size_t i = 0; i < r->n; i++) {
+	int rc = bits ? 0 : arena_err(r->a, s->err);
+	for (size_t i = 0; i < r->n && rc == 0; i++) {
 		uint32_t v = r->p[i] - lo;
 		bits[v >> 6] |= 1ULL << (v & 63);
+		rc = worked(s, i);
 	}
 	size_t k = 0;
-	for (size_t w = 0; w < words; w++) {
+	for (size_t w = 0; w < words && rc == 0; w++) {
 		for (uint64_t b = bits[w]; b; b &= b - 1)
 			r->p[k++] = lo + (uint32_t)(w << 6) + (uint32_t)__builtin_ctzll(b);
+		rc = worked(s, w * 8 + 7);
 	}
 	r->n = k;
 	arena_rewind(r->a, m);
-	return 0;
+	return rc;
 }
 
 /* One pass of a radix sort over 11 bits. */
-static void radix_pass(const uint32_t *from, uint32_t *to, size_t n, unsigned shift)
+static int radix_pass(struct sorter *s, const uint32_t *from, uint32_t *to, unsigned shift)
 {
-	size_t at[2048] = { 0 };
-	for (size_t i = 0; i < n; i++)
+	size_t at[2048] = { 0 }, sum = 0, n = s->r->n;
+	int rc = 0;
+	for (size_t i = 0; i < n && rc == 0; i++) {
 		at[from[i] >> shift & 2047]++;
-	size_t sum = 0;
+		rc = worked(s, i);
+	}
 	for (int b = 0; b < 2048; b++) {
 		size_t c = at[b];
 		at[b] = sum;
 		sum += c;
 	}
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && rc == 0; i++) {
 		to[at[from[i] >> shift & 2047]++] = from[i];
+		rc = worked(s, i);
+	}
+	return rc;
 }
 
-static int sort_radix(struct refs *r, struct err *err)
+static int sort_radix(struct sorter *s)
 {
+	struct refs *r = s->r;
 	struct arena_mark m = arena_mark(r->a);
 	uint32_t *tmp = arena_alloc(r->a, r->n * sizeof(*tmp));
-	if (!tmp)
-		return arena_err(r->a, err);
-	radix_pass(r->p, tmp, r->n, 0);
-	radix_pass(tmp, r->p, r->n, 11);
-	radix_pass(r->p, tmp, r->n, 22);
+	int rc = tmp ? radix_pass(s, r->p, tmp, 0) : arena_err(r->a, s->err);
+	if (rc == 0)
+		rc = radix_pass(s, tmp, r->p, 11);
+	if (rc == 0)
+		rc = radix_pass(s, r->p, tmp, 22);
 	size_t k = 0;
-	for (size_t i = 0; i < r->n; i++) {
+	for (size_t i = 0; i < r->n && rc == 0; i++) {
 		if (i == 0 || tmp[i] != tmp[i - 1])
 			r->p[k++] = tmp[i];
+		rc = worked(s, i);
 	}
 	r->n = k;
 	arena_rewind(r->a, m);
-	return 0;
+	return rc;
 }
 
 /* Few elements: by insertion. */
@@ -257,24 +281,27 @@ static void sort_small(struct refs *r)
 	r->n = k;
 }
 
-int refs_sort(struct refs *r, struct err *err)
+int refs_sort(struct refs *r, struct pause *pause, struct err *err)
 {
+	struct sorter s = { r, pause, err };
 	uint32_t lo = UINT32_MAX, hi = 0;
 	bool sorted = true;
-	for (size_t i = 0; i < r->n; i++) {
+	int rc = 0;
+	for (size_t i = 0; i < r->n && rc == 0; i++) {
 		uint32_t v = r->p[i];
 		lo = v < lo ? v : lo;
 		hi = v > hi ? v : hi;
 		sorted &= i == 0 || v > r->p[i - 1];
+		rc = worked(&s, i);
 	}
-	if (sorted)
-		return 0;
+	if (sorted || rc != 0)
+		return rc;
 	if (r->n <= 48) {
 		sort_small(r);
 		return 0;
 	}
 	/* A bitmap costs a word per 64 numbers of the range, a radix sort six passes over the list. */
 	if ((hi - lo) / 64 <= r->n * 4)
-		return sort_bitmap(r, lo, hi, err);
-	return sort_radix(r, err);
+		return sort_bitmap(&s, lo, hi);
+	return sort_radix(&s);
 }

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/pause.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,9 +42,10 @@ static inline struct postings refs_postings(const struct refs *r)
 
 /*
  * Makes a list of what was collected in any order: sorts and drops repeats.
- * Uses a bitmap where the references are dense, else a radix sort. RESOURCE_EXHAUSTED.
+ * Uses a bitmap where the references are dense, else a radix sort. RESOURCE_EXHAUSTED,
+ * or the error of the pause (may be NULL), which may suspend.
  */
-int refs_sort(struct refs *r, struct err *err) MUST_CHECK;
+int refs_sort(struct refs *r, struct pause *pause, struct err *err) MUST_CHECK;
 
 /*
  * Converts `n` big-endian numbers at `src` (any alignment) to `dst`.

@@ -1,8 +1,16 @@
 #include "tsdb/select.h"
 
-/* Values, or references, between two calls of the source's checkpoint. */
-#define CHECKPOINT_EVERY 256
-#define CHECKPOINT_REFS (1u << 20)
+#include <string.h>
+
+/* References after which those collected are sorted, where no bitmap is kept. */
+#define SORT_EVERY (1u << 20)
+
+/* References copied or compared between two pauses. */
+#define STEP 16384u
+
+/* What looking at a value is in units of work (base/pause.h), without and with a regular expression. */
+#define VALUE_WORK 8
+#define REGEX_WORK 128
 
 /* How a matcher takes part. */
 enum role {
@@ -25,7 +33,6 @@ struct task {
 	const struct matcher *m;
 	enum role role;
 	enum which which;
-	bool tried; /* its list was made */
 };
 
 static bool is_not(const struct matcher *m)
@@ -88,6 +95,68 @@ static struct task task_of(struct matcher *const *all, size_t n, const struct ma
 	return t;
 }
 
+/* --- sets ------------------------------------------------------------------------- */
+
+/* A selection under way. */
+struct selection {
+	const struct postings_source *s;
+	struct arena *a;
+	struct err *err;
+	struct pause none, *pause;
+	bool narrowed; /* `now` is what is selected so far; before it is everything */
+	struct postings now;
+	uint32_t *own; /* now.p */
+};
+
+/* What one matcher stands for: a list, or a bitmap. */
+struct set {
+	struct postings_list list;
+	uint32_t *own;  /* the list's array where it is ours */
+	uint64_t *bits; /* instead of a list; of source.limit */
+	size_t n;
+};
+
+static int worked(struct selection *sel, size_t work)
+{
+	return pause_after(sel->pause, work, sel->err);
+}
+
+/* References of a list from number `at` < l->n on that lie together, and at most STEP. */
+static struct postings run_of(const struct postings_list *l, size_t at)
+{
+	size_t into = at % POSTINGS_SEGMENT;
+	if (!l->segments)
+		return (struct postings){ l->p + at, MIN(l->n - at, (size_t)STEP) };
+	return (struct postings){ l->segments[at / POSTINGS_SEGMENT] + into, MIN(l->n - at, POSTINGS_SEGMENT - into) };
+}
+
+/* Copies a set to memory that has room. */
+static int copy_list(struct selection *sel, const struct postings_list *l, uint32_t *out)
+{
+	int rc = 0;
+	for (size_t at = 0; at < l->n && rc == 0;) {
+		struct postings run = run_of(l, at);
+		memcpy(out + at, run.p, run.n * sizeof(*out));
+		at += run.n;
+		rc = worked(sel, run.n / 4);
+	}
+	return rc;
+}
+
+static int copy_bits(struct selection *sel, const uint64_t *bits, uint32_t *out)
+{
+	size_t k = 0, words = (size_t)sel->s->limit / 64 + 1;
+	int rc = 0;
+	for (size_t w = 0; w < words && rc == 0; w++) {
+		size_t before = k;
+		for (uint64_t b = bits[w]; b; b &= b - 1)
+			out[k++] = (uint32_t)(w << 6) + (uint32_t)__builtin_ctzll(b);
+		if (w % 256 == 255 || k - before > 32)
+			rc = worked(sel, w % 256 == 255 ? 64 : 16);
+	}
+	return rc;
+}
+
 /* --- collecting ------------------------------------------------------------------- */
 
 static bool wanted(const struct task *t, struct str value)
@@ -95,133 +164,303 @@ static bool wanted(const struct task *t, struct str value)
 	return t->which == WHICH_EVERY || matcher_matches(t->m, value) == (t->which == WHICH_PASSING);
 }
 
-static int collect_walk(const struct postings_source *s, const struct task *t, struct refs *out, struct err *err)
+/* A union being made: few in a list, many in a bitmap where the source's references are dense. */
+struct gather {
+	struct selection *sel;
+	struct refs list;
+	uint64_t *bits;
+	size_t sorted; /* of the list */
+};
+
+static int mark(struct gather *g, struct postings p)
+{
+	uint32_t limit = g->sel->s->limit;
+	for (size_t i = 0; i < p.n; i++)
+		if (p.p[i] < limit)
+			g->bits[p.p[i] / 64] |= 1ULL << p.p[i] % 64;
+	return worked(g->sel, p.n + 4);
+}
+
+/* Moves a long list to the bitmap, or drops repeats from it: an honest index has none, others must not add up. */
+static int tidy(struct gather *g)
+{
+	struct selection *sel = g->sel;
+	int rc = 0;
+	if (sel->s->limit && (g->bits || g->list.n > sel->s->limit / 64)) {
+		if (!g->bits)
+			g->bits = arena_zalloc(sel->a, ((size_t)sel->s->limit / 64 + 1) * sizeof(*g->bits));
+		if (!g->bits)
+			return arena_err(sel->a, sel->err);
+		for (size_t at = 0; at < g->list.n && rc == 0; at += STEP)
+			rc = mark(g, (struct postings){ g->list.p + at, MIN(g->list.n - at, (size_t)STEP) });
+		g->list.n = 0;
+	} else if (g->list.n - g->sorted > SORT_EVERY) {
+		rc = refs_sort(&g->list, sel->pause, sel->err);
+		g->sorted = g->list.n;
+	}
+	return rc;
+}
+
+/* Adds a borrowed list, after what was appended to the list itself. */
+static int add(struct gather *g, const struct postings_list *l)
+{
+	int rc = tidy(g);
+	for (size_t at = 0; at < l->n && rc == 0;) {
+		struct postings run = run_of(l, at);
+		at += run.n;
+		if (g->bits) {
+			rc = mark(g, run);
+			continue;
+		}
+		rc = refs_reserve(&g->list, run.n, g->sel->err);
+		if (rc == 0) {
+			memcpy(g->list.p + g->list.n, run.p, run.n * sizeof(*run.p));
+			g->list.n += run.n;
+			rc = tidy(g);
+		}
+	}
+	return rc;
+}
+
+static int collect_walk(struct gather *g, const struct task *t)
 {
 	/* A prefix bounds what the pattern stands for: what passes =~, what is refused by !~. */
 	bool bounded = t->which == (is_not(t->m) ? WHICH_REFUSED : WHICH_PASSING);
 	struct str prefix = bounded ? matcher_prefix(t->m) : str_mem(NULL, 0);
+	const struct postings_source *s = g->sel->s;
 	struct postings_values it = { 0 };
+	struct err *err = g->sel->err;
 	int r = s->ops->values(s->src, t->m->name, prefix, &it, err);
 	if (r < 0)
 		return r;
 	struct str value;
-	size_t values = 0, kept = out->n;
 	while ((r = s->ops->next(s->src, &it, &value, err)) > 0) {
-		bool due = ++values % CHECKPOINT_EVERY == 0;
+		struct postings_list l = { 0 };
 		if (wanted(t, value))
-			r = s->ops->current(s->src, &it, out, err);
-		if (r >= 0 && out->n - kept > CHECKPOINT_REFS) {
-			/* Lists that repeat each other, which an honest index has not, must not add up. */
-			r = refs_sort(out, err);
-			kept = out->n;
-			due = true;
-		}
-		if (r >= 0 && due && s->checkpoint)
-			r = s->checkpoint(err);
+			r = s->ops->current(s->src, &it, &g->list, &l, err);
+		if (r >= 0)
+			r = add(g, &l);
+		/* Here, where nothing holds on to the value. */
+		if (r >= 0)
+			r = worked(g->sel, t->m->re ? REGEX_WORK : VALUE_WORK);
 		if (r < 0)
 			return r;
 	}
 	return r;
 }
 
-/* The list of one matcher. */
-static int collect(const struct postings_source *s, const struct task *t, struct refs *out, struct err *err)
+/* The values of the matcher's set. A single list that is there is taken as it is. */
+static int collect_set(struct gather *g, const struct task *t, struct postings_list *ret_only)
 {
+	const struct postings_source *s = g->sel->s;
+	size_t n;
+	const struct str *set = matcher_set_values(t->m, &n);
 	int r = 0;
-	if (t->which == WHICH_SET) {
-		size_t n;
-		const struct str *set = matcher_set_values(t->m, &n);
-		for (size_t i = 0; i < n && r >= 0; i++)
-			r = s->ops->get(s->src, t->m->name, set[i], out, err);
-	} else {
-		r = collect_walk(s, t, out, err);
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		struct postings_list l = { 0 };
+		r = s->ops->get(s->src, t->m->name, set[i], &g->list, &l, g->sel->err);
+		if (n == 1 && l.n)
+			*ret_only = l;
+		else if (r >= 0)
+			r = add(g, &l);
+		if (r >= 0)
+			r = worked(g->sel, VALUE_WORK);
 	}
-	return r < 0 ? r : refs_sort(out, err);
+	return r;
 }
 
-/* What is selected so far: everything, until something narrowed it. */
-struct selection {
-	bool narrowed;
-	struct postings now;
-	uint32_t *own; /* now.p as memory of ours */
-};
-
-static void narrow(struct selection *sel, struct refs *list)
+static size_t popcount(const uint64_t *bits, uint32_t limit)
 {
-	if (!sel->narrowed) {
-		sel->own = list->p;
-		sel->now = refs_postings(list);
-	} else {
-		/* The result fits where either list was; the older memory is kept. */
-		uint32_t *out = sel->now.n <= list->n ? sel->own : list->p;
-		sel->now.n = postings_intersect(sel->now, refs_postings(list), out);
-		sel->now.p = sel->own = out;
-	}
-	sel->narrowed = true;
+	size_t n = 0;
+	for (size_t i = 0; i < (size_t)limit / 64 + 1; i++)
+		n += (size_t)__builtin_popcountll(bits[i]);
+	return n;
 }
 
-/* Intersects the matchers' lists; exact ones first, for they are cheap and an empty one ends it all. */
-static int keep_all(const struct postings_source *s, struct task *t, size_t n, struct arena *a, struct selection *sel,
-		    struct err *err)
+/* The set of one matcher. */
+static int collect(struct selection *sel, const struct task *t, struct set *ret)
 {
-	for (int pass = 0; pass < 2; pass++) {
-		for (size_t i = 0; i < n; i++) {
-			bool cheap = t[i].which == WHICH_SET;
-			if (t[i].role != ROLE_KEEP || t[i].tried || (pass == 0 && !cheap))
-				continue;
-			struct refs list = { .a = a };
-			int r = collect(s, &t[i], &list, err);
-			if (r < 0)
-				return r;
-			t[i].tried = true;
-			narrow(sel, &list);
-			if (sel->now.n == 0)
-				return 0;
-		}
+	struct gather g = { .sel = sel, .list = { .a = sel->a } };
+	*ret = (struct set){ .n = 0 };
+	int r = t->which == WHICH_SET ? collect_set(&g, t, &ret->list) : collect_walk(&g, t);
+	if (r >= 0 && g.bits)
+		r = tidy(&g);
+	if (r >= 0 && !g.bits)
+		r = refs_sort(&g.list, sel->pause, sel->err);
+	if (r < 0)
+		return r;
+	if (!ret->list.n && !g.bits) {
+		ret->list = (struct postings_list){ .p = g.list.p, .n = g.list.n };
+		ret->own = g.list.p;
 	}
+	ret->bits = g.bits;
+	ret->n = g.bits ? popcount(g.bits, sel->s->limit) : ret->list.n;
 	return 0;
 }
 
-static int subtract_all(const struct postings_source *s, const struct task *t, size_t n, struct arena *a,
-			struct selection *sel, struct err *err)
+/* --- narrowing --------------------------------------------------------------------- */
+
+/* The first set: it is what is selected. */
+static int take(struct selection *sel, const struct set *x)
 {
-	for (size_t i = 0; i < n && sel->now.n > 0; i++) {
+	sel->narrowed = true;
+	sel->own = x->own;
+	sel->now = (struct postings){ x->list.p, x->n };
+	if (sel->own || x->n == 0)
+		return 0;
+	sel->now.p = sel->own = arena_alloc(sel->a, x->n * sizeof(*sel->own));
+	if (!sel->own)
+		return arena_err(sel->a, sel->err);
+	return x->bits ? copy_bits(sel, x->bits, sel->own) : copy_list(sel, &x->list, sel->own);
+}
+
+/* First number from `at` on whose reference is >= v; segments are searched by their last. */
+static size_t seek_list(const struct postings_list *l, size_t at, uint32_t v)
+{
+	if (!l->segments)
+		return postings_seek((struct postings){ l->p, l->n }, at, v);
+	size_t lo = at / POSTINGS_SEGMENT, hi = (l->n - 1) / POSTINGS_SEGMENT;
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		if (l->segments[mid][POSTINGS_SEGMENT - 1] < v)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	size_t from = MAX(at, lo * POSTINGS_SEGMENT);
+	return from + postings_seek(run_of(l, from), 0, v);
+}
+
+/* Keeps the references that are in the list, or those that are not. */
+static int filter_list(struct selection *sel, const struct postings_list *l, bool keep)
+{
+	size_t i = 0, at = 0, k = 0;
+	int rc = 0;
+	while (i < sel->now.n && at < l->n && rc == 0) {
+		at = seek_list(l, at, sel->now.p[i]);
+		if (at >= l->n)
+			break;
+		struct postings run = run_of(l, at), some = { sel->now.p + i, MIN(sel->now.n - i, (size_t)STEP) };
+		uint32_t last = run.p[run.n - 1];
+		some.n = postings_seek(some, 0, last);
+		some.n += some.n < MIN(sel->now.n - i, (size_t)STEP) && some.p[some.n] == last;
+		k += keep ? postings_intersect(some, run, sel->own + k) : postings_without(some, run, sel->own + k);
+		i += some.n;
+		rc = worked(sel, some.n + run.n / 16);
+	}
+	if (!keep && i < sel->now.n && rc == 0) {
+		memmove(sel->own + k, sel->now.p + i, (sel->now.n - i) * sizeof(*sel->own));
+		k += sel->now.n - i;
+	}
+	sel->now = (struct postings){ sel->own, k };
+	return rc;
+}
+
+static int filter_bits(struct selection *sel, const uint64_t *bits, bool keep)
+{
+	size_t k = 0;
+	int rc = 0;
+	for (size_t i = 0; i < sel->now.n && rc == 0; i++) {
+		uint32_t v = sel->now.p[i];
+		sel->own[k] = v;
+		k += (v < sel->s->limit && bits[v / 64] >> v % 64 & 1) == keep;
+		if (i % 1024 == 1023)
+			rc = worked(sel, 1024);
+	}
+	sel->now = (struct postings){ sel->own, k };
+	return rc;
+}
+
+/* Leaves in what is selected only what is in a set (keep), or not in it. */
+static int filter(struct selection *sel, const struct set *x, bool keep)
+{
+	return x->bits ? filter_bits(sel, x->bits, keep) : filter_list(sel, &x->list, keep);
+}
+
+static int narrow(struct selection *sel, const struct set *x)
+{
+	return sel->narrowed ? filter(sel, x, true) : take(sel, x);
+}
+
+/* Intersects lists that cost nothing or little to get, the shortest first. */
+static int keep_sets(struct selection *sel, const struct task *t, size_t n)
+{
+	struct set *sets = arena_array(sel->a, n + 1, sizeof(*sets));
+	size_t k = 0;
+	int rc = 0;
+	if (!sets)
+		return arena_err(sel->a, sel->err);
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		struct set x;
+		size_t at = k;
+		if (t[i].role != ROLE_KEEP || t[i].which != WHICH_SET)
+			continue;
+		rc = collect(sel, &t[i], &x);
+		for (; rc == 0 && at > 0 && sets[at - 1].n > x.n; at--)
+			sets[at] = sets[at - 1];
+		sets[at] = x;
+		k++;
+		if (rc == 0 && x.n == 0)
+			break;
+	}
+	for (size_t i = 0; i < k && rc == 0 && !(sel->narrowed && sel->now.n == 0); i++)
+		rc = narrow(sel, &sets[i]);
+	return rc;
+}
+
+/* Intersects what values that pass give. */
+static int keep_walks(struct selection *sel, const struct task *t, size_t n)
+{
+	int rc = 0;
+	for (size_t i = 0; i < n && rc == 0 && !(sel->narrowed && sel->now.n == 0); i++) {
+		struct set x;
+		if (t[i].role != ROLE_KEEP || t[i].which == WHICH_SET)
+			continue;
+		rc = collect(sel, &t[i], &x);
+		if (rc == 0)
+			rc = narrow(sel, &x);
+	}
+	return rc;
+}
+
+static int take_all(struct selection *sel)
+{
+	struct refs list = { .a = sel->a };
+	int rc = sel->s->ops->all(sel->s->src, &list, sel->err);
+	if (rc == 0)
+		rc = refs_sort(&list, sel->pause, sel->err);
+	sel->narrowed = true;
+	sel->own = list.p;
+	sel->now = refs_postings(&list);
+	return rc;
+}
+
+static int subtract_all(struct selection *sel, const struct task *t, size_t n)
+{
+	int rc = 0;
+	for (size_t i = 0; i < n && rc == 0 && sel->now.n > 0; i++) {
+		struct set x;
 		if (t[i].role != ROLE_SUBTRACT)
 			continue;
-		struct arena_mark m = arena_mark(a);
-		struct refs list = { .a = a };
-		int r = collect(s, &t[i], &list, err);
-		if (r < 0)
-			return r;
-		sel->now.n = postings_without(sel->now, refs_postings(&list), sel->own);
-		sel->now.p = sel->own;
-		arena_rewind(a, m);
+		rc = collect(sel, &t[i], &x);
+		if (rc == 0 && x.n)
+			rc = filter(sel, &x, false);
 	}
-	return 0;
+	return rc;
 }
 
-static int select_tasks(const struct postings_source *s, struct task *t, size_t n, struct arena *a,
-			struct postings *ret, struct err *err)
+static int select_tasks(struct selection *sel, const struct task *t, size_t n)
 {
-	struct selection sel = { 0 };
 	for (size_t i = 0; i < n; i++) {
 		if (t[i].role == ROLE_NONE)
 			return 0;
 	}
-	int r = keep_all(s, t, n, a, &sel, err);
-	if (r == 0 && !sel.narrowed) {
-		struct refs list = { .a = a };
-		r = s->ops->all(s->src, &list, err);
-		if (r == 0)
-			r = refs_sort(&list, err);
-		if (r == 0)
-			narrow(&sel, &list);
-	}
-	if (r == 0)
-		r = subtract_all(s, t, n, a, &sel, err);
-	if (r == 0)
-		*ret = sel.now;
-	return r;
+	int rc = keep_sets(sel, t, n);
+	if (rc == 0)
+		rc = keep_walks(sel, t, n);
+	if (rc == 0 && !sel->narrowed)
+		rc = take_all(sel);
+	return rc == 0 ? subtract_all(sel, t, n) : rc;
 }
 
 int postings_for_matchers(const struct postings_source *s, struct matcher *const *m, size_t n, struct arena *a,
@@ -233,5 +472,10 @@ int postings_for_matchers(const struct postings_source *s, struct matcher *const
 		return arena_err(a, err);
 	for (size_t i = 0; i < n; i++)
 		tasks[i] = task_of(m, n, m[i]);
-	return select_tasks(s, tasks, n, a, ret, err);
+	struct selection sel = { .s = s, .a = a, .err = err };
+	sel.pause = s->pause ? s->pause : &sel.none;
+	int rc = select_tasks(&sel, tasks, n);
+	if (rc == 0)
+		*ret = sel.now;
+	return rc;
 }

@@ -73,7 +73,7 @@ static void read_all(const struct index_reader *ix)
 			abort();
 		(void)!index_reader_postings(ix, e.name, e.value, &r, &err);
 	}
-	if (refs_sort(&r, &err) == 0) {
+	if (refs_sort(&r, NULL, &err) == 0) {
 		for (size_t i = 0; i < r.n && i < MOST; i++) {
 			struct index_series s;
 			(void)!index_reader_series(ix, r.p[i], -1000, INT64_MAX, &a, &s, &err);
@@ -82,7 +82,7 @@ static void read_all(const struct index_reader *ix)
 	struct matcher *m;
 	struct postings got;
 	if (matcher_compile_in(&a, MATCH_RE, STR("job"), STR("a.+"), &m, &err) == 0) {
-		struct postings_source s = index_reader_source(ix);
+		struct postings_source s = index_reader_source(ix, NULL);
 		(void)!postings_for_matchers(&s, &m, 1, &a, &got, &err);
 	}
 	arena_fini(&a);

@@ -6,6 +6,7 @@ TSDB_TESTS = \
 	tests/unit/tsdb/test_head_damage \
 	tests/unit/tsdb/test_head_golden \
 	tests/unit/tsdb/test_head_order \
+	tests/unit/tsdb/test_head_postings \
 	tests/unit/tsdb/test_head_promtool \
 	tests/unit/tsdb/test_head_random \
 	tests/unit/tsdb/test_index \
@@ -23,6 +24,7 @@ tests_unit_tsdb_test_block_labels_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_chunks_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_head_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_head_damage_LDADD = $(TSDB_TEST_LIBS)
+tests_unit_tsdb_test_head_postings_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_head_order_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_head_golden_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_head_promtool_LDADD = $(TSDB_TEST_LIBS)

@@ -404,6 +404,45 @@ static void append_range(struct head *h, unsigned i, int64_t from, int64_t to)
 	must_commit(h);
 }
 
+static size_t samples_of(struct head *h, unsigned i)
+{
+	struct arena a;
+	struct head_view v;
+	struct err e;
+	arena_init(&a, NULL);
+	struct head_reader *r = head_reader_open(h, INT64_MIN, INT64_MAX);
+	assert_int_equal(head_reader_series(r, head_series_id(series_i(h, i)), true, &a, &v, &e), 1);
+	size_t n = count_samples(&v);
+	for (size_t k = 1; k < v.n_chunks; k++)
+		assert_true(v.chunks[k - 1].maxt < v.chunks[k].mint);
+	head_reader_close(r);
+	arena_fini(&a);
+	return n;
+}
+
+/* It has two names in the log then, and chunks of both in files: those of the second one are older. */
+static void test_a_series_that_went_and_came_again_keeps_its_chunks_over_restarts(void **state)
+{
+	struct head_config cfg = { .chunk_file_bytes = 65536 };
+	struct head *h = open_with(cfg);
+	append_range(h, 1, 0, RANGE / 2);
+	append_range(h, 2, 0, 2 * RANGE);
+	head_truncate(h, RANGE);
+	while (head_gc(h, 1000) == 1)
+		;
+	struct head_stats st;
+	head_stats(h, &st);
+	assert_int_equal(st.series_removed, 1);
+	for (int64_t round = 2; round < 6; round++) {
+		append_range(h, 1, round * RANGE, (round + 1) * RANGE);
+		flush_chunks(h);
+		head_close(h);
+		h = open_with(cfg);
+		assert_int_equal(samples_of(h, 1), (size_t)(round - 1) * RANGE / 500 + RANGE / 2 / 500);
+	}
+	head_close(h);
+}
+
 static void test_what_a_reader_was_given_stays(void **state)
 {
 	struct head *h = open_with((struct head_config){ .chunk_file_bytes = 4096 });
@@ -577,6 +616,7 @@ int main(void)
 		T(test_exemplars_fill_a_ring),
 		T(test_matchers_select_as_a_scan_does),
 		T(test_label_names_values_and_top_lists),
+		T(test_a_series_that_went_and_came_again_keeps_its_chunks_over_restarts),
 		T(test_what_a_reader_was_given_stays),
 		T(test_a_selection_may_suspend_or_be_cancelled),
 		T(test_a_duplicate_waits_for_the_first_copy),

@@ -181,7 +181,7 @@ static void read_everything(struct str bytes, size_t *ret_failures)
 		struct index_entry en = index_table_entry(t, i);
 		*ret_failures += index_reader_postings(ix, en.name, en.value, &r, &e) < 0;
 	}
-	*ret_failures += refs_sort(&r, &e) < 0;
+	*ret_failures += refs_sort(&r, NULL, &e) < 0;
 	for (size_t i = 0; i < r.n; i++) {
 		struct index_series s;
 		*ret_failures += index_reader_series(ix, r.p[i], INT64_MIN, INT64_MAX, &a, &s, &e) < 0;

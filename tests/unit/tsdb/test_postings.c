@@ -104,7 +104,7 @@ static void check_sort(size_t n, uint32_t range)
 		r.p[r.n++] = (rnd() ^ rnd() << 9) % range;
 	}
 	uint32_t *before = xmemdup(r.p, n * sizeof(*r.p));
-	assert_int_equal(refs_sort(&r, &e), 0);
+	assert_int_equal(refs_sort(&r, NULL, &e), 0);
 	assert_true(r.n <= n && (n == 0 || r.n > 0));
 	for (size_t i = 1; i < r.n; i++)
 		assert_true(r.p[i - 1] < r.p[i]);

@@ -19,7 +19,8 @@ static int table_all(void *src, struct refs *out, struct err *err)
 	return r;
 }
 
-static int table_get(void *src, struct str name, struct str value, struct refs *out, struct err *err)
+static int table_get(void *src, struct str name, struct str value, struct refs *out, struct postings_list *ret,
+		     struct err *err)
 {
 	struct table *t = src;
 	int r = refs_reserve(out, t->n, err);
@@ -57,10 +58,11 @@ static int table_next(void *src, struct postings_values *it, struct str *ret, st
 	return 1;
 }
 
-static int table_current(void *src, struct postings_values *it, struct refs *out, struct err *err)
+static int table_current(void *src, struct postings_values *it, struct refs *out, struct postings_list *ret,
+			 struct err *err)
 {
 	struct table *t = src;
-	return table_get(src, t->name, t->values[it->at], out, err);
+	return table_get(src, t->name, t->values[it->at], out, ret, err);
 }
 
 static const struct postings_source_ops table_ops = {
@@ -112,7 +114,7 @@ static struct matcher *compile(struct arena *a, size_t i)
 static void check(struct matcher *const *m, size_t n, struct arena *a)
 {
 	struct table t = { .series = series, .n = 7 };
-	struct postings_source s = { &table_ops, &t };
+	struct postings_source s = { .ops = &table_ops, .src = &t };
 	struct postings got;
 	struct err e;
 	assert_int_equal(postings_for_matchers(&s, m, n, a, &got, &e), 0);
@@ -191,7 +193,7 @@ static void test_a_block_selects_what_matching_each_series_selects(void **state)
 
 static int checkpoints;
 
-static int stop(struct err *err)
+static int stop(void *arg, struct err *err)
 {
 	checkpoints++;
 	return err_set(err, ERR_CANCELLED, "enough");
@@ -211,7 +213,8 @@ static void test_checkpoint_ends_a_long_walk(void **state)
 	ops.next = endless_next;
 	checkpoints = 0;
 	struct table t = { .series = series, .n = 7 };
-	struct postings_source s = { &ops, &t, stop };
+	struct pause pause = { .fn = stop };
+	struct postings_source s = { .ops = &ops, .src = &t, .pause = &pause };
 	struct arena a;
 	arena_init(&a, NULL);
 	struct matcher *m;
@@ -223,9 +226,148 @@ static void test_checkpoint_ends_a_long_walk(void **state)
 	arena_fini(&a);
 }
 
+/* --- a source that lends its lists ---------------------------------------------------------- */
+
+#define LENT 30000
+
+/* Series i has a="v<i%3>", b="w<i*7919%4000>", and c="x" where i%5 is 0. Lists are lent, long ones as segments. */
+struct lent {
+	struct arena *a;
+	struct str name;
+	char value[16];
+	bool dense;
+};
+
+static struct str lent_value(unsigned i, struct str name, char buf[16])
+{
+	if (str_eq(name, STR("a")))
+		snprintf(buf, 16, "v%u", i % 3);
+	else if (str_eq(name, STR("b")))
+		snprintf(buf, 16, "w%u", i * 7919u % 4000);
+	else if (str_eq(name, STR("c")) && i % 5 == 0)
+		snprintf(buf, 16, "x");
+	else
+		buf[0] = 0;
+	return str_c(buf);
+}
+
+static int lent_all(void *src, struct refs *out, struct err *err)
+{
+	int r = refs_reserve(out, LENT, err);
+	for (uint32_t i = 0; r == 0 && i < LENT; i++)
+		out->p[out->n++] = i;
+	return r;
+}
+
+static int lent_get(void *src, struct str name, struct str value, struct refs *out, struct postings_list *ret,
+		    struct err *err)
+{
+	struct lent *l = src;
+	uint32_t *p = arena_alloc(l->a, LENT * sizeof(*p)), n = 0;
+	char buf[16];
+	for (uint32_t i = 0; i < LENT; i++)
+		if (value.n && str_eq(lent_value(i, name, buf), value))
+			p[n++] = i;
+	*ret = (struct postings_list){ .p = p, .n = n };
+	if (n <= POSTINGS_SEGMENT)
+		return 0;
+	const uint32_t **segments = arena_alloc(l->a, (n / POSTINGS_SEGMENT + 1) * sizeof(*segments));
+	for (uint32_t i = 0; i < n; i += POSTINGS_SEGMENT) /* each on its own, so that passing an end is seen */
+		segments[i / POSTINGS_SEGMENT] =
+			(uint32_t *)arena_memdup(l->a, p + i, MIN(n - i, POSTINGS_SEGMENT) * sizeof(*p));
+	*ret = (struct postings_list){ .segments = segments, .n = n };
+	return 0;
+}
+
+static int lent_values(void *src, struct str name, struct str prefix, struct postings_values *ret, struct err *err)
+{
+	((struct lent *)src)->name = name;
+	*ret = (struct postings_values){ .end = str_eq(name, STR("a"))   ? 3
+						: str_eq(name, STR("b")) ? 4000
+						: str_eq(name, STR("c")) ? 1
+									 : 0 };
+	return 0;
+}
+
+static int lent_next(void *src, struct postings_values *it, struct str *ret, struct err *err)
+{
+	struct lent *l = src;
+	if (it->at == it->end)
+		return 0;
+	if (str_eq(l->name, STR("c")))
+		snprintf(l->value, sizeof(l->value), "x");
+	else
+		snprintf(l->value, sizeof(l->value), "%c%u", l->name.p[0] == 'a' ? 'v' : 'w', (unsigned)it->at);
+	it->at++;
+	*ret = str_c(l->value);
+	return 1;
+}
+
+static int lent_current(void *src, struct postings_values *it, struct refs *out, struct postings_list *ret,
+			struct err *err)
+{
+	struct lent *l = src;
+	if (l->name.p[0] != 'b')
+		return lent_get(src, l->name, str_c(l->value), out, ret, err);
+	/* Of many values, short lists are appended. */
+	int r = refs_reserve(out, LENT / 4000 + 1, err);
+	for (uint32_t i = 0, v = (uint32_t)(it->at - 1); r == 0 && i < LENT; i++)
+		if (i * 7919u % 4000 == v)
+			out->p[out->n++] = i;
+	return r;
+}
+
+static int count_pause(void *arg, struct err *err)
+{
+	++*(unsigned *)arg;
+	return 0;
+}
+
+static void test_lent_lists_segments_and_bitmaps_give_what_matching_each_series_gives(void **state)
+{
+	static const struct postings_source_ops ops = { lent_all, lent_get, lent_values, lent_next, lent_current };
+	static const struct spec s[] = {
+		{ MATCH_EQ, "a", "v1" },     { MATCH_RE, "a", "v0|v2" },    { MATCH_NEQ, "a", "v2" },
+		{ MATCH_EQ, "b", "w77" },    { MATCH_RE, "b", "w1.*" },     { MATCH_NRE, "b", "w[1-3].*" },
+		{ MATCH_RE, "b", "w1|w20" }, { MATCH_EQ, "c", "x" },        { MATCH_EQ, "c", "" },
+		{ MATCH_NRE, "a", "v[01]" }, { MATCH_RE, "b", "w12|w.*9" }, { MATCH_NEQ, "b", "w5" },
+	};
+	unsigned pauses = 0;
+	for (size_t i = 0; i < ARRAY_LEN(s) * ARRAY_LEN(s) * 2; i++) {
+		struct arena a;
+		struct err e;
+		struct matcher *m[2];
+		struct postings got;
+		arena_init(&a, NULL);
+		for (size_t k = 0, at = i / 2; k < 2; k++, at /= ARRAY_LEN(s)) {
+			const struct spec *x = &s[at % ARRAY_LEN(s)];
+			assert_int_equal(matcher_compile_in(&a, x->type, str_c(x->name), str_c(x->value), &m[k], &e),
+					 0);
+		}
+		struct lent l = { .a = &a };
+		struct pause pause = { .fn = count_pause, .arg = &pauses };
+		struct postings_source src = { .ops = &ops, .src = &l, .pause = &pause, .limit = i % 2 ? LENT : 0 };
+		assert_int_equal(postings_for_matchers(&src, m, 2, &a, &got, &e), 0);
+		size_t at = 0;
+		for (uint32_t k = 0; k < LENT; k++) {
+			char buf[16];
+			bool in = matcher_matches(m[0], lent_value(k, m[0]->name, buf)) &&
+				  matcher_matches(m[1], lent_value(k, m[1]->name, buf));
+			bool is = at < got.n && got.p[at] == k;
+			at += is;
+			if (in != is)
+				fail_msg("selection %zu: series %u", i, k);
+		}
+		assert_int_equal(at, got.n);
+		arena_fini(&a);
+	}
+	assert_true(pauses > ARRAY_LEN(s) * ARRAY_LEN(s) * 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lent_lists_segments_and_bitmaps_give_what_matching_each_series_gives),
 		cmocka_unit_test(test_one_two_and_three_matchers_agree_with_matching_each_series),
 		cmocka_unit_test(test_a_block_selects_what_matching_each_series_selects),
 		cmocka_unit_test(test_checkpoint_ends_a_long_walk),
