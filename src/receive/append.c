@@ -207,6 +207,7 @@ static int flush(struct appender *a, struct pending *p, struct err *err)
 	struct head_series *found[HEAD_LOOKUP_MAX];
 	if (p->n == 0)
 		return 0;
+	head_batch_resume(a->h, a->opts->batch); /* reading a long series has suspended, perhaps */
 	head_lookup(a->h, p->keys, p->n, found);
 	for (size_t i = 0; i < p->n; i++) {
 		int rc = 0;
@@ -258,6 +259,7 @@ static int co_append_unusual(struct appender *a, const struct write_series *s, s
 		note_detail(a->tally, s->fault);
 		return 0;
 	}
+	head_batch_resume(a->h, a->opts->batch);
 	while ((hs = find_raw(a, s, err, &rc)) && append_part(a, hs, s, part++))
 		if ((rc = co_pause(a, err)) != 0)
 			break;

@@ -30,10 +30,23 @@ static const struct series_fields fields_v2 = { 4, 3, 5 };
 
 /* Samples that the columns have room for from the start. */
 #define COLUMNS_MIN 256
-/* Fields between two calls of the owner's pause. */
+/* Fields between two calls of the owner's pause, and samples that are read without counting them. */
 #define PAUSE_FIELDS 8192
+#define RUN_SAMPLES 4096
+/* What a histogram or an exemplar counts as. */
+#define OTHER_FIELDS 16
 /* Longest text of a fault. */
 #define FAULT_MAX 300
+
+/* Counts fields; now and then the owner's turn. */
+static ALWAYS_INLINE int walk_some(struct write_reader *r, uint32_t n, struct err *err)
+{
+	r->walked += n;
+	if (LIKELY(r->walked < PAUSE_FIELDS))
+		return 0;
+	r->walked = 0;
+	return r->pause ? r->pause(err) : 0;
+}
 
 /* --- columns ---------------------------------------------------------------------- */
 
@@ -267,14 +280,15 @@ static ALWAYS_INLINE const uint8_t *sample_read_usual(const uint8_t *p, const ui
 	return p + 2 + p[1];
 }
 
-/* Takes a run of samples in their usual form, as far as the columns and the body reach. */
+/* Takes a run of samples in their usual form, as far as the columns and the body reach, and not too many. */
 static void take_usual_samples(struct series_reader *sr)
 {
 	const struct write_columns *c = &sr->r->columns;
 	const uint8_t *p = sr->w.p, *end = sr->w.end;
 	const uint8_t *body_end = (const uint8_t *)sr->r->body.p + sr->r->body.n;
 	size_t i = sr->s->n_samples;
-	for (; i < c->cap && p < end && body_end - p >= 20; i++) {
+	size_t most = MIN(c->cap, i + RUN_SAMPLES);
+	for (; i < most && p < end && body_end - p >= 20; i++) {
 		const uint8_t *next = sample_read_usual(p, end, &c->v[i], &c->t[i]);
 		if (!next)
 			break;
@@ -514,12 +528,16 @@ static int series_read(struct write_reader *r, struct str msg, struct write_seri
 		skip_usual_labels(&sr);
 	take_usual_samples(&sr);
 	while (rc == 0 && wire_next(&sr.w, &f)) {
+		uint32_t before = (uint32_t)s->n_samples;
 		if (f.num == TS_LABELS)
 			rc = note_labels(&sr, &f, err);
 		else if (f.num == TS_SAMPLES && wire_is(&sr.w, &f, WIRE_LEN))
 			rc = add_sample(&sr, f.s, err);
 		else if (f.num > TS_SAMPLES)
 			rc = add_other(&sr, &f, err);
+		if (rc == 0)
+			rc = walk_some(r, 1 + (f.num > TS_SAMPLES ? OTHER_FIELDS : (uint32_t)s->n_samples - before),
+				       err);
 	}
 	if (rc < 0)
 		return rc;
@@ -535,12 +553,6 @@ static const char *message_name(const struct write_reader *r)
 	return r->kind == WRITE_V2 ? "Request" : "WriteRequest";
 }
 
-/* Counts a field; now and then the owner's turn. */
-static ALWAYS_INLINE int walk_one(struct write_reader *r, struct err *err)
-{
-	return UNLIKELY(++r->walked % PAUSE_FIELDS == 0) && r->pause ? r->pause(err) : 0;
-}
-
 /* Looks through a tenant's tuple: counts its series, finds the tenant's name. */
 static int tuple_scan(struct write_reader *r, struct str msg, struct str *ret_tenant, size_t *n, struct err *err)
 {
@@ -549,7 +561,7 @@ static int tuple_scan(struct write_reader *r, struct str msg, struct str *ret_te
 	int rc;
 	*ret_tenant = STR("");
 	while (wire_next(&w, &f)) {
-		if ((rc = walk_one(r, err)) < 0)
+		if ((rc = walk_some(r, 1, err)) < 0)
 			return rc;
 		if (f.num == TUPLE_TIMESERIES && wire_is(&w, &f, WIRE_LEN))
 			++*n;
@@ -591,7 +603,7 @@ static int collect_symbols(struct write_reader *r, size_t n, struct err *err)
 	if (!p)
 		return arena_err(&r->symbols_arena, err);
 	int rc = 0;
-	for (size_t i = 0; i < n && rc == 0 && wire_next(&w, &f); rc = walk_one(r, err)) {
+	for (size_t i = 0; i < n && rc == 0 && wire_next(&w, &f); rc = walk_some(r, 1, err)) {
 		if (f.num == V2_SYMBOLS)
 			p[i++] = f.s;
 	}
@@ -622,7 +634,7 @@ int write_reader_open_pausing(struct write_reader *r, enum write_kind kind, stru
 	while (wire_next(&w, &f)) {
 		int rc = open_field(r, &w, &f, &n_plain, &n_tuples, &n_symbols, err);
 		if (rc == 0)
-			rc = walk_one(r, err);
+			rc = walk_some(r, 1, err);
 		if (rc < 0)
 			return rc;
 	}

@@ -147,7 +147,7 @@ int write_reader_open_pausing(struct write_reader *r, enum write_kind kind, stru
 /* Frees what the reader holds. */
 void write_reader_close(struct write_reader *r);
 
-/* The next series: 1, 0 at the end, INVALID_ARGUMENT for malformed bytes, RESOURCE_EXHAUSTED over budget. */
+/* The next series: 1, 0 at the end, INVALID_ARGUMENT for malformed bytes, RESOURCE_EXHAUSTED over budget. Suspends as the pause does. */
 int write_reader_next(struct write_reader *r, struct write_series *ret, struct err *err);
 
 /*

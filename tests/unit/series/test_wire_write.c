@@ -615,6 +615,48 @@ static void test_damaged_bodies_never_crash(void **state)
 	}
 }
 
+static unsigned pauses, pauses_left;
+
+static int count_pause(struct err *err)
+{
+	pauses++;
+	return pauses_left && --pauses_left == 0 ? err_set(err, ERR_CANCELLED, "enough") : 0;
+}
+
+static void test_a_series_with_very_many_samples_pauses_while_it_is_read(void **state)
+{
+	enum { N = 300000 };
+	struct write_series in = { .n_samples = N }, s;
+	const struct label l[] = { { STR("__name__"), STR("long") } };
+	const struct labels labels = { l, 1 };
+	int64_t *t = xcalloc(N, sizeof(*t));
+	double *v = xcalloc(N, sizeof(*v));
+	struct strbuf b = { 0 };
+	struct write_reader r;
+	struct err e;
+	for (size_t i = 0; i < N; i++) {
+		t[i] = 1700000000000 + (int64_t)i;
+		v[i] = (double)i;
+	}
+	in.t = t;
+	in.v = v;
+	write_put_series(&b, 1, &in, &labels);
+	assert_int_equal(write_reader_open_pausing(&r, WRITE_V1, strbuf_str(&b), NULL, count_pause, &e), 0);
+	pauses = pauses_left = 0;
+	assert_int_equal(write_reader_next(&r, &s, &e), 1);
+	assert_true(pauses >= N / 16384);
+	assert_int_equal(s.n_samples, N);
+	assert_memory_equal(s.t, t, N * sizeof(*t));
+	assert_memory_equal(s.v, v, N * sizeof(*v));
+	write_reader_rewind(&r);
+	pauses_left = 3;
+	assert_int_equal(write_reader_next(&r, &s, &e), -ERR_CANCELLED);
+	write_reader_close(&r);
+	strbuf_fini(&b);
+	free(t);
+	free(v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -633,6 +675,7 @@ int main(void)
 		cmocka_unit_test(test_memory_stays_in_the_budget),
 		cmocka_unit_test(test_too_many_buckets),
 		cmocka_unit_test(test_damaged_bodies_never_crash),
+		cmocka_unit_test(test_a_series_with_very_many_samples_pauses_while_it_is_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
