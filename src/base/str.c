@@ -1,10 +1,28 @@
 #include "base/str.h"
 
+#include <stdlib.h>
+
 #include <strings.h>
 
 bool str_eq_nocase(struct str a, struct str b)
 {
 	return a.n == b.n && (a.n == 0 || strncasecmp(a.p, b.p, a.n) == 0);
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+	return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+size_t str_sort_unique(struct str *p, size_t n)
+{
+	size_t kept = 0;
+	if (n)
+		qsort(p, n, sizeof(*p), by_bytes);
+	for (size_t i = 0; i < n; i++)
+		if (kept == 0 || !str_eq(p[kept - 1], p[i]))
+			p[kept++] = p[i];
+	return kept;
 }
 
 bool str_has_prefix(struct str s, struct str prefix)

@@ -61,6 +61,9 @@ static inline int str_cmp(struct str a, struct str b)
 /* Equality without regard to ASCII case. */
 bool str_eq_nocase(struct str a, struct str b);
 
+/* Sorts strings byte-wise and drops repetitions; returns how many are left. */
+size_t str_sort_unique(struct str *p, size_t n);
+
 /* Whether `s` begins with `prefix`. */
 bool str_has_prefix(struct str s, struct str prefix);
 

@@ -62,29 +62,16 @@ static int add_flags(struct discovery *d, const struct discovery_names *names, b
 		s.address = arena_strdup(&d->arena, names->p[i]);
 		if (!s.address)
 			return arena_err(&d->arena, err);
+		if (!strpbrk(s.address, ":+"))
+			return err_set(err, ERR_INVALID_ARGUMENT,
+				       "Address \"%s\" is not of <host>:<port> format or a valid DNS query.",
+				       s.address);
 		int rc = endpoint_spec_check(&s, err);
 		if (rc != 0)
 			return rc;
 		*vec_push(&d->flags) = s;
 	}
 	return 0;
-}
-
-/* A copy of a string that may be missing. */
-static const char *keep(struct arena *a, const char *s)
-{
-	return s ? arena_strdup(a, s) : NULL;
-}
-
-static struct endpoint_client keep_client(struct arena *a, struct endpoint_client c)
-{
-	c.cert_file = keep(a, c.cert_file);
-	c.key_file = keep(a, c.key_file);
-	c.ca_file = keep(a, c.ca_file);
-	c.min_version = keep(a, c.min_version);
-	c.server_name = keep(a, c.server_name);
-	c.compression = keep(a, c.compression);
-	return c;
 }
 
 static uint64_t count(const struct discovery *d, bool failures)
@@ -165,7 +152,7 @@ struct discovery *discovery_new(struct reactor *r, struct dns_resolver *dns, con
 	d->dns_interval_ms = cfg->dns_interval_ms;
 	arena_init(&d->arena, NULL);
 	arena_init(&d->snapshot, NULL);
-	d->client = keep_client(&d->arena, cfg->client);
+	d->client = endpoint_client_copy(cfg->client, &d->arena);
 	if (cfg->sd_files.n)
 		d->files = file_sd_new(cfg->sd_files.p, cfg->sd_files.n, cfg->sd_files_interval_ms);
 	if (reg)
@@ -365,7 +352,7 @@ static void want_names(struct discovery *d, const struct entries *e)
 static struct discovery_target target_of(struct discovery *d, const struct endpoint_spec *s, const char *address)
 {
 	struct discovery_target t = { .spec = *s };
-	t.spec.client = keep_client(&d->snapshot, s->client);
+	t.spec.client = endpoint_client_copy(s->client, &d->snapshot);
 	t.spec.address = arena_strdup(&d->snapshot, address);
 	t.name = s->group ? arena_printf(&d->snapshot, "thanos:///%s", address) : t.spec.address;
 	return t;

@@ -1,11 +1,30 @@
 #include "discovery/endpoint_spec.h"
 
+#include "base/arena.h"
+
 #include <string.h>
 
 /* Equality of two strings that may be missing. */
 static bool same(const char *a, const char *b)
 {
 	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* A copy of a string that may be missing. */
+static const char *keep(struct arena *a, const char *s)
+{
+	return s ? arena_strdup(a, s) : NULL;
+}
+
+struct endpoint_client endpoint_client_copy(struct endpoint_client c, struct arena *a)
+{
+	c.cert_file = keep(a, c.cert_file);
+	c.key_file = keep(a, c.key_file);
+	c.ca_file = keep(a, c.ca_file);
+	c.min_version = keep(a, c.min_version);
+	c.server_name = keep(a, c.server_name);
+	c.compression = keep(a, c.compression);
+	return c;
 }
 
 bool endpoint_client_eq(const struct endpoint_client *a, const struct endpoint_client *b)

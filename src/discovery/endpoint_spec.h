@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct arena;
+
 /* A truth value that may be missing. */
 enum endpoint_flag { ENDPOINT_UNSET = -1, ENDPOINT_NO = 0, ENDPOINT_YES = 1 };
 
@@ -37,6 +39,9 @@ struct endpoint_spec {
 	bool group;          /* all addresses behind the name are the same endpoint, asked in turn */
 	struct endpoint_client client;
 };
+
+/* The settings with their strings copied into `a`, which has no limit. */
+struct endpoint_client endpoint_client_copy(struct endpoint_client c, struct arena *a);
 
 /* Whether two settings are the same, string by string. */
 bool endpoint_client_eq(const struct endpoint_client *a, const struct endpoint_client *b);

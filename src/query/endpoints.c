@@ -115,25 +115,6 @@ void endpoints_free(struct endpoints *s)
 	free(s);
 }
 
-/* A copy of a string that may be missing; endpoints' arenas are unlimited. */
-static const char *keep(struct arena *a, const char *s)
-{
-	return s ? arena_strdup(a, s) : NULL;
-}
-
-static struct endpoint_spec keep_spec(struct arena *a, const struct endpoint_spec *from)
-{
-	struct endpoint_spec s = *from;
-	s.address = keep(a, s.address);
-	s.client.cert_file = keep(a, s.client.cert_file);
-	s.client.key_file = keep(a, s.client.key_file);
-	s.client.ca_file = keep(a, s.client.ca_file);
-	s.client.min_version = keep(a, s.client.min_version);
-	s.client.server_name = keep(a, s.client.server_name);
-	s.client.compression = keep(a, s.client.compression);
-	return s;
-}
-
 /* A name that is set; empty ones count as unset. */
 static const char *set_or_null(const char *s)
 {
@@ -212,8 +193,10 @@ static void add(struct endpoints *s, const struct discovery_target *t)
 	struct endpoint *e = xcalloc(1, sizeof(*e));
 	e->set = s;
 	arena_init(&e->arena, NULL);
-	e->name = keep(&e->arena, t->name);
-	e->spec = keep_spec(&e->arena, &t->spec);
+	e->name = arena_strdup(&e->arena, t->name);
+	e->spec = t->spec;
+	e->spec.address = arena_strdup(&e->arena, t->spec.address);
+	e->spec.client = endpoint_client_copy(t->spec.client, &e->arena);
 	e->wanted = true;
 	if (open_channel(e, &err) != 0) {
 		if (s->lg)

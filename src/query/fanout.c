@@ -157,23 +157,6 @@ static int set_list_add(struct set_list *l, const struct labels *sets, size_t n,
 	return 0;
 }
 
-static int by_bytes(const void *a, const void *b)
-{
-	return str_cmp(*(const struct str *)a, *(const struct str *)b);
-}
-
-/* Sorts strings and drops repetitions; returns how many are left. */
-static size_t sort_unique(struct str *p, size_t n)
-{
-	size_t kept = 0;
-	if (n)
-		qsort(p, n, sizeof(*p), by_bytes);
-	for (size_t i = 0; i < n; i++)
-		if (kept == 0 || !str_eq(p[kept - 1], p[i]))
-			p[kept++] = p[i];
-	return kept;
-}
-
 /* Appends text so that a regular expression matches it literally. */
 static void add_literal(struct strbuf *b, struct str s)
 {
@@ -197,7 +180,7 @@ static int matcher_for(const struct set_list *l, struct str name, struct arena *
 		if (labels_has(l->p[i], name))
 			values[n++] = labels_get(l->p[i], name);
 	have = n;
-	n = sort_unique(values, n);
+	n = str_sort_unique(values, n);
 	if (have < l->n)
 		strbuf_add_c(&b, "^$|");
 	for (size_t i = 0; i < n; i++) {
@@ -226,7 +209,7 @@ static int matchers_for(const struct set_list *l, struct arena *a, struct wire_m
 	for (size_t i = 0; i < l->n; i++)
 		for (size_t k = 0; k < l->p[i].n; k++)
 			names[n++] = l->p[i].p[k].name;
-	n = sort_unique(names, n);
+	n = str_sort_unique(names, n);
 	*ret = arena_array(a, n + 1, sizeof(**ret));
 	if (!*ret)
 		return arena_err(a, err);

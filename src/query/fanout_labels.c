@@ -64,16 +64,11 @@ static int co_ask_all(const struct fanout_plan *plan, const struct labels_call *
 
 /* --- putting answers together ----------------------------------------------------------------------- */
 
-static int by_bytes(const void *a, const void *b)
-{
-	return str_cmp(*(const struct str *)a, *(const struct str *)b);
-}
-
 /* The union of all answers, sorted, copied to `a`. */
 static int unite(const struct labels_part *parts, size_t n, int64_t limit, struct arena *a, struct label_response *ret,
 		 struct err *err)
 {
-	size_t total = 0, kept = 0;
+	size_t total = 0;
 	for (size_t i = 0; i < n; i++)
 		total += parts[i].failed.code ? 0 : parts[i].resp.values.n;
 	struct str *all = arena_array(a, total + 1, sizeof(*all));
@@ -86,10 +81,7 @@ static int unite(const struct labels_part *parts, size_t n, int64_t limit, struc
 		memcpy(all + total, parts[i].resp.values.p, parts[i].resp.values.n * sizeof(*all));
 		total += parts[i].resp.values.n;
 	}
-	qsort(all, total, sizeof(*all), by_bytes);
-	for (size_t i = 0; i < total; i++)
-		if (kept == 0 || !str_eq(all[kept - 1], all[i]))
-			all[kept++] = all[i];
+	size_t kept = str_sort_unique(all, total);
 	if (limit > 0 && kept > (uint64_t)limit)
 		kept = (size_t)limit;
 	for (size_t i = 0; i < kept; i++) {

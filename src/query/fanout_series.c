@@ -64,11 +64,6 @@ static void encode(struct fanout_series *s, const struct series_request *req)
 	s->sh.message = strbuf_str(&s->message);
 }
 
-static int by_bytes(const void *a, const void *b)
-{
-	return str_cmp(*(const struct str *)a, *(const struct str *)b);
-}
-
 /* The replica labels, sorted, as labels_without wants them. */
 static int sort_replicas(struct fanout_series *s, struct err *err)
 {
@@ -76,12 +71,10 @@ static int sort_replicas(struct fanout_series *s, struct err *err)
 	struct str *p = arena_array(&s->arena, from->n + 1, sizeof(*p));
 	if (!p)
 		return arena_err(&s->arena, err);
-	if (from->n) {
+	if (from->n)
 		memcpy(p, from->p, from->n * sizeof(*p));
-		qsort(p, from->n, sizeof(*p), by_bytes);
-	}
 	s->sh.replicas = p;
-	s->sh.n_replicas = from->n;
+	s->sh.n_replicas = str_sort_unique(p, from->n);
 	return 0;
 }
 

@@ -78,12 +78,7 @@ static void keep_config(struct query *q, const struct query_config *from)
 	d->sd_files = keep_names(q, d->sd_files);
 	d->sd_config = keep(q, d->sd_config);
 	d->sd_config_file = keep(q, d->sd_config_file);
-	d->client.cert_file = keep(q, d->client.cert_file);
-	d->client.key_file = keep(q, d->client.key_file);
-	d->client.ca_file = keep(q, d->client.ca_file);
-	d->client.min_version = keep(q, d->client.min_version);
-	d->client.server_name = keep(q, d->client.server_name);
-	d->client.compression = keep(q, d->client.compression);
+	d->client = endpoint_client_copy(d->client, &q->arena);
 	struct discovery_names labels = { c->endpoints.metric_labels, c->endpoints.n_metric_labels };
 	c->endpoints.metric_labels = keep_names(q, labels).p;
 	c->replica_labels = keep_names(q, c->replica_labels);

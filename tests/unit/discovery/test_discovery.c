@@ -248,6 +248,23 @@ static void test_files_are_watched(void **state)
 	run(files_body);
 }
 
+static void addresses_body(void)
+{
+	static const char *const wrong[] = { "", "host" };
+	struct err e;
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		struct discovery_config cfg = { .endpoints = { &wrong[i], 1 }, .client = ENDPOINT_CLIENT_UNSET };
+		assert_null(discovery_new(t.r, NULL, &cfg, NULL, &e));
+		assert_int_equal(e.code, ERR_INVALID_ARGUMENT);
+		assert_non_null(strstr(e.msg, "is not of <host>:<port> format"));
+	}
+}
+
+static void test_addresses_without_port_are_refused(void **state)
+{
+	run(addresses_body);
+}
+
 static void yaml_body(void)
 {
 	struct err e;
@@ -320,6 +337,7 @@ int main(void)
 		cmocka_unit_test(test_wrong_endpoint_yaml),
 		cmocka_unit_test(test_file_sd_documents),
 		cmocka_unit_test(test_files_are_watched),
+		cmocka_unit_test(test_addresses_without_port_are_refused),
 		cmocka_unit_test(test_endpoint_yaml_is_read_again),
 		cmocka_unit_test(test_names_are_looked_up_by_their_interval),
 	};

@@ -372,6 +372,23 @@ static inline void rig_init(struct rig *rig, size_t n)
 	rig->opts.partial_response = true;
 }
 
+/* Offers all APIs, for all times. */
+static inline void fake_announce_all(Thanos__Info__InfoResponse *r)
+{
+	static Thanos__Info__RulesInfo rules = THANOS__INFO__RULES_INFO__INIT;
+	static Thanos__Info__TargetsInfo targets = THANOS__INFO__TARGETS_INFO__INIT;
+	static Thanos__Info__MetricMetadataInfo metadata = THANOS__INFO__METRIC_METADATA_INFO__INIT;
+	static Thanos__Info__ExemplarsInfo exemplars = THANOS__INFO__EXEMPLARS_INFO__INIT;
+	static Thanos__Info__StatusInfo status = THANOS__INFO__STATUS_INFO__INIT;
+	exemplars.min_time = INT64_MIN;
+	exemplars.max_time = INT64_MAX;
+	r->rules = &rules;
+	r->targets = &targets;
+	r->metric_metadata = &metadata;
+	r->exemplars = &exemplars;
+	r->status = &status;
+}
+
 static inline void fake_listen(struct rig *rig, struct fake_store *s)
 {
 	struct addr at;

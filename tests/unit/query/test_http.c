@@ -239,22 +239,6 @@ static const struct grpc_method more[] = {
 	{ "/thanos.Status/TSDBStatistics", GRPC_SERVER_STREAM, co_fake_status },
 };
 
-static void announce(Thanos__Info__InfoResponse *r)
-{
-	static Thanos__Info__RulesInfo rules = THANOS__INFO__RULES_INFO__INIT;
-	static Thanos__Info__TargetsInfo targets = THANOS__INFO__TARGETS_INFO__INIT;
-	static Thanos__Info__MetricMetadataInfo metadata = THANOS__INFO__METRIC_METADATA_INFO__INIT;
-	static Thanos__Info__ExemplarsInfo exemplars = THANOS__INFO__EXEMPLARS_INFO__INIT;
-	static Thanos__Info__StatusInfo status = THANOS__INFO__STATUS_INFO__INIT;
-	exemplars.min_time = INT64_MIN;
-	exemplars.max_time = INT64_MAX;
-	r->rules = &rules;
-	r->targets = &targets;
-	r->metric_metadata = &metadata;
-	r->exemplars = &exemplars;
-	r->status = &status;
-}
-
 static const char *the_tenant; /* default of the querier; NULL: the flag's */
 
 /* The API of a querier above the rig's. */
@@ -279,7 +263,7 @@ static void run_with(void (*body)(struct rig *rig), const struct query_http_conf
 	for (size_t i = 0; i < 2; i++) {
 		rig->store[i].more = more;
 		rig->store[i].n_more = ARRAY_LEN(more);
-		rig->store[i].announce = announce;
+		rig->store[i].announce = fake_announce_all;
 	}
 	rig->store[1].ext = L("region", "eu");
 	rig->store[1].component = "rule";

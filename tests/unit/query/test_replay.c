@@ -317,22 +317,6 @@ static const struct grpc_method more[] = {
 	{ "/thanos.Status/TSDBStatistics", GRPC_SERVER_STREAM, co_status },
 };
 
-static void announce(Thanos__Info__InfoResponse *r)
-{
-	static Thanos__Info__RulesInfo rules = THANOS__INFO__RULES_INFO__INIT;
-	static Thanos__Info__TargetsInfo targets = THANOS__INFO__TARGETS_INFO__INIT;
-	static Thanos__Info__MetricMetadataInfo metadata = THANOS__INFO__METRIC_METADATA_INFO__INIT;
-	static Thanos__Info__ExemplarsInfo exemplars = THANOS__INFO__EXEMPLARS_INFO__INIT;
-	static Thanos__Info__StatusInfo status = THANOS__INFO__STATUS_INFO__INIT;
-	exemplars.min_time = INT64_MIN;
-	exemplars.max_time = INT64_MAX;
-	r->rules = &rules;
-	r->targets = &targets;
-	r->metric_metadata = &metadata;
-	r->exemplars = &exemplars;
-	r->status = &status;
-}
-
 /* --- comparing --------------------------------------------------------------------------------------- */
 
 /* Takes keys out of a value, wherever they are. */
@@ -486,7 +470,7 @@ static void test_recorded_answers_of_components_are_given(void **state)
 	rig_init(rig, 1);
 	rig->store[0].more = more;
 	rig->store[0].n_more = ARRAY_LEN(more);
-	rig->store[0].announce = announce;
+	rig->store[0].announce = fake_announce_all;
 	web.cfg = (struct query_http_config){ .partial_response = true,
 					      .flags = flags,
 					      .n_flags = 2,
