@@ -104,7 +104,7 @@ int call_set_timeout(struct call *c, struct err *err)
 		if (rc)
 			return rc;
 		if (ms <= 0 || ns / 1000000 < ms)
-			ms = ns <= 0 ? 0 : (ns + 999999) / 1000000;
+			ms = ns <= 0 ? 0 : ns / 1000000 + (ns % 1000000 != 0);
 	} else if (ms <= 0) {
 		return 0;
 	}

@@ -51,12 +51,19 @@ static int read_lookback(struct run *r, struct err *err)
 	return 0;
 }
 
+/* Length of the range in ms: times may be so far apart that it is more than there is room for. */
+static int64_t span_of(const struct run *r)
+{
+	int64_t span_ms;
+	return __builtin_sub_overflow(r->end, r->start, &span_ms) ? INT64_MAX : span_ms;
+}
+
 static int read_step(struct run *r, struct err *err)
 {
 	struct str text = call_param(&r->c, "step");
 	if (text.n)
 		return api_duration_parse(text, &r->step_ns, err) ? err_prefix(err, "'step' parameter") : 0;
-	int64_t s = (r->end - r->start) / 1000 / 250, least = r->c.api->cfg.default_step_ms / 1000;
+	int64_t s = span_of(r) / 1000 / 250, least = r->c.api->cfg.default_step_ms / 1000;
 	s = s > least ? s : least;
 	if (__builtin_mul_overflow(s > 0 ? s : 1, INT64_C(1000000000), &r->step_ns))
 		r->step_ns = INT64_MAX;
@@ -70,9 +77,9 @@ static int check_step(const struct run *r, struct err *err)
 		return err_set(
 			err, ERR_INVALID_ARGUMENT,
 			"zero or negative query resolution step widths are not accepted. Try a positive integer");
-	if (__builtin_mul_overflow(r->end - r->start, INT64_C(1000000), &span_ns))
+	if (__builtin_mul_overflow(span_of(r), INT64_C(1000000), &span_ns))
 		span_ns = INT64_MAX;
-	if (span_ns / r->step_ns > QUERY_MAX_POINTS)
+	if (span_ns / r->step_ns > QUERY_MAX_POINTS || span_of(r) == INT64_MAX)
 		return err_set(err, ERR_INVALID_ARGUMENT,
 			       "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query "
 			       "resolution (?step=XX)");
@@ -337,7 +344,7 @@ static int co_run(struct http_req *req, struct api_prom *api, bool range, struct
 	int rc = co_call_begin(&r.c, req, api, &e);
 	rc = rc ? rc : read_params(&r, &e);
 	if (rc == 0 && range && api->range_hist)
-		histogram_observe(api->range_hist, (double)(r.end - r.start) / 1000);
+		histogram_observe(api->range_hist, (double)span_of(&r) / 1000);
 	if (rc == 0) {
 		list(&r);
 		rc = co_evaluate_in_turn(&r, &e);

@@ -177,6 +177,8 @@ static void test_samples_in_one_go(void **state)
 		seed = seed * 6364136223846793005u + 1442695040888963407u;
 		points[i].t = 1700000000000 + i * 15000ll + (seed >> 60 == 0 ? 1 : 0);
 		points[i].v = (double)(int64_t)seed / (double)(1ull << (seed >> 59));
+		if (i % 10 > 3) /* values that stay: short ones, and as long as they can be */
+			points[i].v = i % 20 > 10 ? 1 : -0.0000012345678901234567;
 	}
 	for (size_t n = 1; n < N; n += 1 + n / 3) {
 		for (size_t prepared = 0; prepared <= N; prepared += N / 2) {
