@@ -239,7 +239,8 @@ static void write_float_time(struct jsonw *w, int64_t t_ms)
 	jsonw_double(w, (double)t_ms / 1000);
 }
 
-void api_write_scalar(struct jsonw *w, struct promql_point p)
+/* Writes time and value of a scalar: [300.123,"0.5"]; the value never has an exponent. */
+static void api_write_scalar(struct jsonw *w, struct promql_point p)
 {
 	char text[TEXT_FLOAT_MAX];
 	jsonw_array_begin(w);

@@ -20,7 +20,4 @@ void api_write_result(struct jsonw *w, const struct promql_result *r, uint64_t l
 /* Writes a time as Go's encoding/json does: "2026-01-02T03:04:05.06Z"; 0 is Go's zero time, "0001-01-01T00:00:00Z". */
 void api_write_time(struct jsonw *w, int64_t t_ms);
 
-/* Writes time and value of a scalar: [300.123,"0.5"]; the value never has an exponent. */
-void api_write_scalar(struct jsonw *w, struct promql_point p);
-
 #endif

@@ -2,18 +2,6 @@
 
 const uint8_t varbit_width[9] = { 0, 3, 6, 9, 12, 18, 25, 56, 64 };
 
-void bitw_uvarint(struct bitw *w, uint64_t v)
-{
-	for (; v >= 0x80; v >>= 7)
-		bitw_put(w, (v & 0x7f) | 0x80, 8);
-	bitw_put(w, v, 8);
-}
-
-void bitw_varint(struct bitw *w, int64_t v)
-{
-	bitw_uvarint(w, (uint64_t)v << 1 ^ (uint64_t)(v >> 63));
-}
-
 /* Puts the prefix number `ones` and the field of its width. */
 static void put_varbit(struct bitw *w, unsigned ones, uint64_t v)
 {

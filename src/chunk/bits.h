@@ -220,12 +220,6 @@ static inline size_t bitw_flush(struct bitw *w)
 	return w->pos + (w->n + 7) / 8;
 }
 
-/* LEB128, bytes in the bit stream. */
-void bitw_uvarint(struct bitw *w, uint64_t v);
-
-/* Zigzag LEB128. */
-void bitw_varint(struct bitw *w, int64_t v);
-
 /* A signed varbit number: the first prefix whose field fits. */
 void bitw_varbit_int(struct bitw *w, int64_t v);
 

@@ -76,9 +76,6 @@ struct hist_app_stat {
 /* Figures of the open chunk, for the rules of cutting. */
 struct hist_app_stat hist_app_stat(const struct hist_app *a);
 
-/* Memory of the appender in bytes, for accounting. */
-size_t hist_app_memory(const struct hist_app *a);
-
 /*
  * Decodes encodings 2, 3, 5 and 6 into columns, samples mint <= t <= maxt. Hints as Prometheus'
  * iterators give them: gauge; not reset for all but the chunk's first sample;

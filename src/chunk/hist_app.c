@@ -111,11 +111,6 @@ struct hist_app_stat hist_app_stat(const struct hist_app *a)
 	};
 }
 
-size_t hist_app_memory(const struct hist_app *a)
-{
-	return sizeof(*a) + a->cap + a->cur.block_size + a->prev.block_size + (size_t)a->scratch.bytes;
-}
-
 /* --- comparing layouts --------------------------------------------------------------- */
 
 /* One side of a histogram that is to be appended. */

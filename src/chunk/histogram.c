@@ -11,7 +11,8 @@ struct histogram hist_stale(bool is_float)
 	return (struct histogram){ .is_float = is_float, .sum = double_of_bits(STALE_NAN_BITS) };
 }
 
-uint64_t hist_spans_buckets(const struct hist_span *spans, uint32_t n)
+/* Sum of the lengths of `n` spans: the number of buckets they describe. Cannot overflow. */
+static uint64_t hist_spans_buckets(const struct hist_span *spans, uint32_t n)
 {
 	uint64_t sum = 0;
 	for (uint32_t i = 0; i < n; i++)
@@ -280,7 +281,8 @@ int hist_to_float(struct histogram *ret, const struct histogram *src, struct are
 
 /* --- spans --------------------------------------------------------------------- */
 
-bool hist_spans_equal(const struct hist_span *a, uint32_t n_a, const struct hist_span *b, uint32_t n_b)
+/* Whether two span lists cover the same bucket indexes, whatever their partition. */
+static bool hist_spans_equal(const struct hist_span *a, uint32_t n_a, const struct hist_span *b, uint32_t n_b)
 {
 	if (n_a == n_b && (n_a == 0 || memcmp(a, b, n_a * sizeof(*a)) == 0))
 		return true;

@@ -117,9 +117,6 @@ static inline bool hist_is_custom(const struct histogram *h)
 /* The staleness marker as an integer or float histogram. */
 struct histogram hist_stale(bool is_float);
 
-/* Sum of the lengths of `n` spans: the number of buckets they describe. Cannot overflow. */
-uint64_t hist_spans_buckets(const struct hist_span *spans, uint32_t n);
-
 /* A walk over the bucket indexes that a span list covers; members are private. */
 struct hist_span_walk {
 	const struct hist_span *spans;
@@ -192,8 +189,5 @@ int hist_reduce_schema(struct histogram *ret, const struct histogram *src, int32
  * matter, the hint does not either. Stale markers equal each other.
  */
 bool hist_equal(const struct histogram *a, const struct histogram *b);
-
-/* Whether two span lists cover the same bucket indexes, whatever their partition. */
-bool hist_spans_equal(const struct hist_span *a, uint32_t n_a, const struct hist_span *b, uint32_t n_b);
 
 #endif

@@ -63,7 +63,8 @@ int codec_snappy_size(struct str in, uint64_t limit, size_t *ret, struct err *er
 	return 0;
 }
 
-int codec_snappy_uncompress_to(struct str in, void *out, size_t n, struct err *err)
+/* Uncompresses a block into `n` bytes at `out`, which must be just the declared size. */
+static int codec_snappy_uncompress_to(struct str in, void *out, size_t n, struct err *err)
 {
 	size_t len = n;
 	if (snappy_uncompress(in.p ? in.p : "", in.n, out, &len) != SNAPPY_OK || len != n)

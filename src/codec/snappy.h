@@ -42,9 +42,6 @@ int codec_snappy_uncompress(struct str in, uint64_t limit, struct arena *a, stru
 /* Appends the uncompressed block of at most `limit` bytes to `out`. */
 int codec_snappy_uncompress_add(struct str in, uint64_t limit, struct strbuf *out, struct err *err);
 
-/* Uncompresses a block into `n` bytes at `out`, which must be just the declared size. */
-int codec_snappy_uncompress_to(struct str in, void *out, size_t n, struct err *err);
-
 /*
  * Appends `in` in the framing format
  * (google/snappy framing_format.txt): stream identifier, then chunks of 64 KiB

@@ -403,25 +403,9 @@ struct str grpc_call_metadata(const struct grpc_call *c, const char *key)
 	return grpc_metas_get(&c->metas, key);
 }
 
-const struct grpc_metadata *grpc_call_metadata_all(const struct grpc_call *c, size_t *ret_n)
-{
-	*ret_n = c->metas.n;
-	return c->metas.p;
-}
-
-struct str grpc_call_path(const struct grpc_call *c)
-{
-	return c->path;
-}
-
 const char *grpc_call_peer(const struct grpc_call *c)
 {
 	return c->peer;
-}
-
-struct conn *grpc_call_conn(const struct grpc_call *c)
-{
-	return c->st ? h2_session_conn(h2_stream_session(c->st)) : NULL;
 }
 
 /* The error of a call whose stream is closed: that of the cancelled fiber, where it is not masked. */

@@ -274,14 +274,6 @@ void grpc_channel_unref(struct grpc_channel *ch)
 	free(ch);
 }
 
-static struct grpc_sub *find_sub(struct grpc_channel *ch, const char *text)
-{
-	for (size_t i = 0; i < ch->subs.n; i++)
-		if (ch->subs.p[i] && strcmp(ch->subs.p[i]->text, text) == 0)
-			return ch->subs.p[i];
-	return NULL;
-}
-
 /* Moves a sub from the channel's old list; makes it when it is new. */
 static struct grpc_sub *take_sub(struct grpc_channel *ch, const char *text, const struct addr *a)
 {
@@ -292,7 +284,7 @@ static struct grpc_sub *take_sub(struct grpc_channel *ch, const char *text, cons
 			return sub;
 		}
 	}
-	return find_sub(ch, text) ? NULL : sub_new(ch, text, a);
+	return sub_new(ch, text, a);
 }
 
 int grpc_channel_set_addresses(struct grpc_channel *ch, const char *const *addrs, size_t n, struct err *err)

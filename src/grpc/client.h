@@ -133,9 +133,6 @@ int co_grpc_stream_open(struct grpc_channel *ch, const char *method, const struc
  */
 int co_grpc_recv(struct grpc_stream *s, struct str *ret, bool *ret_end, struct err *err);
 
-/* Whether co_grpc_recv would return at once (a whole message, the end or an error is there). */
-bool grpc_stream_ready(const struct grpc_stream *s);
-
 /* Response header metadata; {NULL, 0} where absent or not yet there (the first co_grpc_recv waits for headers). Valid until the stream is closed. */
 struct str grpc_stream_header(const struct grpc_stream *s, const char *key);
 

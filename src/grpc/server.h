@@ -145,17 +145,8 @@ struct arena *grpc_call_arena(struct grpc_call *c);
 /* The value of a request metadata key (lower case), the first where it repeats; {NULL, 0} where absent. "-bin" values are decoded. */
 struct str grpc_call_metadata(const struct grpc_call *c, const char *key);
 
-/* All request metadata of the application, in order: *ret_n entries, valid until the handler returns. */
-const struct grpc_metadata *grpc_call_metadata_all(const struct grpc_call *c, size_t *ret_n);
-
-/* The method's path, e.g. "/thanos.Store/Series". */
-struct str grpc_call_path(const struct grpc_call *c);
-
 /* The peer's address for messages, "127.0.0.1:4711". */
 const char *grpc_call_peer(const struct grpc_call *c);
-
-/* The connection, for its TLS peer's names; valid until the next suspension; NULL once it is lost. */
-struct conn *grpc_call_conn(const struct grpc_call *c);
 
 /* Adds response header metadata (bytes are copied). FAILED_PRECONDITION once the first message is sent, INVALID_ARGUMENT for a reserved or malformed key. */
 int grpc_call_set_header(struct grpc_call *c, const char *key, struct str value, struct err *err);

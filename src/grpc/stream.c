@@ -445,11 +445,6 @@ int co_grpc_recv(struct grpc_stream *s, struct str *ret, bool *ret_end, struct e
 	return tell_status(s, ret_end, err);
 }
 
-bool grpc_stream_ready(const struct grpc_stream *s)
-{
-	return s->done || grpc_inbox_ready(&s->inbox);
-}
-
 struct str grpc_stream_header(const struct grpc_stream *s, const char *key)
 {
 	return grpc_metas_get(&s->headers, key);

@@ -122,9 +122,6 @@ const char *h2_session_peer(const struct h2_session *s);
 /* Whether new streams can be opened: settings seen (not needed for sending), no GOAWAY either way, connection alive. */
 bool h2_session_usable(const struct h2_session *s);
 
-/* Streams open now. */
-size_t h2_session_streams(const struct h2_session *s);
-
 /* Output bytes queued on all streams. */
 size_t h2_session_queued(const struct h2_session *s);
 
@@ -150,9 +147,6 @@ void h2_stream_set_user(struct h2_stream *st, void *user);
 
 /* The stream's session. */
 struct h2_session *h2_stream_session(const struct h2_stream *st);
-
-/* The stream's number. */
-int32_t h2_stream_id(const struct h2_stream *st);
 
 /* The fields of the request or response, pseudo-header fields first. */
 const struct h2_fields *h2_stream_headers(const struct h2_stream *st);

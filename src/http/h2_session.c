@@ -528,11 +528,6 @@ bool h2_session_usable(const struct h2_session *s)
 	return !s->over && s->conn && !s->told_goaway;
 }
 
-size_t h2_session_streams(const struct h2_session *s)
-{
-	return s->n_streams;
-}
-
 bool h2_session_abused(const struct h2_session *s)
 {
 	return s->abused;

@@ -333,11 +333,6 @@ struct h2_session *h2_stream_session(const struct h2_stream *st)
 	return st->s;
 }
 
-int32_t h2_stream_id(const struct h2_stream *st)
-{
-	return st->id;
-}
-
 const struct h2_fields *h2_stream_headers(const struct h2_stream *st)
 {
 	return &st->headers.view;

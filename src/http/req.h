@@ -112,9 +112,6 @@ int co_http_body_all(struct http_req *req, uint64_t max, struct str *ret, struct
 
 /* --- writing the response --------------------------------------------------------------------- */
 
-/* Sets the status; before anything is sent. 200 until set. */
-void http_resp_status(struct http_req *req, int status);
-
 /* Sets (replaces) a header; before anything is sent. Copied. Bytes that cannot stand in a header are replaced with '?'. */
 void http_resp_header(struct http_req *req, const char *name, struct str value);
 
@@ -126,9 +123,6 @@ int co_http_reply(struct http_req *req, int status, const char *content_type, st
 
 /* As co_http_reply, with the bytes of `body`, which is left empty: nothing is copied. */
 int co_http_reply_buf(struct http_req *req, int status, const char *content_type, struct strbuf *body, struct err *err);
-
-/* Sends the error as text/plain with http_status_of_err(e->code). */
-int co_http_reply_err(struct http_req *req, const struct err *e, struct err *err);
 
 /* 302 (or another 3xx) to `location`, which must be a path of this server. */
 int co_http_redirect(struct http_req *req, int status, struct str location, struct err *err);

@@ -9,7 +9,8 @@
 
 /* --- the head -------------------------------------------------------------------------------- */
 
-void http_resp_status(struct http_req *req, int status)
+/* Sets the status; before anything is sent. 200 until set. */
+static void http_resp_status(struct http_req *req, int status)
 {
 	CHECK(!req->head_sent);
 	req->status = status;
@@ -213,14 +214,6 @@ static void send_error(struct http_req *req, int status, const char *msg)
 	strbuf_printf(&text, "%s\n", msg);
 	send_all(req, strbuf_str(&text), &text, &ignored);
 	strbuf_fini(&text);
-}
-
-int co_http_reply_err(struct http_req *req, const struct err *e, struct err *err)
-{
-	if (req->aborted)
-		return gone(req, err);
-	send_error(req, req->fail_status ? req->fail_status : http_status_of_err(e->code), e->msg);
-	return co_wait_writable(req, err);
 }
 
 int co_http_redirect(struct http_req *req, int status, struct str location, struct err *err)

@@ -341,11 +341,6 @@ const struct conn_stats *http_server_conn_stats(const struct http_server *s)
 	return &s->conn_stats;
 }
 
-struct reactor *http_server_reactor(const struct http_server *s)
-{
-	return s->cfg.reactor;
-}
-
 const char *http_server_date(struct http_server *s)
 {
 	int64_t now = sys->wall_ns() / 1000000000;

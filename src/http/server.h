@@ -106,7 +106,4 @@ const struct http_server_stats *http_server_stats(const struct http_server *s);
 /* The counters of its connections. */
 const struct conn_stats *http_server_conn_stats(const struct http_server *s);
 
-/* The server's loop. */
-struct reactor *http_server_reactor(const struct http_server *s);
-
 #endif

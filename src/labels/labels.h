@@ -153,14 +153,6 @@ size_t labels_pack_size(struct labels l);
 /* Writes the packed form to `dst`, which has labels_pack_size bytes. Every string is at most LABELS_PACK_MAX_STR. */
 void labels_pack(struct labels l, char *dst);
 
-/* A walk over packed labels: start with `rest` = the block. */
-struct labels_packed {
-	struct str rest;
-};
-
-/* The next pair of a block written by labels_pack; false at the end. The bytes are trusted. */
-bool labels_packed_next(struct labels_packed *it, struct label *ret);
-
 /* The value of `name` in a packed block, empty where it is missing. */
 struct str labels_packed_get(struct str block, struct str name);
 
@@ -169,8 +161,5 @@ size_t labels_packed_count(struct str block);
 
 /* Gives pairs (in `a`) that point into `block`. */
 int labels_unpack(struct str block, struct arena *a, struct labels *ret, struct err *err);
-
-/* Fills `dst` (labels_packed_count pairs) with pairs that point into `block`. */
-struct labels labels_unpack_into(struct str block, struct label *dst);
 
 #endif

@@ -189,7 +189,13 @@ static struct str unpack_str(struct str *rest)
 	return s;
 }
 
-bool labels_packed_next(struct labels_packed *it, struct label *ret)
+/* A walk over packed labels: start with `rest` = the block. */
+struct labels_packed {
+	struct str rest;
+};
+
+/* The next pair of a block written by labels_pack; false at the end. The bytes are trusted. */
+static bool labels_packed_next(struct labels_packed *it, struct label *ret)
 {
 	if (it->rest.n == 0)
 		return false;
@@ -222,7 +228,8 @@ size_t labels_packed_count(struct str block)
 	return n;
 }
 
-struct labels labels_unpack_into(struct str block, struct label *dst)
+/* Fills `dst` (labels_packed_count pairs) with pairs that point into `block`. */
+static struct labels labels_unpack_into(struct str block, struct label *dst)
 {
 	struct labels_packed it = { block };
 	struct label l;

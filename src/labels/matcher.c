@@ -275,11 +275,6 @@ const char *matcher_type_str(enum matcher_type t)
 	return text[t];
 }
 
-enum matcher_type matcher_type_inverse(enum matcher_type t)
-{
-	return (enum matcher_type)((unsigned)t ^ 1);
-}
-
 void matcher_print(const struct matcher *m, struct strbuf *b)
 {
 	label_name_print(m->name, b);

@@ -89,9 +89,6 @@ bool matchers_match(struct matcher *const *m, size_t n, struct labels l);
 /* The operator's text: "=", "!=", "=~", "!~". */
 const char *matcher_type_str(enum matcher_type t);
 
-/* The type with the opposite result. */
-enum matcher_type matcher_type_inverse(enum matcher_type t);
-
 /* Appends `name="value"` with its operator, quoted as Prometheus does. */
 void matcher_print(const struct matcher *m, struct strbuf *b);
 

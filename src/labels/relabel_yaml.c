@@ -65,8 +65,14 @@ static int read_rule(struct relabel_rules *r, struct ynode *map, struct relabel_
 	return rc < 0 ? ynode_err(map, err, "%s", why.msg) : 0;
 }
 
-int relabel_rules_read(struct ynode *list, enum label_names names, uint32_t actions, struct relabel_rules **ret,
-		       struct err *err)
+/*
+ * Reads a list of rules (a null node is an empty list). `names` says which label
+ * names are valid; `actions` is a set of allowed actions, bit 1 << action, 0 for
+ * all. Nothing points into the document afterwards. INVALID_ARGUMENT names
+ * file and line.
+ */
+static int relabel_rules_read(struct ynode *list, enum label_names names, uint32_t actions, struct relabel_rules **ret,
+			      struct err *err)
 {
 	int rc = ynode_want_list(list, err);
 	if (rc < 0)

@@ -19,15 +19,6 @@ struct relabel_rules {
 	struct arena arena;
 };
 
-/*
- * Reads a list of rules (a null node is an empty list). `names` says which label
- * names are valid; `actions` is a set of allowed actions, bit 1 << action, 0 for
- * all. Nothing points into the document afterwards. INVALID_ARGUMENT names
- * file and line.
- */
-int relabel_rules_read(struct ynode *list, enum label_names names, uint32_t actions, struct relabel_rules **ret,
-		       struct err *err);
-
 /* Reads a whole document. `file` names it in errors. */
 int relabel_rules_parse(struct str text, const char *file, enum label_names names, uint32_t actions,
 			struct relabel_rules **ret, struct err *err);

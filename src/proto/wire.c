@@ -5,15 +5,6 @@ int wire_err(const struct wire *w, const char *message, struct err *err)
 	return err_set(err, ERR_INVALID_ARGUMENT, "proto: %s: %s", message, w->fault);
 }
 
-bool wire_ok(struct str msg)
-{
-	struct wire w = wire_begin(msg);
-	struct wire_field f;
-	while (wire_next(&w, &f))
-		;
-	return !w.fault;
-}
-
 void wire_put_uint(struct strbuf *b, uint32_t num, uint64_t v)
 {
 	enc_uvarint(b, WIRE_TAG(num, WIRE_VARINT));

@@ -154,9 +154,6 @@ static inline double wire_double(uint64_t bits)
 /* INVALID_ARGUMENT "proto: <message>: <fault>". */
 int wire_err(const struct wire *w, const char *message, struct err *err);
 
-/* Whether `msg` is a sequence of well-formed fields, whatever they mean. */
-bool wire_ok(struct str msg);
-
 /* --- writing -------------------------------------------------------------------- */
 
 /* Appends a varint field, also where the value is 0. */

@@ -170,11 +170,6 @@ void receive_db_stats(const struct receive_db *db, struct receive_db_stats *ret)
 		ret->block_bytes += p[i]->size_bytes;
 }
 
-int64_t receive_db_last_append_ms(const struct receive_db *db)
-{
-	return db->last_append_ms;
-}
-
 void receive_db_touch(struct receive_db *db)
 {
 	db->last_append_ms = sys_now_ms();

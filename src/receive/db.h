@@ -107,9 +107,6 @@ bool receive_db_expired(const struct receive_db *db);
 /* The directory. */
 const char *receive_db_dir(const struct receive_db *db);
 
-/* Wall clock of the last append, for pruning; starts at opening. */
-int64_t receive_db_last_append_ms(const struct receive_db *db);
-
 /* Notes an append now. */
 void receive_db_touch(struct receive_db *db);
 

@@ -293,7 +293,8 @@ static void put_any(struct strbuf *b, uint32_t num, const struct wire_any *any)
 	wire_close(b, m);
 }
 
-void wire_put_matcher(struct strbuf *b, uint32_t num, const struct wire_matcher *m)
+/* Appends a LabelMatcher as field `num`. */
+static void wire_put_matcher(struct strbuf *b, uint32_t num, const struct wire_matcher *m)
 {
 	size_t mark = wire_open(b, num);
 	wire_put_int_opt(b, 1, (int64_t)m->type);

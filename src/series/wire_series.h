@@ -135,9 +135,6 @@ void label_values_request_write(const struct label_request *r, struct strbuf *b)
 int wire_matchers_compile(const struct wire_matcher *m, size_t n, struct arena *a, struct matcher ***ret,
 			  struct err *err);
 
-/* Appends a LabelMatcher as field `num`. */
-void wire_put_matcher(struct strbuf *b, uint32_t num, const struct wire_matcher *m);
-
 /* --- responses of names and values ----------------------------------------------------- */
 
 /* Reads either response. */

@@ -138,7 +138,8 @@ int text_glob_match(struct str pattern, struct str name, bool *ret, struct err *
 	return 0;
 }
 
-bool text_glob_is_pattern(struct str s)
+/* Whether `s` holds any of * ? [ \ and so is a pattern rather than a name. */
+static bool text_glob_is_pattern(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++)
 		if (s.p[i] && strchr("*?[\\", s.p[i]))

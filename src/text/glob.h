@@ -23,9 +23,6 @@ int text_glob_match(struct str pattern, struct str name, bool *ret, struct err *
 /* Whether `pattern` is well formed. */
 bool text_glob_valid(struct str pattern);
 
-/* Whether `s` holds any of * ? [ \ and so is a pattern rather than a name. */
-bool text_glob_is_pattern(struct str s);
-
 /*
  * Files that match, sorted. The pattern may use special characters in every
  * path element. Directories that cannot be read are skipped. *ret_paths is a
