@@ -2,6 +2,7 @@
 #include "promql/engine.h"
 
 #include "promql/eval/trace.h"
+#include "promql/plan/ordered.h"
 #include "promql/plan/plan.h"
 #include "promql/window/rate.h"
 
@@ -330,6 +331,27 @@ static int run_and_close(struct eval *ev, const struct promql_query *q, struct p
 	return rc;
 }
 
+/* The error of a query that failed is the one that upstream meets first, see plan/ordered.h. */
+static void find_first_error(struct eval *ev, const struct promql_query *q, struct err *err)
+{
+	struct promql_result none;
+	struct err first = ERR_NONE;
+	struct promql_operator *root = ev->root;
+	struct tracer *tracer = ev->tracer;
+	bool traced = ev->traced;
+	if (ev->failed || !ordered_matters(ev))
+		return;
+	ev->ordered = true;
+	ev->traced = false;
+	ev->tracer = NULL;
+	if (run_and_close(ev, q, &none, &first) == -ERR_FAILED_PRECONDITION)
+		*err = first;
+	ev->ordered = false;
+	ev->traced = traced;
+	ev->tracer = tracer;
+	ev->root = root;
+}
+
 int promql_exec(const struct promql_query *q, const struct promql_opts *opts, const struct promql_source *src,
 		struct arena *a, struct promql_result *ret, struct err *err)
 {
@@ -353,6 +375,8 @@ int promql_exec(const struct promql_query *q, const struct promql_opts *opts, co
 		ev.strict = true;
 		rc = run_and_close(&ev, q, ret, err);
 	}
+	if (rc == -ERR_FAILED_PRECONDITION)
+		find_first_error(&ev, q, err);
 	if (!rc)
 		rc = eval_checkpoint(&ev, err);
 	if (!rc)

@@ -116,14 +116,20 @@ static int count_row(struct count_values *c, const struct row *r, struct strbuf 
 	return rc ? rc : eval_work(c->g.n.ev, c->g.n.grid.n, err);
 }
 
+int count_values_check(struct eval *ev, const struct promql_expr *e, struct err *err)
+{
+	struct str label = promql_expr_unparen(e->agg.param)->string;
+	if (label_name_valid(label, LABEL_NAMES_UTF8))
+		return 0;
+	return err_set(err, ERR_FAILED_PRECONDITION, "invalid label name %s", eval_quoted(ev, label));
+}
+
 static int fill(struct count_values *c, struct err *err)
 {
 	struct strbuf text = { 0 };
 	struct row r;
-	int rc = 0;
 	c->filled = true;
-	if (!label_name_valid(c->label, LABEL_NAMES_UTF8))
-		rc = err_set(err, ERR_FAILED_PRECONDITION, "invalid label name %s", eval_quoted(c->g.n.ev, c->label));
+	int rc = count_values_check(c->g.n.ev, c->g.n.expr, err);
 	while (!rc && (rc = node_next(c->g.child, &r, err)) == 1)
 		rc = count_row(c, &r, &text, err);
 	strbuf_fini(&text);

@@ -252,6 +252,7 @@ int analyse(struct eval *ev, const struct promql_expr *root, struct err *err)
 	a.classes = arena_array(ev->arena, a.n, sizeof(*a.classes));
 	if (!a.info || !a.classes)
 		return eval_oom(ev, err);
+	ev->n_info = a.n;
 	collect(&a, root);
 	for (size_t i = 0; i < a.n && !rc; i++) {
 		if (!a.info[i].expr)

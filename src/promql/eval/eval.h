@@ -58,8 +58,9 @@ struct eval {
 	struct str text;
 	struct arena *arena;
 	struct notes *notes;
-	struct grid grid;           /* of the query itself */
-	struct expr_info *info;     /* by id of the expression's parts, see analyse.h */
+	struct grid grid;       /* of the query itself */
+	struct expr_info *info; /* by id of the expression's parts, see analyse.h */
+	size_t n_info;
 	struct share_range *ranges; /* range selectors with several users, see share_range.h */
 	struct share *shares;       /* parts with several users, see share.h */
 	bool no_sharing;            /* while planning */
@@ -84,6 +85,7 @@ struct eval {
 	struct tally *tallies;                 /* all, the youngest first */
 	bool traced;                           /* nodes are to be known as operators, see trace.h */
 	bool strict;                           /* take no row for distinct without looking */
+	bool ordered;                          /* evaluate part after part, see plan/ordered.h */
 	bool typed;                            /* __type__ or __unit__ was dropped: see promql_exec */
 };
 

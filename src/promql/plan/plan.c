@@ -3,6 +3,7 @@
 #include "promql/eval/analyse.h"
 #include "promql/eval/share.h"
 #include "promql/eval/share_range.h"
+#include "promql/plan/ordered.h"
 #include "promql/vector/vector.h"
 #include "promql/window/rollup.h"
 
@@ -14,6 +15,7 @@ struct place {
 	bool counts_only;                   /* inside histogram_count() or its like: buckets do not matter */
 	bool buckets_needed;                /* further out something needs them after all */
 	bool both;                          /* a step may have a float and a histogram, see MERGE_KINDS */
+	bool once;                          /* in a part that need be evaluated at the first step only */
 };
 
 static int plan(struct eval *ev, const struct promql_expr *e, const struct place *p, struct node **ret,
@@ -39,12 +41,6 @@ static bool is_constant(const struct eval *ev, const struct promql_expr *e)
 	return inner->kind != PROMQL_NUMBER && info_of(ev, e)->invariant;
 }
 
-/* Whether a part is evaluated at the first step only, and repeated. */
-static bool evaluated_once(const struct eval *ev, const struct promql_expr *e, const struct grid *g)
-{
-	return g->n > 1 && is_constant(ev, e);
-}
-
 static struct grid first_step(struct grid g)
 {
 	g.n = 1;
@@ -56,14 +52,20 @@ static struct grid first_step(struct grid g)
 static int plan_part(struct eval *ev, const struct promql_expr *e, const struct place *p, struct node **ret,
 		     struct err *err)
 {
-	if (p->grid.n == 0 || p->grid.start == p->grid.end || !is_constant(ev, e))
+	if (p->grid.n == 0 || p->once || !is_constant(ev, e))
 		return plan(ev, e, p, ret, err);
 	struct place *once = copy_place(ev, p);
 	if (!once)
 		return eval_oom(ev, err);
 	once->grid = first_step(p->grid); /* so that it also ends there, which sort() looks at */
+	once->both = once->once = true;
+	struct node *before = ev->first;
 	int rc = plan(ev, e, once, ret, err);
-	return rc ? rc : repeat_new(ev, *ret, p->grid, ret, err);
+	if (!rc && (*ret)->both)
+		rc = one_value_new(ev, *ret, ret, err);
+	if (!rc && p->grid.start != p->grid.end)
+		rc = repeat_new(ev, *ret, p->grid, ret, err);
+	return rc || !ev->ordered ? rc : ordered_keep(ev, ret, before, err);
 }
 
 /* Makes a node's rows distinct after names were dropped, where that is not known. */
@@ -95,7 +97,8 @@ static bool sharable(const struct eval *ev, const struct promql_expr *e)
 	bool rows = promql_expr_type(e) == PROMQL_TYPE_VECTOR || promql_expr_type(e) == PROMQL_TYPE_SCALAR ||
 		    e->kind == PROMQL_MATRIX;
 	/* Overlaps of start times are counted in notes. */
-	return rows && x->repeated && x->has_selector && !x->counted && !ev->opts.start_timestamps && !ev->no_sharing;
+	return rows && x->repeated && x->has_selector && !x->counted && !ev->opts.start_timestamps && !ev->no_sharing &&
+	       !ev->ordered;
 }
 
 static struct promql_hints hints_of(const struct place *p)
@@ -291,6 +294,7 @@ static NO_INLINE int plan_subquery(struct eval *ev, const struct promql_expr *e,
 	in->counts_only = false;
 	in->buckets_needed = true;
 	in->both = true;
+	in->once = false;
 	int rc = plan_duration(ev, q->range_ns, q->range_expr, true, &w.range_ms, err);
 	if (!rc)
 		rc = plan_duration(ev, q->step_ns, q->step_expr, true, &step, err);
@@ -367,11 +371,10 @@ static int check_extended(const struct promql_func *f, const struct matrix *m, s
 }
 
 static NO_INLINE int plan_rollup(struct eval *ev, const struct promql_expr *e, const struct place *p,
-				 const struct params *params, struct node **ret, struct err *err)
+				 const struct params *params, struct matrix *m, struct node **ret, struct err *err)
 {
 	const struct promql_func *f = e->call.func;
-	struct matrix *m;
-	int rc = plan_range(ev, arg_of_type(&e->call, PROMQL_TYPE_MATRIX), p, f, &m, err);
+	int rc = m ? 0 : plan_range(ev, arg_of_type(&e->call, PROMQL_TYPE_MATRIX), p, f, &m, err);
 	if (!rc && p->grid.n) /* else nothing is evaluated */
 		rc = check_extended(f, m, err);
 	if (rc)
@@ -520,14 +523,20 @@ static NO_INLINE int plan_call(struct eval *ev, const struct promql_expr *e, con
 	enum promql_fn fn = c->func->fn;
 	struct params *params = arena_zalloc(ev->arena, sizeof(*params));
 	const struct place *p = inside_call(ev, c->func, outside);
+	const struct promql_expr *range = arg_of_type(c, PROMQL_TYPE_MATRIX);
+	struct matrix *m = NULL;
 	struct node *child;
 	if (!params || !p)
 		return eval_oom(ev, err);
-	int rc = plan_params(ev, c, p, params, err);
+	/* As upstream: subqueries, then scalars. */
+	int rc = range && range->kind == PROMQL_SUBQUERY ? plan_range(ev, range, p, c->func, &m, err) : 0;
+	rc = rc ? rc : plan_params(ev, c, p, params, err);
+	if (!rc && ev->ordered && is_label_fn(fn) && p->grid.n)
+		rc = label_fn_check(ev, e, err);
 	if (rc)
 		return rc;
-	if (arg_of_type(c, PROMQL_TYPE_MATRIX))
-		return plan_rollup(ev, e, p, params, ret, err);
+	if (range)
+		return plan_rollup(ev, e, p, params, m, ret, err);
 	const struct promql_expr *arg = arg_of_type(c, PROMQL_TYPE_VECTOR);
 	if (arg && arg->kind == PROMQL_SELECTOR && (fn == PROMQL_FN_TIMESTAMP || fn == PROMQL_FN_START_TIMESTAMP))
 		return plan_time_of_selector(ev, arg, p, fn == PROMQL_FN_START_TIMESTAMP, ret, err);
@@ -558,6 +567,8 @@ static NO_INLINE int plan_aggregate(struct eval *ev, const struct promql_expr *e
 	if (e->agg.param && promql_expr_type(e->agg.param) == PROMQL_TYPE_SCALAR)
 		rc = plan_part(ev, e->agg.param, in, &param, err);
 	in->agg = &e->agg;
+	if (ev->ordered && e->agg.op == PROMQL_AGG_COUNT_VALUES && p->grid.n)
+		rc = count_values_check(ev, e, err);
 	if (!rc)
 		rc = plan_part(ev, promql_expr_unparen(e->agg.expr), in, &child, err);
 	return rc ? rc : aggregate_new(ev, e, child, param, ret, err);
@@ -606,8 +617,11 @@ static NO_INLINE int chain_of(struct eval *ev, const struct promql_expr *e, cons
 	for (*ret_n = 0; *ret_n < n; e = e->binary.lhs, l++) {
 		enum promql_op op = e->binary.op;
 		struct grid outside = in.grid;
-		if (*ret_n && evaluated_once(ev, e, &in.grid))
-			in.grid = first_step(in.grid);
+		if (*ret_n && is_constant(ev, e)) {
+			in.once = true;
+			if (in.grid.n > 1)
+				in.grid = first_step(in.grid);
+		}
 		/* What is there already ends the chain. */
 		if (*ret_n && find_share(ev, e, &in))
 			break;
@@ -617,6 +631,19 @@ static NO_INLINE int chain_of(struct eval *ev, const struct promql_expr *e, cons
 		++*ret_n;
 	}
 	return 0;
+}
+
+/* As join(), in upstream's order. */
+static NO_INLINE int join_ordered(struct eval *ev, const struct promql_expr *e, struct node *lhs, struct node *rhs,
+				  struct node *before, struct node **ret, struct err *err)
+{
+	struct err first = ERR_NONE;
+	int rc = join(ev, e, lhs, rhs, ret, err);
+	rc = rc ? rc : ordered_keep(ev, ret, before, err);
+	if (rc == -ERR_FAILED_PRECONDITION && lhs->grid.n > 1 && ordered_is_match(e) &&
+	    ordered_first_error(ev, e, lhs, rhs, join, &first) == rc)
+		*err = first;
+	return rc;
 }
 
 /* Operators: their left side may be thousands deep, so down and up it goes in loops. */
@@ -632,12 +659,16 @@ static NO_INLINE int plan_binary(struct eval *ev, const struct promql_expr *e, c
 	while (!rc && n-- > 0) {
 		struct node *rhs;
 		rc = plan_part(ev, l[n].e->binary.rhs, &l[n].p, &rhs, err);
-		if (!rc)
+		if (!rc && ev->ordered)
+			rc = join_ordered(ev, l[n].e, *ret, rhs, before, ret, err);
+		else if (!rc)
 			rc = join(ev, l[n].e, *ret, rhs, ret, err);
 		if (!rc && n)
 			rc = share(ev, l[n].e, &l[n].at, before, ret, err);
 		if (!rc && l[n].outside.n != l[n].p.grid.n)
 			rc = repeat_new(ev, *ret, l[n].outside, ret, err);
+		if (!rc && ev->ordered)
+			rc = ordered_keep(ev, ret, before, err);
 	}
 	return rc;
 }
@@ -689,6 +720,8 @@ static int plan(struct eval *ev, const struct promql_expr *e, const struct place
 	int rc = plan_anew(ev, e, p, ret, err);
 	if (!rc && !p->both && (*ret)->both)
 		rc = one_kind_new(ev, *ret, ret, err);
+	if (!rc && ev->ordered)
+		rc = ordered_keep(ev, ret, before, err);
 	return rc ? rc : share(ev, e, p, before, ret, err);
 }
 

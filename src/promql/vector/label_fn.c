@@ -64,6 +64,16 @@ static int start(struct label_fn *f, struct err *err)
 	return label_name_valid(dst, LABEL_NAMES_UTF8) ? 0 : bad_label(f, "destination", dst, err);
 }
 
+int label_fn_check(struct eval *ev, const struct promql_expr *call, struct err *err)
+{
+	struct label_fn f = { .n.ev = ev, .call = &call->call };
+	f.replace = call->call.func->fn == PROMQL_FN_LABEL_REPLACE;
+	int rc = start(&f, err);
+	regex_free(f.re);
+	budget_give(ev->arena->budget, f.charged);
+	return rc;
+}
+
 /* Sets the destination label; false where the series is left alone. */
 static bool relabel(struct label_fn *f, struct labels l)
 {

@@ -117,17 +117,37 @@ static int one_kind_next(struct node *n, struct row *ret, struct err *err)
 	return rc;
 }
 
-static const struct node_ops one_kind_ops = { one_kind_next, NULL, "one kind of value", NODE_SCOPE_SAME, true };
-
-int one_kind_new(struct eval *ev, struct node *child, struct node **ret, struct err *err)
+static int one_value_next(struct node *n, struct row *ret, struct err *err)
 {
-	struct one_kind *k = node_new_bare(ev, sizeof(*k), &one_kind_ops, child->expr, child->grid, err);
+	int rc = node_left(n, ret);
+	for (uint32_t i = 0; rc == 1 && ret->h && i < n->grid.n; i++)
+		if (ret->h[i] && !is_absent(ret->v[i]))
+			return err_set(err, ERR_FAILED_PRECONDITION, "unexpected number of samples");
+	return rc;
+}
+
+static const struct node_ops one_kind_ops = { one_kind_next, NULL, "one kind of value", NODE_SCOPE_SAME, true };
+static const struct node_ops one_value_ops = { one_value_next, NULL, "one value", NODE_SCOPE_SAME, true };
+
+static int one_new(struct eval *ev, struct node *child, const struct node_ops *ops, struct node **ret, struct err *err)
+{
+	struct one_kind *k = node_new_bare(ev, sizeof(*k), ops, child->expr, child->grid, err);
 	if (!k)
 		return -err->code;
 	k->n.left = child;
 	k->n.unique = child->unique;
 	*ret = &k->n;
 	return 0;
+}
+
+int one_kind_new(struct eval *ev, struct node *child, struct node **ret, struct err *err)
+{
+	return one_new(ev, child, &one_kind_ops, ret, err);
+}
+
+int one_value_new(struct eval *ev, struct node *child, struct node **ret, struct err *err)
+{
+	return one_new(ev, child, &one_value_ops, ret, err);
 }
 
 /* ---- scalar() and vector() ---- */

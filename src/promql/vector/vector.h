@@ -16,6 +16,9 @@ int repeat_new(struct eval *ev, struct node *child, struct grid g, struct node *
  */
 int one_kind_new(struct eval *ev, struct node *child, struct node **ret, struct err *err);
 
+/* Rows of such a `child` where upstream evaluates once and repeats: two values at a step are its error. */
+int one_value_new(struct eval *ev, struct node *child, struct node **ret, struct err *err);
+
 /* Rows of `child` with equal label sets merged as `rule` allows. */
 int merge_new(struct eval *ev, struct node *child, enum merge_rule rule, struct node **ret, struct err *err);
 
@@ -75,6 +78,9 @@ double go_min(double a, double b);
 /* calendar.c: a date function of a time in seconds. */
 double calendar_fn(enum promql_fn fn, double t);
 
+/* The errors of label_replace and label_join that upstream raises before it evaluates their vector. */
+int label_fn_check(struct eval *ev, const struct promql_expr *call, struct err *err);
+
 /* label_replace and label_join. */
 int label_fn_new(struct eval *ev, const struct promql_expr *call, struct node *child, struct node **ret,
 		 struct err *err);
@@ -97,6 +103,9 @@ int match_new(struct eval *ev, const struct promql_expr *e, struct node *lhs, st
 /* setop.c: and, or, unless. */
 int setop_new(struct eval *ev, const struct promql_expr *e, struct node *lhs, struct node *rhs, struct node **ret,
 	      struct err *err);
+
+/* The error of count_values that upstream raises before it evaluates the vector. */
+int count_values_check(struct eval *ev, const struct promql_expr *e, struct err *err);
 
 /* aggregate.c and rank.c: aggregations; `param` is a scalar node or NULL. */
 int aggregate_new(struct eval *ev, const struct promql_expr *e, struct node *child, struct node *param,
