@@ -347,11 +347,16 @@ static inline char *put_decimal(char *p, const struct decimal *x, enum text_floa
 	return put_exponent(p, x, style == TEXT_FLOAT_GOJSON && x->point < 0);
 }
 
-/* Of numbers that are not whole, or are too large to be sure. */
-static ALWAYS_INLINE char *put_broken(char *p, double a, bool plain, enum text_float_style style)
+/* Of numbers that are not written as whole ones. */
+static ALWAYS_INLINE char *put_other(char *p, double v, bool plain, enum text_float_style style)
 {
 	struct decimal x;
 	uint64_t m;
+	if (UNLIKELY(v == 0 || !isfinite(v)))
+		return p + put_special(p, v, style);
+	if (v < 0)
+		*p++ = '-';
+	double a = fabs(v);
 	if (has_micros(a, &m)) {
 		if (plain && !(style == TEXT_FLOAT_G && a < 1e-4))
 			return put_micros(p, m);
@@ -364,17 +369,17 @@ static ALWAYS_INLINE char *put_broken(char *p, double a, bool plain, enum text_f
 	return put_decimal(p, &x, style);
 }
 
-static ALWAYS_INLINE char *put_float(char *p, double v, enum text_float_style style)
+static char *put_float(char *p, double v, enum text_float_style style)
 {
 	/* FormatFloat 'g' has whole numbers of six digits and more with an exponent, 'e' all. */
 	bool plain = style == TEXT_FLOAT_G ? fabs(v) < 1e6 : style != TEXT_FLOAT_E;
-	if (plain && put_whole(&p, v))
-		return p;
-	if (UNLIKELY(v == 0 || !isfinite(v)))
-		return p + put_special(p, v, style);
-	if (v < 0)
-		*p++ = '-';
-	return put_broken(p, fabs(v), plain, style);
+	return plain && put_whole(&p, v) ? p : put_other(p, v, plain, style);
+}
+
+/* Apart, so that whole numbers need no registers saved. */
+static NO_INLINE char *put_other_json(char *p, double v)
+{
+	return put_other(p, v, true, TEXT_FLOAT_JSON);
 }
 
 size_t text_float(char *out, double v, enum text_float_style style)
@@ -384,7 +389,7 @@ size_t text_float(char *out, double v, enum text_float_style style)
 
 char *text_float_json(char *out, double v)
 {
-	return put_float(out, v, TEXT_FLOAT_JSON);
+	return put_whole(&out, v) ? out : put_other_json(out, v);
 }
 
 void text_float_add(struct strbuf *b, double v, enum text_float_style style)

@@ -175,9 +175,9 @@ void jsonw_sample_value(struct jsonw *w, double v)
 {
 	char tmp[TEXT_FLOAT_MAX + 2];
 	tmp[0] = '"';
-	size_t n = text_float(tmp + 1, v, TEXT_FLOAT_JSON);
-	tmp[n + 1] = '"';
-	jsonw_raw(w, str_mem(tmp, n + 2));
+	char *end = text_float_json(tmp + 1, v);
+	*end++ = '"';
+	jsonw_raw(w, str_mem(tmp, (size_t)(end - tmp)));
 }
 
 void jsonw_seconds(struct jsonw *w, int64_t t_ms)
