@@ -7,6 +7,7 @@
 
 #include "promql/eval/share.h"
 #include "promql/math/kahan.h"
+#include "promql/math/lanes.h"
 
 #include <float.h>
 #include <math.h>
@@ -153,7 +154,7 @@ static int find_group(struct fold *f, const struct row *r, struct agg_group **re
 static void fold_sum(struct agg_group *g, const double *v, uint32_t n)
 {
 	double *sum = g->a, *comp = g->b;
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = (uint32_t)lanes_fold(sum, comp, v, n); i < n; i++) {
 		if (UNLIKELY(is_absent(v[i])))
 			continue;
 		if (is_absent(sum[i])) {

@@ -1,5 +1,6 @@
 #include "promql/math/lanes.h"
 
+#include "chunk/histogram.h"
 #include "promql/math/kahan.h"
 
 #include <string.h>
@@ -277,6 +278,14 @@ void lanes_smooth(struct lanes *l, const double *v, const double *sf, const doub
 				b.how == TOGETHER ? r[k] : smooth_alone(b.p[k], b.hi[k] - b.lo[k], f[k], g[k]);
 	}
 	l->n = 0;
+}
+
+/* ---- many sums ---- */
+
+size_t lanes_fold(double *sum, double *comp, const double *v, size_t n)
+{
+	size_t whole = n - n % LANES_ROUND;
+	return whole && CHOOSE(fold)(sum, comp, v, whole) ? whole : 0;
 }
 
 /* ---- rates ---- */

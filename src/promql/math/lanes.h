@@ -62,6 +62,12 @@ void lanes_lines(const struct lanes *l, const double *t_ms, const double *v, con
  */
 void lanes_smooth(struct lanes *l, const double *v, const double *sf, const double *tf, double *out);
 
+/*
+ * Adds to each of n compensated sums, whose value is sum + comp, the value beside it. STALE_NAN_BITS is a value that is missing, or
+ * a sum that has not begun; its comp is 0. Returns how many of the first were dealt with: where one would not be finite, none.
+ */
+size_t lanes_fold(double *sum, double *comp, const double *v, size_t n);
+
 /* Columns given to lanes_rates have room for so many elements more than are used, of any finite value. */
 #define LANES_ROUND 8
 

@@ -115,6 +115,17 @@ static int start(struct rollup *r, struct err *err)
 	return 0;
 }
 
+/* Counts the samples that the steps look at, as tally_windows. */
+static void count_looked_at(struct rollup *r, const struct samples *s)
+{
+	struct tally *t = r->n.tally;
+	const struct windows *w = s->nh ? NULL : rollup_windows(r, s);
+	if (!w)
+		tally_windows(t, &r->m->win, &r->n.grid, s);
+	for (uint32_t i = 0; w && i < r->n.grid.n; i++)
+		tally_add(t, i, w->hi[i] - w->lo[i]);
+}
+
 static int rollup_next(struct node *n, struct row *ret, struct err *err)
 {
 	struct rollup *r = (struct rollup *)n;
@@ -128,7 +139,7 @@ static int rollup_next(struct node *n, struct row *ret, struct err *err)
 		if (rc <= 0)
 			return rc;
 		if (n->tally)
-			tally_windows(n->tally, &r->m->win, &n->grid, &s);
+			count_looked_at(r, &s);
 		*ret = (struct row){ s.labels, s.drop_name, n->v, NULL };
 		row_fill_absent(n->v, n->grid.n);
 		rc = r->fn(r, &s, ret, err);

@@ -255,6 +255,45 @@ static void test_rates_side_by_side_are_as_alone(void **state)
 	}
 }
 
+/* Sums that begin at different steps, with holes, and with what overflows. */
+static void test_many_sums_are_as_each_alone(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 84; round++) {
+		double sum[N], comp[N] = { 0 }, v[N];
+		struct kahan want[N];
+		size_t n = N - rnd() % 20;
+		isa = round % 3;
+		if (!isa_is_there(isa))
+			continue;
+		for (size_t i = 0; i < n; i++)
+			sum[i] = double_of_bits(STALE_NAN_BITS);
+		for (int row = 0; row < 12; row++) {
+			fill(v, round % 7);
+			for (size_t i = 0; i < n; i++) {
+				if (rnd() % 4 == 0)
+					v[i] = double_of_bits(STALE_NAN_BITS);
+				want[i] = (struct kahan){ sum[i], comp[i] };
+				if (value_is_stale(sum[i]) && !value_is_stale(v[i]))
+					want[i].s = v[i];
+				else if (!value_is_stale(v[i]))
+					kahan_add(&want[i], v[i]);
+			}
+			size_t done = lanes_fold(sum, comp, v, n);
+			for (size_t i = 0; i < done; i++) {
+				same(sum[i], want[i].s);
+				same(comp[i], want[i].c);
+			}
+			for (size_t i = done; i < n; i++) {
+				sum[i] = want[i].s;
+				comp[i] = want[i].c;
+			}
+			assert_true(done == 0 || done > n - LANES_ROUND);
+			assert_true(done > 0 || (round % 7 != 0 && round % 7 != 1));
+		}
+	}
+}
+
 static void test_sum_is_compensated(void **state)
 {
 	const double v[] = { 1, 1e100, 1, -1e100 };
@@ -280,6 +319,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_side_by_side_is_as_alone),
 		cmocka_unit_test(test_rates_side_by_side_are_as_alone),
+		cmocka_unit_test(test_many_sums_are_as_each_alone),
 		cmocka_unit_test(test_sum_is_compensated),
 		cmocka_unit_test(test_mean_does_not_overflow),
 	};
