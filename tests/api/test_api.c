@@ -118,7 +118,9 @@ static void co_bad_params(struct rig *g)
 		   "(?step=XX)");
 	co_refused(g, "/api/v1/query_range",
 		   "query=1&start=-292273086-05-16T16:47:06Z&end=292277025-08-18T07:12:54.999999999Z&step=9e9", 400,
-		   "bad_data", "exceeded maximum resolution of 11,000 points");
+		   "bad_data",
+		   "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution "
+		   "(?step=XX)");
 	co_refused(g, "/api/v1/query_range", "query=ser[5m]&start=0&end=5&step=1", 400, "bad_data",
 		   "invalid expression type \\\"range vector\\\" for range query, must be Scalar or instant Vector");
 	co_refused(g, "/api/v1/query", "query=%zz", 400, "bad_data", "invalid URL escape \\\"%zz\\\"");
