@@ -67,6 +67,7 @@ struct reactor {
 	struct list ready;
 	struct list live;
 	struct list deferred;
+	struct list leftovers;
 	struct fiber *self;
 	struct switch_ctx main;
 	struct stack_pool stacks;

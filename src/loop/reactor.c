@@ -73,6 +73,19 @@ void reactor_defer(struct reactor *r, reactor_fn *fn, void *arg)
 	list_push_back(&r->deferred, &new_call(fn, arg)->link);
 }
 
+void reactor_on_free(struct reactor *r, struct reactor_leftover *l, reactor_fn *end, void *arg)
+{
+	*l = (struct reactor_leftover){ .end = end, .arg = arg };
+	list_push_back(&r->leftovers, &l->link);
+}
+
+void reactor_off_free(struct reactor_leftover *l)
+{
+	if (l->link.next)
+		list_del(&l->link);
+	l->link = (struct list){ NULL, NULL };
+}
+
 /* --- making and freeing -------------------------------------------------------- */
 
 struct reactor *reactor_new(struct logger *lg, struct err *err)
@@ -96,6 +109,7 @@ struct reactor *reactor_new(struct logger *lg, struct err *err)
 	list_init(&r->ready);
 	list_init(&r->live);
 	list_init(&r->deferred);
+	list_init(&r->leftovers);
 	list_init(&r->posted);
 	pthread_mutex_init(&r->post_lock, NULL);
 	event_assign(&r->post_ev, r->base, r->post_fd, EV_READ | EV_PERSIST, on_posted, r);
@@ -109,6 +123,11 @@ void reactor_free(struct reactor *r)
 		return;
 	CHECK(list_empty(&r->live));
 	offload_pool_free(r->offload);
+	while (!list_empty(&r->leftovers)) {
+		struct reactor_leftover *l = list_entry(r->leftovers.next, struct reactor_leftover, link);
+		reactor_off_free(l);
+		l->end(l->arg);
+	}
 	struct list calls;
 	while (!list_empty(&r->deferred)) {
 		take_all(&r->deferred, &calls);

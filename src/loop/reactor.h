@@ -11,6 +11,7 @@
 #define LOOP_REACTOR_H
 
 #include "base/err.h"
+#include "base/list.h"
 #include "base/log.h"
 
 #include <stdbool.h>
@@ -46,6 +47,19 @@ struct event_base *reactor_base(struct reactor *r);
  * deferred call). Objects that callbacks may still point to are freed this way.
  */
 void reactor_defer(struct reactor *r, reactor_fn *fn, void *arg);
+
+/* What is to end with the reactor where nothing ended it before. Zero-initialised is not registered. Members are private. */
+struct reactor_leftover {
+	struct list link;
+	reactor_fn *end;
+	void *arg;
+};
+
+/* Has reactor_free call end(arg), which may use reactor_defer. `l` stays where it is until then, or until reactor_off_free. */
+void reactor_on_free(struct reactor *r, struct reactor_leftover *l, reactor_fn *end, void *arg);
+
+/* Forgets it; does nothing where it is not registered. */
+void reactor_off_free(struct reactor_leftover *l);
 
 /* Runs fn(arg) in the loop soon; may be called from any thread. The only function that may. */
 void reactor_post(struct reactor *r, reactor_fn *fn, void *arg);

@@ -46,6 +46,14 @@ static void free_later(void *arg)
 	free(c);
 }
 
+/* Stops counting into the owner's figures, which may go with the owner. */
+static void leave_stats(struct conn *c)
+{
+	if (c->stats)
+		c->stats->open_now--;
+	c->stats = NULL;
+}
+
 /* Ends everything that could call back, closes the descriptor, frees at the end of the turn. */
 static void finish(struct conn *c)
 {
@@ -67,8 +75,8 @@ static void finish(struct conn *c)
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
-	if (c->stats)
-		c->stats->open_now--;
+	leave_stats(c);
+	reactor_off_free(&c->leftover);
 	if (!c->tick_queued)
 		reactor_defer(c->r, free_later, c);
 }
@@ -101,6 +109,11 @@ void conn_close(struct conn *c)
 	finish(c);
 }
 
+static void end_leftover(void *arg)
+{
+	finish(arg);
+}
+
 void conn_close_flushed(struct conn *c, int64_t linger_ms)
 {
 	if (!c)
@@ -113,6 +126,8 @@ void conn_close_flushed(struct conn *c, int64_t linger_ms)
 	c->paused = false;
 	c->linger_ms = linger_ms;
 	c->cb = (struct conn_callbacks){ 0 };
+	leave_stats(c);
+	reactor_on_free(c->r, &c->leftover, end_leftover, c);
 	conn_shutdown_write(c);
 }
 

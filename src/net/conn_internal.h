@@ -8,6 +8,7 @@
 #ifndef NET_CONN_INTERNAL_H
 #define NET_CONN_INTERNAL_H
 
+#include "loop/reactor.h"
 #include "loop/timer.h"
 #include "net/conn.h"
 
@@ -70,6 +71,7 @@ struct conn {
 	bool broken;   /* `closed` was reported: only conn_close is left */
 	bool released; /* the owner gave it up: no callbacks */
 	bool lingering;
+	struct reactor_leftover leftover; /* registered while lingering: nobody else knows of it */
 	bool shut_wanted, shut_done;
 	bool above_high; /* output was at its high mark; `drain` is owed */
 	bool read_owed;  /* call `read` in the next tick, bytes are waiting */

@@ -155,7 +155,6 @@ static void fixture_main(void *arg)
 	f->body(f);
 	h2_session_free(f->client);
 	co_http_server_stop(f->s, 1000);
-	co_sleep_ms(20, NULL);
 }
 
 static void run(void (*body)(struct fixture *f))
@@ -229,7 +228,8 @@ static void slow_body(struct fixture *f)
 	assert_true(before < (3 << 20));
 	h2_stream_reset(re.st, H2_CANCEL);
 	co_answer(&re);
-	co_sleep_ms(20, NULL);
+	for (int i = 0; i < 500 && !f->cancelled; i++)
+		co_sleep_ms(10, NULL);
 	assert_int_equal(f->cancelled, 1);
 	strbuf_fini(&re.data);
 	f->paused = false;
@@ -256,7 +256,8 @@ static void stop_body(struct fixture *f)
 	co_answer(&re);
 	assert_int_equal(re.data.n, 10000000);
 	co_fiber_group_join(&g, NULL);
-	co_sleep_ms(20, NULL);
+	for (int i = 0; i < 500 && !f->gone; i++)
+		co_sleep_ms(10, NULL);
 	assert_true(f->gone);
 	strbuf_fini(&re.data);
 }

@@ -196,6 +196,24 @@ static void test_tcp_carries_bytes_and_half_closes(void **state)
 	run(*state, tcp_flow);
 }
 
+static void linger_flow(void *arg)
+{
+	struct fixture *f = arg;
+	connect_both(f, "127.0.0.1:0", NULL);
+	AWAIT(f->a, f->a.opens == 1);
+	AWAIT(f->b, f->b.c);
+	conn_close_flushed(f->b.c, 60000);
+	f->b.c = NULL;
+	assert_int_equal(f->stats.open_now, 0);
+	AWAIT(f->a, f->a.eofs == 1);
+}
+
+/* Nobody knows of it any more: neither its memory nor the figures of its owner, who may be gone, may be left to it. */
+static void test_a_connection_that_lingers_ends_with_the_loop(void **state)
+{
+	run(*state, linger_flow);
+}
+
 static void unix_flow(void *arg)
 {
 	struct fixture *f = arg;
@@ -630,6 +648,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_tcp_carries_bytes_and_half_closes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_connection_that_lingers_ends_with_the_loop, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unix_socket_carries_bytes_and_is_removed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_memory_pair_carries_bytes_and_half_closes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full_input_stops_reading_until_resumed, setup, teardown),

@@ -432,7 +432,6 @@ static inline void rig_main(void *arg)
 	rig->body(rig);
 	query_free(rig->q);
 	dns_resolver_free(rig->dns);
-	co_sleep_ms(20, NULL);
 	for (size_t i = 0; i < rig->n_stores; i++)
 		if (rig->store[i].srv)
 			fake_stop(&rig->store[i]);

@@ -115,7 +115,6 @@ static inline void rig_stop(struct rig *rig)
 	grpc_channel_unref(rig->channel);
 	co_grpc_server_drain(rig->grpc, 200);
 	co_receive_stop(rig->receive);
-	co_sleep_ms(20, NULL);
 	grpc_server_free(rig->grpc);
 	receive_free(rig->receive);
 	rig->receive = NULL;
