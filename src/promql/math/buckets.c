@@ -3,6 +3,7 @@
 
 #include "promql/math/gomath.h"
 
+#include "base/compiler.h"
 #include "chunk/histogram.h"
 #include "promql/engine.h"
 
@@ -48,6 +49,11 @@ static void make_monotonic(struct bucket *b, size_t n, struct bucket_fix *fix)
 		double cur = b[i].count;
 		if (cur == prev)
 			continue;
+		/* Far above what almost_equal takes for the same, which must divide. */
+		if (LIKELY(prev >= 0 && cur >= DBL_MIN && cur - prev > 4 * SMALL_DELTA * cur)) {
+			prev = cur;
+			continue;
+		}
 		if (almost_equal(prev, cur, SMALL_DELTA)) {
 			b[i].count = prev;
 		} else if (cur < prev) {
