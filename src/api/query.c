@@ -157,6 +157,7 @@ static struct promql_opts opts_of(struct run *r)
 {
 	struct call *c = &r->c;
 	struct promql_opts o = c->be->engine_opts(c->be->arg, c->select.max_resolution_ms, r->lookback_ms);
+	o.columns = true;
 	o.count_samples = r->stats || r->analyze;
 	if (r->analyze) {
 		r->profile = (struct promql_profile){ .clock = read_clock, .arg = &c->clock };

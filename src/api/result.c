@@ -158,6 +158,7 @@ void api_write_time(struct jsonw *w, int64_t t_ms)
 
 /* What is prepared once for all series of a result. */
 struct prepared {
+	const int64_t *steps; /* promql_result.times */
 	struct jsonw_time *times;
 	size_t n_times;
 	struct bucket_texts *buckets; /* NULL without histograms */
@@ -180,7 +181,16 @@ static void write_vector_element(struct jsonw *w, const struct promql_rseries *s
 
 static void write_floats(struct jsonw *w, const struct promql_rseries *s, const struct prepared *k)
 {
-	const struct jsonw_samples all = { &s->floats->t, &s->floats->v, sizeof(*s->floats), s->n_floats };
+	struct jsonw_samples all = { .n = s->n_floats };
+	if (s->values) {
+		all.t_ms = k->steps + s->first_step;
+		all.v = s->values;
+		all.stride = sizeof(*s->values);
+	} else {
+		all.t_ms = &s->floats->t;
+		all.v = &s->floats->v;
+		all.stride = sizeof(*s->floats);
+	}
 	jsonw_key(w, "values");
 	jsonw_array_begin(w);
 	jsonw_samples(w, &all, k->times, k->n_times);
@@ -202,7 +212,8 @@ static void prepare_times(struct prepared *k, const struct promql_rseries *serie
 	k->n_times = MIN(longest->n_floats, TIMES_MAX);
 	k->times = xreallocarray(NULL, k->n_times, sizeof(*k->times));
 	for (size_t i = 0; i < k->n_times; i++)
-		jsonw_time_set(&k->times[i], longest->floats[i].t);
+		jsonw_time_set(&k->times[i],
+			       longest->values ? k->steps[longest->first_step + i] : longest->floats[i].t);
 }
 
 static void prepare_buckets(struct prepared *k, const struct promql_rseries *series, size_t n)
@@ -260,7 +271,7 @@ static void write_string(struct jsonw *w, const struct promql_result *r)
 static void write_series(struct jsonw *w, const struct promql_result *r, uint64_t limit)
 {
 	size_t n = limit && limit < r->n_series ? (size_t)limit : r->n_series;
-	struct prepared k = { 0 };
+	struct prepared k = { .steps = r->times };
 	if (r->type != PROMQL_TYPE_VECTOR)
 		prepare_times(&k, r->series, n);
 	prepare_buckets(&k, r->series, n);

@@ -59,6 +59,7 @@ struct promql_opts {
 	bool delayed_name_removal;      /* keep metric names until the end of the query */
 	bool start_timestamps;          /* use promql_series.st in rate, increase, irate, resets */
 	bool type_and_unit;             /* judge "might not be a counter" by __type__ */
+	bool columns;                   /* promql_rseries.values may be used */
 	bool count_samples;             /* samples_total and samples_by_step as Prometheus counts them */
 	struct promql_profile *profile; /* promql/profile.h; NULL: not measured */
 };
@@ -141,11 +142,16 @@ struct promql_hpoint {
 	const struct histogram *h;
 };
 
-/* One series of a result: points ascending in time. */
+/*
+ * One series of a result: points ascending in time. With opts.columns a series of a matrix whose floats are at neighbouring steps has
+ * their `values` instead of `floats`; the first is at promql_result.times[first_step].
+ */
 struct promql_rseries {
 	struct labels labels;
 	size_t n_floats;
 	struct promql_point *floats;
+	const double *values; /* NULL where `floats` are given */
+	uint32_t first_step;
 	size_t n_hists;
 	struct promql_hpoint *hists;
 };
@@ -169,6 +175,7 @@ struct promql_result {
 	struct str string;
 	struct promql_rseries *series;
 	size_t n_series;
+	const int64_t *times;      /* of the steps, where series have `values` */
 	struct promql_note *notes; /* in the order first raised, texts distinct */
 	size_t n_notes;
 	/*

@@ -81,6 +81,21 @@ static void test_matrices_have_values_before_histograms(void **state)
 	       "[45,{\"count\":\"0\",\"sum\":\"0\"}]]}]");
 }
 
+static void test_columns_are_written_as_points(void **state)
+{
+	const int64_t times[] = { 0, 15000, 30123, 45000 };
+	const double values[] = { 1, 1, 0.1 };
+	struct promql_point p[] = { { 0, -2 }, { 45000, 1e300 } };
+	struct promql_rseries s[] = { { .n_floats = 3, .values = values, .first_step = 1 },
+				      { .n_floats = 2, .floats = p } };
+	struct promql_result r = { .type = PROMQL_TYPE_MATRIX, .series = s, .n_series = 2, .times = times };
+	expect(&r, 0,
+	       "[{\"metric\":{},\"values\":[[15,\"1\"],[30.123,\"1\"],[45,\"0.1\"]]},"
+	       "{\"metric\":{},\"values\":[[0,\"-2\"],[45,\"1e+300\"]]}]");
+	r.n_series = 1;
+	expect(&r, 0, "[{\"metric\":{},\"values\":[[15,\"1\"],[30.123,\"1\"],[45,\"0.1\"]]}]");
+}
+
 static void test_custom_and_negative_buckets_say_which_ends_belong(void **state)
 {
 	const struct hist_span span = { 0, 3 }, neg = { 0, 1 };
@@ -159,6 +174,7 @@ int main(void)
 		cmocka_unit_test(test_scalars_have_no_exponent_and_a_plain_time),
 		cmocka_unit_test(test_strings_are_escaped_for_html),
 		cmocka_unit_test(test_vectors_keep_labels_raw_and_stop_at_the_limit),
+		cmocka_unit_test(test_columns_are_written_as_points),
 		cmocka_unit_test(test_matrices_have_values_before_histograms),
 		cmocka_unit_test(test_custom_and_negative_buckets_say_which_ends_belong),
 		cmocka_unit_test(test_histograms_of_many_buckets_are_whole),

@@ -173,6 +173,12 @@ static inline void rig_fini(struct rig *r)
 	arena_fini(&r->a);
 }
 
+/* Float number k of a series. */
+static inline struct promql_point rig_point(const struct promql_result *res, const struct promql_rseries *s, size_t k)
+{
+	return s->values ? (struct promql_point){ res->times[s->first_step + k], s->values[k] } : s->floats[k];
+}
+
 /* Appends a result: `{labels} v@t ...` per series, separated by "; ", then notes. */
 static inline void rig_print(const struct promql_result *res, struct strbuf *b)
 {
@@ -187,9 +193,9 @@ static inline void rig_print(const struct promql_result *res, struct strbuf *b)
 		labels_print_series(s->labels, b);
 		for (size_t k = 0; k < s->n_floats; k++) {
 			strbuf_add_ch(b, ' ');
-			text_float_add(b, s->floats[k].v, TEXT_FLOAT_G);
+			text_float_add(b, rig_point(res, s, k).v, TEXT_FLOAT_G);
 			if (res->type == PROMQL_TYPE_MATRIX)
-				strbuf_printf(b, "@%lld", (long long)s->floats[k].t / 1000);
+				strbuf_printf(b, "@%lld", (long long)rig_point(res, s, k).t / 1000);
 		}
 		for (size_t k = 0; k < s->n_hists; k++) {
 			strbuf_add_ch(b, ' ');

@@ -30,10 +30,12 @@ static void run(const struct query_case *cases, size_t n, int64_t start, int64_t
 {
 	struct rig r;
 	load(&r);
-	for (size_t i = 0; i < n; i++) {
-		char *got = rig_run(&r, cases[i].expr, NULL, start, end, step);
-		if (strcmp(got, cases[i].want) != 0)
-			fail_msg("%s\n  gives %s\n  not   %s", cases[i].expr, got, cases[i].want);
+	for (size_t i = 0; i < 2 * n; i++) {
+		const struct query_case *c = &cases[i / 2];
+		const struct promql_opts opts = { .columns = i % 2 };
+		char *got = rig_run(&r, c->expr, &opts, start, end, step);
+		if (strcmp(got, c->want) != 0)
+			fail_msg("%s\n  gives %s\n  not   %s", c->expr, got, c->want);
 		free(got);
 		assert_int_equal(r.open_sets, 0);
 	}
@@ -132,6 +134,7 @@ static void test_range_queries(void **state)
 		{ "up{job=\"a\"} * 2", "{job=\"a\"} 2@0 2@30 2@60" },
 		{ "gauge", "gauge 5@0 NaN@30 2@60" },
 		{ "gauge > 2", "gauge 5@0" },
+		{ "gauge > 1", "gauge 5@0 2@60" },
 		{ "http_total{job=\"a\"} @ 10", "http_total{i=\"0\", job=\"a\"} 10@0 10@30 10@60; "
 						"http_total{i=\"1\", job=\"a\"} 20@0 20@30 20@60" },
 		{ "sum(rate(http_total[30s])) by (job)", "{job=\"a\"} 3@30 3@60; {job=\"b\"} 7@30 7@60" },
