@@ -63,8 +63,9 @@ struct conn_stats {
 	uint64_t bytes_written;
 	uint64_t tls_handshakes; /* completed */
 	uint64_t tls_failures;
-	uint64_t timeouts; /* closed by handshake, idle or write-stall timeout */
-	uint64_t resets;   /* broken by the peer or the network */
+	uint64_t tls_reloads, tls_reload_failures; /* of the TLS context's files: tls_ctx_reloads */
+	uint64_t timeouts;                         /* closed by handshake, idle or write-stall timeout */
+	uint64_t resets;                           /* broken by the peer or the network */
 };
 
 /* Limits of a connection. Zero-initialised members mean the default. Milliseconds; -1 is none. */

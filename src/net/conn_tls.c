@@ -50,6 +50,8 @@ static int expect_peer_address(struct conn *c, struct err *err)
 int conn_tls_init(struct conn *c, struct tls_ctx *t, bool client, const char *server_name, struct err *err)
 {
 	c->ssl = tls_ctx_session(t, err);
+	if (c->stats)
+		tls_ctx_reloads(t, &c->stats->tls_reloads, &c->stats->tls_reload_failures);
 	if (!c->ssl)
 		return -err->code;
 	c->tls = tls_ctx_ref(t);

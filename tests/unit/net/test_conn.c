@@ -608,6 +608,8 @@ static void rotate_flow(void *arg)
 	tls_ctx_reloads(f->server_opt.tls, &done, &failed);
 	assert_int_equal(done, 1);
 	assert_int_equal(failed, 2);
+	assert_int_equal(f->stats.tls_reloads, 1);
+	assert_int_equal(f->stats.tls_reload_failures, 2);
 	test_cert_free(&two);
 	tls_ctx_unref(f->server_opt.tls);
 	drop_files(&t);
