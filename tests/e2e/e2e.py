@@ -148,6 +148,16 @@ def api(base, path, **params):
     return answer
 
 
+def metric(process, name, missing=None):
+    """The value of a series, written as it is exposed, of a component."""
+    for line in http(f"{process.base}/metrics")[2].decode().splitlines():
+        if line.startswith(name + " "):
+            return float(line.rsplit(" ", 1)[1])
+    if missing is None:
+        fail(f"no metric {name}")
+    return missing
+
+
 class Faults:
     """Slow and failing syncs of processes that are started with .env (faults.c)."""
 
