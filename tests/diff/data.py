@@ -255,6 +255,42 @@ def everything(rng, histograms=True, modern=False, falls=True):
     return [sorted(part, key=lambda s: sorted(s[0].items())) for part in (out, *later)]
 
 
+# --- layouts of chunks
+
+def indexes(spans):
+    """The indexes of the buckets of spans."""
+    out, at = [], 0
+    for offset, length in spans:
+        at += offset
+        out += range(at, at + length)
+        at += length
+    return out
+
+
+def with_all_buckets(parts):
+    """The same lists of series, where each histogram has all buckets of its series, be they empty.
+
+    A chunk has one layout for all its histograms. So which empty buckets a histogram has depends on the chunk it got
+    into, unless there is only one layout.
+    """
+    all_of = {}
+    for part in parts:
+        for labels, _, histograms in part:
+            for h, _ in histograms:
+                for side in ("positive", "negative") if not h.get("stale") else ():
+                    key = tuple(sorted(labels.items())), h["schema"], tuple(h.get("custom") or ()), side
+                    all_of.setdefault(key, set()).update(indexes(h[side][0]))
+
+    def whole(labels, h):
+        out = dict(h)
+        for side in ("positive", "negative") if not h.get("stale") else ():
+            buckets = all_of[tuple(sorted(labels.items())), h["schema"], tuple(h.get("custom") or ()), side]
+            out[side] = to_spans({**dict.fromkeys(buckets, 0), **dict(zip(indexes(h[side][0]), h[side][1]))})
+        return out
+
+    return [[(labels, samples, [(whole(labels, h), t) for h, t in histograms]) for labels, samples, histograms in part] for part in parts]
+
+
 # --- replicas
 
 def gaps(rng):

@@ -16,14 +16,13 @@ def deliberate(expr, want, got):
 
     sort_by_label() puts series without the label first, where upstream's natural order is no order of them at all.
     limitk() and limit_ratio() hand on series as they come;
-    upstream in the order of a heap, or of a map, which shows in the last digits of sums. Empty buckets, of which there are
-    more or fewer depending on how samples got into chunks, become NaN times infinity. Parameters of aggregations are taken at
+    upstream in the order of a heap, or of a map, which shows in the last digits of sums. Parameters of aggregations are taken at
     each step; upstream takes them once where what is aggregated has @. Of several pairs of series that match alike upstream
     tells any in range queries, whose series come in random order. Texts of errors are cut where they become long.
     """
     if ONCE.search(expr) and got.range:
         return "parameters of aggregations of what has @"
-    if want.error == "histograms with custom buckets have no zero bucket":
+    if want.error == PANIC:
         return "panic of Prometheus"
     if want.status == got.status == 422 and want.error != got.error and re.fullmatch(error_pattern(want.error, got.range), got.error):
         return "another of several pairs" if len(want.error) < LONG else "long errors"
@@ -33,11 +32,10 @@ def deliberate(expr, want, got):
             return "order of missing labels"
     if re.search("limit(k|_ratio)", expr) and (want.close(got) or re.search("topk|bottomk", expr) and values(want) == values(got)):
         return "order of limitk and limit_ratio"
-    if want.type == got.type and "NaN" in str(want.result) and without_nans(want.result) == without_nans(got.result):
-        return "empty buckets times infinity"
     return None
 
 
+PANIC = "histograms with custom buckets have no zero bucket"
 LONG = 450  # bytes of errors that are surely told
 
 
@@ -57,16 +55,49 @@ def error_lines(error, is_range):
     return None if "\n" in pattern else [f"  expect fail regex: ^{pattern}"]
 
 
-def of_replicas(expr, want, got):
-    """What differs because samples of one series come from several replicas.
+def of_replicas(expr, want, got, ask):
+    """What differs because samples of one series come from several replicas, and their histograms from other chunks.
 
-    Neighbouring histograms that are equal but for empty buckets count as a change. Quantiles and fractions take the zero
-    bucket to end at zero if there is no bucket on one side, be it empty, and end in the last bucket, be it empty, if there
-    were NaN observations. Which empty buckets there are depends on the chunk that a histogram lies in.
+    Quantiles and fractions take the zero bucket to end at zero if there is no bucket on one side, be it empty, and end in
+    the last bucket, be it empty, if there were NaN observations; an empty bucket becomes NaN when multiplied by infinity;
+    neighbouring histograms that are equal but for empty buckets count as a change. Which empty buckets there are depends
+    on the chunk that a histogram lies in. `ask` says what both answer to another expression: without empty buckets they
+    must agree.
     """
     if want.error or got.error or HISTOGRAMS.isdisjoint(WORDS.findall(expr)):
         return None
-    return "layouts of chunks" if re.search(r"(changes|histogram_quantiles?|histogram_fraction)\(", expr) else None
+    if want.type == got.type and "NaN" in str((want.result, got.result)) and without_nans(want.result) == without_nans(got.result):
+        return "layouts of chunks: empty buckets times infinity"
+    if NATIVE_CHANGES.search(expr):
+        return "layouts of chunks: changes"
+    compact = without_empty_buckets(expr)
+    if compact != expr:
+        want, got = ask(compact)
+        return "layouts of chunks: agree without empty buckets" if want.same(got) else None
+    return None
+
+
+NATIVE_CHANGES = re.compile(r"changes\(\(*(%s|\{|[^\[]*\[\w+:)" % "|".join(sorted(HISTOGRAMS)))
+READERS = re.compile(r"histogram_(quantiles?|fraction)\(")
+
+
+def without_empty_buckets(expr):
+    """The expression, whose quantiles and fractions are read off histograms that a sum has made compact."""
+    found = READERS.search(expr)
+    if not found:
+        return expr
+    at, depth, args = found.end(), 1, [found.end()]
+    while depth and at < len(expr):
+        if expr[at] in "\"'`":
+            at = expr.index(expr[at], at + 1)
+        depth += (expr[at] in "([{") - (expr[at] in ")]}")
+        if expr[at] == "," and depth == 1:
+            args.append(at + 1)
+        at += 1
+    args.append(at)
+    k = {"quantile": 1, "quantiles": 0, "fraction": 2}[found[1]]
+    begin, end = args[k], args[k + 1] - 1
+    return f"{expr[:begin]} sum without () ({without_empty_buckets(expr[begin:end])}){without_empty_buckets(expr[end:])}"
 
 
 def values(answer):
