@@ -41,6 +41,20 @@ int feed_init(struct feed *f, struct node *owner, const struct promql_selector *
 	return compile(f, sel, err);
 }
 
+/* Source: evalSeries, smoothSeries and the range functions of promql/engine.go; storage/buffer.go, memoized_iterator.go. */
+static void set_strides(struct feed *f, const struct grid *g, struct shift s, int64_t back_ms, int64_t ahead_ms)
+{
+	bool range = f->hints.range_ms > 0, smoothed = !range && ahead_ms;
+	int64_t back = back_ms + ahead_ms + (smoothed ? (int64_t)g->n * g->step : 0);
+	f->strides = (struct strides){
+		.first = (s.has_at ? s.at_ms : g->start) - s.offset_ms + ahead_ms,
+		.step = g->step,
+		.back_first = back,
+		.back = range ? MIN(back, g->step) : back,
+		.n = s.has_at ? MIN(g->n, 1) : g->n,
+	};
+}
+
 void feed_range(struct feed *f, struct eval *ev, const struct grid *g, struct shift s, int64_t back_ms,
 		int64_t ahead_ms)
 {
@@ -48,6 +62,7 @@ void feed_range(struct feed *f, struct eval *ev, const struct grid *g, struct sh
 	int64_t last = s.has_at ? s.at_ms : g->n ? grid_t(g, g->n - 1) : g->start;
 	f->hints.mint_ms = first - s.offset_ms - back_ms + 1;
 	f->hints.maxt_ms = last - s.offset_ms + ahead_ms;
+	set_strides(f, g, s, back_ms, ahead_ms);
 	ev->mint = MIN(ev->mint, f->hints.mint_ms);
 }
 
@@ -138,6 +153,70 @@ static void drop_buckets(struct histogram *h, uint8_t hint)
 	};
 }
 
+/* A walk over the samples of a series, floats and histograms. */
+struct walk {
+	const struct promql_series *in;
+	size_t f, h; /* the next of each kind: the earlier one is where it stands */
+};
+
+static int64_t walk_t(const struct walk *w)
+{
+	int64_t f = w->f < w->in->n_floats ? w->in->t[w->f] : INT64_MAX;
+	int64_t h = w->h < w->in->n_hists ? w->in->ht[w->h] : INT64_MAX;
+	return MIN(f, h);
+}
+
+static void walk_to(struct walk *w, int64_t t)
+{
+	while (w->f < w->in->n_floats && w->in->t[w->f] < t)
+		w->f++;
+	while (w->h < w->in->n_hists && w->in->ht[w->h] < t)
+		w->h++;
+}
+
+/* Marks the histograms that are jumped to. */
+static void mark_jumps(const struct strides *s, const struct promql_series *in, uint8_t *jumped)
+{
+	struct walk w = { in, 0, 0 };
+	int64_t last = INT64_MIN;
+	for (uint32_t i = 0; i < s->n && last < INT64_MAX; i++) {
+		int64_t ref = s->first + (int64_t)i * s->step;
+		int64_t from = ref - (i ? s->back : s->back_first);
+		if (from > last) {
+			walk_to(&w, from);
+			last = walk_t(&w);
+			if (w.h < in->n_hists && in->ht[w.h] == last)
+				jumped[w.h] = 1;
+		}
+		walk_to(&w, ref);
+		last = MAX(last, walk_t(&w));
+	}
+}
+
+int feed_hints(struct feed *f, const struct promql_series *in, struct histogram *h, struct arena *a, struct err *err)
+{
+	const struct histogram *prev = NULL;
+	uint8_t hint = HIST_HINT_UNKNOWN; /* of prev, which keeps its own for as long as it is looked at */
+	uint8_t *jumped = arena_array(a, in->n_hists, 1);
+	if (!jumped)
+		return arena_err(a, err);
+	mark_jumps(&f->strides, in, jumped);
+	for (size_t i = 0; i < in->n_hists; i++) {
+		if (hist_is_stale(&h[i]))
+			continue;
+		uint8_t mine = h[i].hint;
+		if (prev && mine == HIST_HINT_UNKNOWN && !jumped[i])
+			mine = fhist_detect_reset(&h[i], prev) ? HIST_HINT_RESET : HIST_HINT_NOT_RESET;
+		if (prev)
+			drop_buckets((struct histogram *)prev, hint);
+		prev = &h[i];
+		hint = mine;
+	}
+	if (prev)
+		drop_buckets((struct histogram *)prev, hint);
+	return 0;
+}
+
 static int copy_hists(struct feed *f, const struct promql_series *in, struct samples *ret, struct err *err)
 {
 	int64_t *t = arena_array(&f->cols, in->n_hists, sizeof(*t));
@@ -148,43 +227,24 @@ static int copy_hists(struct feed *f, const struct promql_series *in, struct sam
 		return arena_err(&f->cols, err);
 	size_t k = 0;
 	for (size_t i = 0; i < in->n_hists; i++) {
-		if (hist_is_stale(&in->h[i]))
-			continue;
-		int rc = hist_to_float(&h[k], &in->h[i], &f->cols, err);
+		int rc = hist_to_float(&h[i], &in->h[i], &f->cols, err);
 		if (rc)
 			return rc;
+		if (hist_is_stale(&in->h[i]))
+			continue;
 		t[k] = in->ht[i];
 		if (st)
 			st[k] = in->hst[i];
-		p[k] = &h[k];
+		p[k] = &h[i];
 		k++;
 	}
-	if (f->stats)
-		feed_hints(h, k);
+	if (f->stats && feed_hints(f, in, h, &f->cols, err))
+		return -err->code;
 	ret->nh = k;
 	ret->ht = t;
 	ret->h = p;
 	ret->hst = st;
 	return 0;
-}
-
-void feed_hints(struct histogram *h, size_t n)
-{
-	const struct histogram *prev = NULL;
-	uint8_t hint = HIST_HINT_UNKNOWN; /* of prev, which keeps its own for as long as it is looked at */
-	for (size_t i = 0; i < n; i++) {
-		if (hist_is_stale(&h[i]))
-			continue;
-		uint8_t mine = h[i].hint;
-		if (prev && mine == HIST_HINT_UNKNOWN)
-			mine = fhist_detect_reset(&h[i], prev) ? HIST_HINT_RESET : HIST_HINT_NOT_RESET;
-		if (prev)
-			drop_buckets((struct histogram *)prev, hint);
-		prev = &h[i];
-		hint = mine;
-	}
-	if (prev)
-		drop_buckets((struct histogram *)prev, hint);
 }
 
 int feed_samples(struct feed *f, struct samples *ret, struct err *err)

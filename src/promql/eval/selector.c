@@ -79,8 +79,8 @@ static int pick_any(struct selector *s, const struct promql_series *in, struct r
 	for (size_t i = 0; s->feed.stats && i < in->n_hists; i++)
 		if (hist_to_float(&made[i], &in->h[i], &s->n.tmp, err))
 			return -err->code;
-	if (s->feed.stats)
-		feed_hints(made, in->n_hists);
+	if (s->feed.stats && feed_hints(&s->feed, in, made, &s->n.tmp, err))
+		return -err->code;
 	for (uint32_t i = 0; i < s->n.grid.n; i++) {
 		int64_t ref = selector_ref(s, i);
 		while (f < in->n_floats && in->t[f] <= ref)

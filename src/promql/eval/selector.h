@@ -6,6 +6,15 @@
 
 #include "promql/eval/matrix.h"
 
+/*
+ * How upstream's iterators go through a series: to each of `n` times `first`, `first` + `step`, ... from sample to sample,
+ * but where more than `back` lies in between they jump to what is no older than that. See feed_hints.
+ */
+struct strides {
+	int64_t first, step, back_first, back;
+	uint32_t n;
+};
+
 /* An open set of series at the source. Opened at the first pull. */
 struct feed {
 	struct eval *ev;
@@ -21,7 +30,8 @@ struct feed {
 	struct feed *next; /* eval.feeds list */
 	/* columns of the current series without staleness markers, see feed_samples */
 	struct arena cols;
-	bool stats;      /* hints of histograms are worked out anew, see feed_hints */
+	bool stats; /* hints of histograms are worked out anew, see feed_hints */
+	struct strides strides;
 	bool name_fixed; /* the matchers allow one metric name only */
 };
 
@@ -51,10 +61,11 @@ int feed_samples(struct feed *f, struct samples *ret, struct err *err);
 /*
  * Where only counts and sums are read, upstream (HistogramStatsIterator) takes
  * the buckets away, custom bounds too, and gives histograms of unknown hint the
- * one that follows from the sample before. Stale ones stay as they are. `h` are
- * float histograms.
+ * one that follows from the sample before, but for those that it jumped to.
+ * Stale ones stay as they are. `h` are the float histograms of `in`, `a` is
+ * for the work.
  */
-void feed_hints(struct histogram *h, size_t n);
+int feed_hints(struct feed *f, const struct promql_series *in, struct histogram *h, struct arena *a, struct err *err);
 
 /* Closes the set at the source. Safe at any time. */
 void feed_close(struct feed *f);
