@@ -524,26 +524,30 @@ static NO_INLINE int plan_call(struct eval *ev, const struct promql_expr *e, con
 	struct params *params = arena_zalloc(ev->arena, sizeof(*params));
 	const struct place *p = inside_call(ev, c->func, outside);
 	const struct promql_expr *range = arg_of_type(c, PROMQL_TYPE_MATRIX);
+	const struct promql_expr *arg = arg_of_type(c, PROMQL_TYPE_VECTOR);
+	bool own_time =
+		arg && arg->kind == PROMQL_SELECTOR && (fn == PROMQL_FN_TIMESTAMP || fn == PROMQL_FN_START_TIMESTAMP);
 	struct matrix *m = NULL;
-	struct node *child;
+	struct node *child = NULL;
 	if (!params || !p)
 		return eval_oom(ev, err);
-	/* As upstream: subqueries, then scalars. */
-	int rc = range && range->kind == PROMQL_SUBQUERY ? plan_range(ev, range, p, c->func, &m, err) : 0;
+	int rc = ev->ordered && is_label_fn(fn) && p->grid.n ? label_fn_check(ev, e, err) : 0;
+	/* As upstream: subqueries before scalars, vectors where they stand. */
+	if (!rc && range && range->kind == PROMQL_SUBQUERY)
+		rc = plan_range(ev, range, p, c->func, &m, err);
+	if (!rc && arg && !own_time && promql_expr_unparen(c->args[0]) == arg)
+		rc = plan_part(ev, arg, p, &child, err);
 	rc = rc ? rc : plan_params(ev, c, p, params, err);
-	if (!rc && ev->ordered && is_label_fn(fn) && p->grid.n)
-		rc = label_fn_check(ev, e, err);
 	if (rc)
 		return rc;
 	if (range)
 		return plan_rollup(ev, e, p, params, m, ret, err);
-	const struct promql_expr *arg = arg_of_type(c, PROMQL_TYPE_VECTOR);
-	if (arg && arg->kind == PROMQL_SELECTOR && (fn == PROMQL_FN_TIMESTAMP || fn == PROMQL_FN_START_TIMESTAMP))
+	if (own_time)
 		return plan_time_of_selector(ev, arg, p, fn == PROMQL_FN_START_TIMESTAMP, ret, err);
 	if (fn == PROMQL_FN_VECTOR)
 		return vector_new(ev, e, params->p[0], ret, err);
 	if (arg)
-		rc = plan_part(ev, arg, p, &child, err);
+		rc = child ? 0 : plan_part(ev, arg, p, &child, err);
 	else if (c->func->ret == PROMQL_TYPE_SCALAR)
 		return plan_scalar_call(ev, e, p, params, ret, err);
 	else if (!(rc = time_new(ev, e, p->grid, &child, err))) /* date functions without argument */
