@@ -156,7 +156,7 @@ static ALWAYS_INLINE void put16(char *p, uint64_t v)
 }
 
 /* Writes the `n` decimal digits of v at `p`, and up to 15 bytes of no meaning after them; returns the end. */
-static inline char *put_digits(char *p, uint64_t v, int n)
+static ALWAYS_INLINE char *put_digits(char *p, uint64_t v, int n)
 {
 	if (n > 16) {
 		uint64_t top = v / 10000000000000000;
@@ -226,8 +226,8 @@ static void decimal_of(struct decimal *x, double a)
 /*
  * The shortest digits after the point, straight from the binary fraction. With k digits, 10^-k <= the distance of
  * two doubles < 10^(1-k), some decimal lies in the rounding interval, with k - 1 digits at most one, with fewer
- * none but that one. All in 64-bit fixed point, exact. Which of the two lengths it is cannot be foretold: both are
- * computed. False for numbers out of range and for powers of two, whose interval is not symmetric.
+ * none but that one. All in 64-bit fixed point, exact. Which of the two lengths it is, and how it is rounded, cannot be
+ * foretold: all is computed, without jumps. False for numbers out of range and for powers of two, whose interval is not symmetric.
  */
 static ALWAYS_INLINE bool put_fraction(char **p, double a)
 {
@@ -245,12 +245,14 @@ static ALWAYS_INLINE bool put_fraction(char **p, double a)
 	x = (unsigned __int128)rest * 10;
 	rest = (uint64_t)x;
 	uint64_t longer = digits * 10 + (uint64_t)(x >> 64);
-	longer += rest > 1ull << 63 || (rest == 1ull << 63 && (longer & 1));
-	digits = shorter ? (digits + !down) * 10 : longer;
+	longer += (rest > 1ull << 63) | ((rest == 1ull << 63) & longer);
+	digits += !down;
+	bool zeros = shorter & (digits % 10 == 0);
+	digits = longer ^ ((longer ^ digits * 10) & -(uint64_t)shorter);
 	*p = put_uint(*p, e < 0 ? 0 : m >> (52 - e));
 	*(*p)++ = '.';
 	*p = put_digits(*p, digits, k) - shorter;
-	while (shorter && (*p)[-1] == '0')
+	while (UNLIKELY(zeros) && (*p)[-1] == '0')
 		--*p;
 	return true;
 }
