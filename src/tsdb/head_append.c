@@ -56,6 +56,7 @@ struct head_batch head_batch_save(const struct head *h)
 
 void head_batch_resume(struct head *h, struct head_batch b)
 {
+	head_stage_bound(h);
 	h->min_valid = MAX(b.min_valid, MAX(h->min_valid_time, h->cut_until));
 	h->max_ok = b.max_ok;
 	h->ooo_min = b.ooo_min;

@@ -181,7 +181,7 @@ static int copy_dir(struct copy *k, const char *dir, uint32_t first, struct err 
 		if (k->out.n)
 			wal_batch_add(&k->batch, strbuf_str(&k->out.b));
 		record_buf_reset(&k->out);
-		if (rc == 0 && k->batch.bytes.n > BATCH_BYTES)
+		if (rc == 0 && k->batch.n_bytes > BATCH_BYTES)
 			rc = write_batch(k, err);
 	}
 	wal_reader_close(r);

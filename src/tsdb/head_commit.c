@@ -18,15 +18,21 @@ struct head_commit {
 	uint32_t wbl_start; /* the segment that a cut began */
 };
 
-/* Staging buffers up to this size are used again. */
-#define KEEP_BYTES ((size_t)1 << 20)
+/* A stage with so much in one of its records is sealed, so that no record grows without bounds and none is copied when it does. */
+#define SEAL_BYTES ((size_t)512 << 10)
+
+/* Records of more than that go with their memory, smaller ones are copied and leave it to the next. */
+#define TAKE_BYTES (SEAL_BYTES / 2)
 
 /* Moves a staged record to the end of the batch. */
 static void seal_one(struct wal_batch *b, struct record_buf *r)
 {
 	if (r->n == 0)
 		return;
-	wal_batch_add(b, strbuf_str(&r->b));
+	if (r->b.n > TAKE_BYTES)
+		wal_batch_take(b, &r->b);
+	else
+		wal_batch_add(b, strbuf_str(&r->b));
 	record_buf_reset(r);
 }
 
@@ -46,6 +52,19 @@ void head_stage_seal(struct head *h)
 {
 	seal_stage(&h->wal_batch, &h->wal);
 	seal_stage(&h->wbl_batch, &h->wbl);
+}
+
+/* Whether a record of the stage has become long. */
+static bool stage_is_long(const struct head_stage *st)
+{
+	return MAX(MAX(st->series.b.n, st->samples.b.n), MAX(st->hists.b.n, st->fhists.b.n)) > SEAL_BYTES ||
+	       MAX(MAX(st->custom_hists.b.n, st->custom_fhists.b.n), st->exemplars.b.n) > SEAL_BYTES;
+}
+
+void head_stage_bound(struct head *h)
+{
+	if (UNLIKELY(stage_is_long(&h->wal) || stage_is_long(&h->wbl)))
+		head_stage_seal(h);
 }
 
 /* Frees buffers of more than `keep` bytes. */
@@ -76,7 +95,7 @@ static size_t stage_bytes(const struct head_stage *st)
 
 size_t head_commit_bytes(const struct head *h)
 {
-	return stage_bytes(&h->wal) + stage_bytes(&h->wbl) + h->wal_batch.bytes.n + h->wbl_batch.bytes.n;
+	return stage_bytes(&h->wal) + stage_bytes(&h->wbl) + h->wal_batch.n_bytes + h->wbl_batch.n_bytes;
 }
 
 bool head_commit_needed(const struct head *h)
@@ -149,8 +168,8 @@ static void seal_commit(struct head_commit *c)
 {
 	seal_stage(&c->wal_batch, &c->wal_stage);
 	seal_stage(&c->wbl_batch, &c->wbl_stage);
-	stage_trim(&c->wal_stage, KEEP_BYTES);
-	stage_trim(&c->wbl_stage, KEEP_BYTES);
+	stage_trim(&c->wal_stage, SEAL_BYTES);
+	stage_trim(&c->wbl_stage, SEAL_BYTES);
 }
 
 int head_commit_run(struct head_commit *c, bool sync, struct err *err)

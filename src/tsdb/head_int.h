@@ -376,6 +376,9 @@ void head_ooo_encode(const struct ooo_sample *p, size_t n, ooo_emit_fn *emit, vo
 /* Moves everything staged into the batches, keeping its order: what is staged next is written after it. */
 void head_stage_seal(struct head *h);
 
+/* Seals when a staged record has become long. Cheap. */
+void head_stage_bound(struct head *h);
+
 /* Frees the stages. */
 void head_stage_fini(struct head *h);
 

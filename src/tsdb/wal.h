@@ -20,6 +20,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "base/vec.h"
 #include "base/strbuf.h"
 
 #include <stdbool.h>
@@ -48,26 +49,32 @@ struct wal_pos {
 
 /* --- batches ---------------------------------------------------------------------- */
 
-/* Records in order, in memory. Zero-initialised is empty; `bytes` and `n` are readable. */
+/* A record of a batch: where it lies. */
+struct wal_batch_rec {
+	uint32_t piece, start, n;
+};
+
+/* Records in order, in memory, in pieces so that nothing is copied when there are many. Zero-initialised is empty; `n` and `n_bytes` are readable. */
 struct wal_batch {
-	struct strbuf bytes; /* the records one after the other */
-	uint32_t *ends;      /* where each ends in `bytes` */
+	struct wal_batch_rec *recs;
 	size_t n, cap;
+	VEC(struct strbuf) pieces;
+	uint64_t n_bytes; /* of all records */
 };
 
 /* Frees the memory. */
 void wal_batch_fini(struct wal_batch *b);
 
-/* Empties it, keeping the memory. */
+/* Empties it, keeping some of the memory. */
 void wal_batch_reset(struct wal_batch *b);
-
-/* Ends the record made of everything appended to b->bytes since the one before (possibly nothing: then there is none). */
-void wal_batch_end(struct wal_batch *b);
 
 /* Appends a copy of a whole record, empty ones too. */
 void wal_batch_add(struct wal_batch *b, struct str rec);
 
-/* Moves the records of `from` behind those of `to`; `from` is empty afterwards. */
+/* Appends a whole record, whose memory goes over to the batch; *rec is empty afterwards. */
+void wal_batch_take(struct wal_batch *b, struct strbuf *rec);
+
+/* Moves the records of `from` behind those of `to`; `from` is empty afterwards. Copies none. */
 void wal_batch_move(struct wal_batch *to, struct wal_batch *from);
 
 /* The i-th record. */

@@ -39,38 +39,53 @@ struct wal_writer {
 
 /* --- batches ---------------------------------------------------------------------- */
 
+/* Copied records share pieces of this size. */
+#define PIECE_BYTES ((size_t)256 << 10)
+
 void wal_batch_fini(struct wal_batch *b)
 {
-	strbuf_fini(&b->bytes);
-	free(b->ends);
+	for (size_t i = 0; i < b->pieces.n; i++)
+		strbuf_fini(&b->pieces.p[i]);
+	vec_fini(&b->pieces);
+	free(b->recs);
 	*b = (struct wal_batch){ 0 };
 }
 
 void wal_batch_reset(struct wal_batch *b)
 {
-	strbuf_reset(&b->bytes);
+	while (b->pieces.n > 1)
+		strbuf_fini(&b->pieces.p[--b->pieces.n]);
+	if (b->pieces.n)
+		strbuf_reset(&b->pieces.p[0]);
 	b->n = 0;
+	b->n_bytes = 0;
 }
 
-static void batch_push(struct wal_batch *b)
+static void batch_push(struct wal_batch *b, size_t piece, size_t start, size_t n)
 {
-	CHECK(b->bytes.n <= UINT32_MAX);
 	if (b->n == b->cap)
-		b->ends = vec_grow_(b->ends, &b->cap, b->n + 1, sizeof(*b->ends));
-	b->ends[b->n++] = (uint32_t)b->bytes.n;
-}
-
-void wal_batch_end(struct wal_batch *b)
-{
-	uint32_t start = b->n ? b->ends[b->n - 1] : 0;
-	if (b->bytes.n > start)
-		batch_push(b);
+		b->recs = vec_grow_(b->recs, &b->cap, b->n + 1, sizeof(*b->recs));
+	b->recs[b->n++] = (struct wal_batch_rec){ (uint32_t)piece, (uint32_t)start, (uint32_t)n };
+	b->n_bytes += n;
 }
 
 void wal_batch_add(struct wal_batch *b, struct str rec)
 {
-	strbuf_add_str(&b->bytes, rec);
-	batch_push(b);
+	struct strbuf *last = b->pieces.n ? vec_last(&b->pieces) : NULL;
+	if (!last || (last->n && last->n + rec.n > PIECE_BYTES)) {
+		last = vec_push(&b->pieces);
+		*last = (struct strbuf){ 0 };
+	}
+	size_t start = last->n;
+	strbuf_add_str(last, rec);
+	batch_push(b, b->pieces.n - 1, start, rec.n);
+}
+
+void wal_batch_take(struct wal_batch *b, struct strbuf *rec)
+{
+	*vec_push(&b->pieces) = *rec;
+	batch_push(b, b->pieces.n - 1, 0, rec->n);
+	*rec = (struct strbuf){ .limit = rec->limit };
 }
 
 void wal_batch_move(struct wal_batch *to, struct wal_batch *from)
@@ -80,16 +95,20 @@ void wal_batch_move(struct wal_batch *to, struct wal_batch *from)
 		*to = *from;
 		*from = empty;
 	} else {
+		size_t first = to->pieces.n;
+		for (size_t i = 0; i < from->pieces.n; i++)
+			*vec_push(&to->pieces) = from->pieces.p[i];
 		for (size_t i = 0; i < from->n; i++)
-			wal_batch_add(to, wal_batch_get(from, i));
+			batch_push(to, first + from->recs[i].piece, from->recs[i].start, from->recs[i].n);
+		from->pieces.n = 0;
 	}
 	wal_batch_reset(from);
 }
 
 struct str wal_batch_get(const struct wal_batch *b, size_t i)
 {
-	uint32_t start = i ? b->ends[i - 1] : 0;
-	return str_mem(b->bytes.p + start, b->ends[i] - start);
+	const struct wal_batch_rec *r = &b->recs[i];
+	return str_mem(b->pieces.p[r->piece].p + r->start, r->n);
 }
 
 /* --- the writer ---------------------------------------------------------------------- */

@@ -73,14 +73,20 @@ static uint32_t next_random(void)
 	return rng >> 8;
 }
 
+/* Every other one goes with its memory, as long records do. */
 static void add_random(struct wal_batch *b, size_t n)
 {
-	char *p = strbuf_reserve(&b->bytes, n);
+	struct strbuf rec = { 0 };
+	char *p = strbuf_reserve(&rec, n);
 	uint32_t keep = next_random() % 3;
 	for (size_t i = 0; i < n; i++)
 		p[i] = keep == 0 ? 'a' : (char)next_random();
-	b->bytes.n += n;
-	wal_batch_add(b, str_mem(NULL, 0));
+	rec.n = n;
+	if (b->n % 2)
+		wal_batch_take(b, &rec);
+	else
+		wal_batch_add(b, strbuf_str(&rec));
+	strbuf_fini(&rec);
 }
 
 static void assert_same(const struct wal_batch *a, const struct wal_batch *b)
@@ -595,9 +601,32 @@ static void test_gaps_and_old_segments(void **state)
 	scratch_fini(dir);
 }
 
+static void test_batches_move_behind_each_other(void **state)
+{
+	struct wal_batch a = { 0 }, b = { 0 }, all = { 0 };
+	for (unsigned round = 0; round < 6; round++) {
+		for (unsigned i = 0; i < round * 5; i++) {
+			add_random(&b, next_random() % 3000);
+			wal_batch_add(&all, wal_batch_get(&b, b.n - 1));
+		}
+		wal_batch_move(&a, &b);
+		assert_int_equal(b.n, 0);
+		assert_int_equal(b.n_bytes, 0);
+		assert_same(&a, &all);
+		assert_int_equal(a.n_bytes, all.n_bytes);
+	}
+	wal_batch_reset(&a);
+	wal_batch_add(&a, STR("again"));
+	assert_true(a.n == 1 && str_eq(wal_batch_get(&a, 0), STR("again")));
+	wal_batch_fini(&a);
+	wal_batch_fini(&b);
+	wal_batch_fini(&all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_batches_move_behind_each_other),
 		cmocka_unit_test(test_records_of_all_sizes_read_back),
 		cmocka_unit_test(test_golden_fragments_read),
 		cmocka_unit_test(test_files_equal_those_of_prometheus),
