@@ -2,7 +2,8 @@
  * base/hmap.h - a hash table from a 64-bit hash to pointers.
  *
  * Open addressing with linear probing; deletion shifts back, so there are no
- * tombstones. The caller hashes (base/hash.h) and compares: `eq` is asked
+ * tombstones. A large table grows a few slots at a time: until all are moved there are
+ * two, so that no addition is long. The caller hashes (base/hash.h) and compares: `eq` is asked
  * only where the full 64-bit hashes agree. Values are borrowed.
  */
 #ifndef BASE_HMAP_H
@@ -23,6 +24,9 @@ struct hmap {
 	struct hmap_slot *slots;
 	size_t mask; /* number of slots - 1, or 0 when there are none */
 	size_t n;    /* values held */
+	/* Private: the smaller table that values are moved from, NULL for none; slots before old_at are done with. */
+	struct hmap_slot *old;
+	size_t old_mask, old_at;
 };
 
 /* Whether `value` is the one that `key` names. */

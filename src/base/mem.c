@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "base/mem.h"
 
 #include <stdarg.h>
@@ -86,4 +88,49 @@ void mem_tune(void)
 	mallopt(M_TOP_PAD, 1 << 20);
 	mallopt(M_MMAP_THRESHOLD, 4 << 20);
 #endif
+}
+
+/* --- freeing later ------------------------------------------------------------ */
+
+/* Less than that is freed at once. */
+#define LATER_MIN ((size_t)64 << 10)
+
+/* Memory that is to be freed: this lies at its beginning. */
+struct later {
+	struct later *next;
+	size_t n;
+};
+
+static __thread struct later *laters;
+static __thread bool deferring;
+
+bool mem_free_some(size_t bytes)
+{
+	for (size_t done = 0; laters && done < bytes;) {
+		struct later *l = laters;
+		laters = l->next;
+		done += l->n;
+		free(l);
+	}
+	return laters != NULL;
+}
+
+void mem_defer(bool on)
+{
+	deferring = on;
+	if (!on)
+		mem_free_some(SIZE_MAX);
+}
+
+void mem_free_later(void *p, size_t n)
+{
+#ifndef TH_SANITIZERS
+	if (p && deferring && n >= LATER_MIN) {
+		struct later *l = p;
+		*l = (struct later){ laters, n };
+		laters = l;
+		return;
+	}
+#endif
+	free(p);
 }

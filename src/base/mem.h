@@ -10,6 +10,7 @@
 
 #include "base/compiler.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* `size` uninitialised bytes; aborts when there are none. Size 0 gives a valid pointer. */
@@ -39,6 +40,18 @@ void *xmemdup(const void *p, size_t n) MUST_CHECK;
  * CPU of copying it. For main() of programs, once, at the start.
  */
 void mem_tune(void);
+
+/*
+ * Freeing large memory gives pages back to the kernel, which takes a millisecond for some megabytes. A thread that must not
+ * be held up says so once, calls mem_free_some now and then, and says `false` at its end (which frees all that is left).
+ */
+void mem_defer(bool on);
+
+/* Frees `n` bytes at p (NULL is fine): in a thread that defers, when they are many, later. Their first bytes are overwritten. */
+void mem_free_later(void *p, size_t n);
+
+/* Frees about `bytes` of what was deferred; returns whether there is more. */
+bool mem_free_some(size_t bytes);
 
 /* A formatted heap string. */
 char *xasprintf(const char *fmt, ...) PRINTF_LIKE(1, 2) MUST_CHECK;

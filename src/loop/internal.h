@@ -64,6 +64,7 @@ struct reactor {
 	struct event_base *base;
 	struct logger *lg;
 	bool stopping;
+	bool freeing; /* memory waits to be freed */
 	struct list ready;
 	struct list live;
 	struct list deferred;

@@ -13,6 +13,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+/* What a turn frees of the memory that was let go of (base/mem.h). */
+#define FREE_BYTES ((size_t)4 << 20)
+
 #define FIRST_BUCKET_NS 50000
 
 /* --- calls from other threads ------------------------------------------------ */
@@ -171,21 +174,24 @@ static void end_turn(struct reactor *r)
 
 static void turn(struct reactor *r)
 {
-	bool busy = !list_empty(&r->ready) || !list_empty(&r->deferred);
+	bool busy = !list_empty(&r->ready) || !list_empty(&r->deferred) || r->freeing;
 	event_base_loop(r->base, EVLOOP_ONCE | (busy ? EVLOOP_NONBLOCK : 0));
 	reactor_enter(r);
 	fiber_run_ready(r);
 	struct list calls;
 	take_all(&r->deferred, &calls);
 	run_calls(&calls);
+	r->freeing = mem_free_some(FREE_BYTES);
 	end_turn(r);
 }
 
 void reactor_run(struct reactor *r)
 {
 	r->stopping = false;
+	mem_defer(true);
 	while (!r->stopping)
 		turn(r);
+	mem_defer(false);
 }
 
 void reactor_run_until_idle(struct reactor *r)
