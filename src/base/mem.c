@@ -8,6 +8,8 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static NORETURN void out_of_memory(size_t size)
 {
@@ -95,6 +97,9 @@ void mem_tune(void)
 /* Less than that is freed at once. */
 #define LATER_MIN ((size_t)64 << 10)
 
+/* Of so much what is freed last may stay with malloc; pages of the rest go back here, or free() would give all of them back at once. */
+#define LATER_KEEP ((size_t)32 << 20)
+
 /* Memory that is to be freed: this lies at its beginning. */
 struct later {
 	struct later *next;
@@ -102,14 +107,28 @@ struct later {
 };
 
 static __thread struct later *laters;
+static __thread size_t later_bytes; /* in all */
 static __thread bool deferring;
+
+/* Gives the whole pages of a piece back to the kernel. */
+static void drop_pages(void *p, size_t n)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t from = ((uintptr_t)p + page - 1) & ~(page - 1), to = ((uintptr_t)p + n) & ~(page - 1);
+	if (to > from)
+		(void)madvise((void *)from, to - from, MADV_DONTNEED);
+}
 
 bool mem_free_some(size_t bytes)
 {
 	for (size_t done = 0; laters && done < bytes;) {
 		struct later *l = laters;
+		size_t n = l->n;
 		laters = l->next;
-		done += l->n;
+		later_bytes -= n;
+		done += n;
+		if (later_bytes > LATER_KEEP)
+			drop_pages(l, n);
 		free(l);
 	}
 	return laters != NULL;
@@ -129,6 +148,7 @@ void mem_free_later(void *p, size_t n)
 		struct later *l = p;
 		*l = (struct later){ laters, n };
 		laters = l;
+		later_bytes += n;
 		return;
 	}
 #endif

@@ -20,10 +20,13 @@ static void test_a_thread_that_does_not_defer_frees_at_once(void **state)
 static void test_large_memory_is_freed_in_steps(void **state)
 {
 	mem_defer(true);
-	for (int i = 0; i < 10; i++)
-		mem_free_later(xmalloc(MIB), MIB);
+	for (int i = 0; i < 80; i++) {
+		char *p = xmalloc(MIB);
+		memset(p, i, MIB);
+		mem_free_later(p, MIB);
+	}
 	mem_free_later(xmalloc(100), 100); /* small: at once */
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 39; i++)
 		assert_true(mem_free_some(2 * MIB));
 	assert_false(mem_free_some(2 * MIB));
 	assert_false(mem_free_some(2 * MIB));
