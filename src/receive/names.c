@@ -141,14 +141,6 @@ static int put(void *arg, struct str v, struct err *err)
 	return co_name_set_add(arg, v, err);
 }
 
-/* Whether the head has samples in the view's range, as Prometheus looks at it: outside of it there are no names. */
-static bool in_head(const struct receive_view *v)
-{
-	struct head_stats st;
-	head_stats(receive_db_head(v->db), &st);
-	return MIN(st.min_time, st.ooo_min_time) <= v->maxt && MAX(st.max_time, st.ooo_max_time) >= v->mint;
-}
-
 int co_receive_names(const struct receive_view *v, struct str label, struct matcher *const *m, size_t n_m,
 		     struct name_set *out, struct err *err)
 {
@@ -156,7 +148,7 @@ int co_receive_names(const struct receive_view *v, struct str label, struct matc
 	size_t n = 0;
 	struct block_label_sink sink = { .arg = out, .put = put, .checkpoint = checkpoint };
 	int rc = 0;
-	if (in_head(v))
+	if (v->in_head)
 		rc = label.n ? head_reader_label_values(v->head, label, m, n_m, out->a, &p, &n, err)
 			     : head_reader_label_names(v->head, m, n_m, out->a, &p, &n, err);
 	if (rc == 0)

@@ -103,6 +103,8 @@ static int open_tenant(struct series_call *c, const struct tenant_view *v, struc
 					.skip_chunks = c->req.skip_chunks };
 	for (size_t i = 0; i <= v->view.n_blocks; i++) {
 		const struct block *b = i < v->view.n_blocks ? v->view.blocks[i]->block : NULL;
+		if (!b && !v->view.in_head)
+			break;
 		int rc = co_receive_cursor_open(&c->cursors[c->n_cursors], &v->view, b, &q, &c->epoch, c->a->budget,
 						err);
 		if (rc != 0)

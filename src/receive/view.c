@@ -9,6 +9,13 @@ static int checkpoint(void *arg, struct err *err)
 	return co_checkpoint(err);
 }
 
+static bool overlaps_head(struct receive_db *db, int64_t mint, int64_t maxt)
+{
+	struct head_stats st;
+	head_stats(db->head, &st);
+	return MIN(st.min_time, st.ooo_min_time) <= maxt && MAX(st.max_time, st.ooo_max_time) >= mint;
+}
+
 int receive_view_open(struct receive_view *ret, struct receive_db *db, int64_t mint, int64_t maxt, struct arena *a,
 		      struct err *err)
 {
@@ -23,6 +30,7 @@ int receive_view_open(struct receive_view *ret, struct receive_db *db, int64_t m
 	for (size_t i = 0; i < n; i++)
 		if (all[i]->mint <= maxt && all[i]->maxt > mint)
 			p[ret->n_blocks++] = local_block_ref(all[i]);
+	ret->in_head = overlaps_head(db, mint, maxt);
 	ret->head = head_reader_open(db->head, mint, maxt);
 	head_reader_set_checkpoint(ret->head, checkpoint, NULL);
 	db->views[ret->generation]++;

@@ -12,6 +12,7 @@
 #include "receive/db.h"
 #include "tsdb/local_blocks.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* A view. Members are readable. Zero-initialised is a closed one. */
@@ -21,6 +22,7 @@ struct receive_view {
 	struct local_block **blocks; /* those that overlap the range, oldest first */
 	size_t n_blocks;
 	int64_t mint, maxt;  /* ms, both inclusive */
+	bool in_head;        /* whether the head had samples in the range: as Prometheus, else it is not asked */
 	unsigned generation; /* private */
 };
 
