@@ -46,14 +46,6 @@ static void free_later(void *arg)
 	free(c);
 }
 
-/* Stops counting into the owner's figures, which may go with the owner. */
-static void leave_stats(struct conn *c)
-{
-	if (c->stats)
-		c->stats->open_now--;
-	c->stats = NULL;
-}
-
 /* Ends everything that could call back, closes the descriptor, frees at the end of the turn. */
 static void finish(struct conn *c)
 {
@@ -75,7 +67,8 @@ static void finish(struct conn *c)
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
-	leave_stats(c);
+	if (c->stats)
+		c->stats->open_now--;
 	reactor_off_free(&c->leftover);
 	if (!c->tick_queued)
 		reactor_defer(c->r, free_later, c);
@@ -126,7 +119,6 @@ void conn_close_flushed(struct conn *c, int64_t linger_ms)
 	c->paused = false;
 	c->linger_ms = linger_ms;
 	c->cb = (struct conn_callbacks){ 0 };
-	leave_stats(c);
 	reactor_on_free(c->r, &c->leftover, end_leftover, c);
 	conn_shutdown_write(c);
 }

@@ -122,7 +122,8 @@ void conn_close(struct conn *c);
 
 /*
  * Gives the connection up politely: sends what is queued, half-closes, discards input until the peer closes
- * too (at most `linger_ms`), then closes. No callback follows. NULL is allowed.
+ * too (at most `linger_ms`), then closes; the end of the loop closes it at once. No callback follows. The figures it was opened
+ * with count it until it is closed, and must stay that long. NULL is allowed.
  */
 void conn_close_flushed(struct conn *c, int64_t linger_ms);
 
