@@ -15,8 +15,8 @@ def deliberate(expr, want, got):
     """What differs on purpose, or because Prometheus says now this and now that, from every version.
 
     sort_by_label() puts series without the label first, where upstream's natural order is no order of them at all.
-    limitk() and limit_ratio() hand on series as they come;
-    upstream in the order of a heap, or of a map, which shows in the last digits of sums. Parameters of aggregations are taken at
+    Over ranges limitk() and limit_ratio() hand on series as they come;
+    upstream in the order of a map, which shows in the last digits of sums. Parameters of aggregations are taken at
     each step; upstream takes them once where what is aggregated has @. Of several pairs of series that match alike upstream
     tells any in range queries, whose series come in random order. Texts of errors are cut where they become long.
     """
@@ -30,7 +30,7 @@ def deliberate(expr, want, got):
         labels = re.findall('"([a-z]+)"', expr.rpartition(")")[0].rpartition(")")[2]) or re.findall('"([a-z]+)"', expr)
         if any(label not in dict(s[0]) for label in labels for s in got.result):
             return "order of missing labels"
-    if re.search("limit(k|_ratio)", expr) and (want.close(got) or re.search("topk|bottomk", expr) and values(want) == values(got)):
+    if re.search("limit(k|_ratio)", expr) and (got.range or re.search(r"\[[^]]*:", expr)) and (want.close(got) or re.search("topk|bottomk", expr) and values(want) == values(got)):
         return "order of limitk and limit_ratio"
     return None
 

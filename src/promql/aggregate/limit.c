@@ -1,17 +1,33 @@
-/* limitk and limit_ratio: some of the series of each group, as they come. */
+/*
+ * limitk and limit_ratio: some of the series of each group. Over a range as they come, for upstream's order is random there; at
+ * an instant in upstream's, that of a heap per group.
+ */
 #include "promql/aggregate/aggregate.h"
 
 #include <math.h>
 
-/* How many samples of a group were let through at each step. */
+/* A row that was picked at an instant. */
+struct picked {
+	double v; /* 0 of a histogram */
+	const struct trow *row;
+};
+
 struct limit_group {
 	struct sig_entry e;
-	uint64_t *taken; /* grid.n */
+	uint64_t *taken;     /* grid.n: how many samples were let through at each step */
+	struct picked *heap; /* at an instant */
+	size_t n, cap;
+	struct limit_group *next;
 };
 
 struct limit {
 	struct aggregate g;
 	bool started, none;
+	/* at an instant */
+	bool gathered;
+	struct table t;
+	struct limit_group *first, **end; /* in the order of their first series */
+	size_t at;
 };
 
 static int check_k(struct limit *l, struct err *err)
@@ -57,21 +73,30 @@ static void drop_step(struct row *r, uint32_t i)
 		r->h[i] = NULL;
 }
 
-static int limit_k(struct limit *l, struct row *r, struct err *err)
+/* The group of a row. NULL over budget. */
+static struct limit_group *group_of(struct limit *l, const struct row *r, struct err *err)
 {
 	struct labels lab;
-	int rc = aggregate_group_labels(&l->g, r, &lab, err);
-	if (rc)
-		return rc;
+	if (aggregate_group_labels(&l->g, r, &lab, err))
+		return NULL;
 	struct hash128 h = labels_hash128(lab);
 	struct limit_group *grp = sig_find(&l->g.map, h);
-	if (!grp) {
-		grp = arena_zalloc(&l->g.arena, sizeof(*grp));
-		if (!grp || !(grp->taken = arena_array(&l->g.arena, l->g.n.grid.n, sizeof(uint64_t))))
-			return arena_err(&l->g.arena, err);
-		grp->e.hash = h;
-		sig_add(&l->g.map, &grp->e);
+	if (grp)
+		return grp;
+	grp = arena_zalloc(&l->g.arena, sizeof(*grp));
+	if (!grp || !(grp->taken = arena_array(&l->g.arena, l->g.n.grid.n, sizeof(uint64_t)))) {
+		arena_err(&l->g.arena, err);
+		return NULL;
 	}
+	grp->e.hash = h;
+	sig_add(&l->g.map, &grp->e);
+	*l->end = grp;
+	l->end = &grp->next;
+	return grp;
+}
+
+static void limit_k(struct limit *l, struct limit_group *grp, struct row *r)
+{
 	for (uint32_t i = 0; i < l->g.n.grid.n; i++) {
 		if (is_absent(r->v[i]) && !(r->h && r->h[i]))
 			continue;
@@ -81,7 +106,6 @@ static int limit_k(struct limit *l, struct row *r, struct err *err)
 		else
 			grp->taken[i]++;
 	}
-	return 0;
 }
 
 /* Go's ratio sampler: the hash as an offset in [0, 1], negative ratios from the other end. */
@@ -105,29 +129,100 @@ static int drain(struct limit *l, struct row *r, struct err *err)
 	return rc;
 }
 
+/* The next row, of which some steps are left. */
+static int next_picked(struct limit *l, struct row *ret, struct limit_group **grp, struct err *err)
+{
+	do {
+		int rc = node_next(l->g.child, ret, err);
+		if (rc <= 0)
+			return rc;
+		*grp = group_of(l, ret, err);
+		if (!*grp)
+			return -err->code;
+		if (l->g.op == PROMQL_AGG_LIMITK)
+			limit_k(l, *grp, ret);
+		else
+			limit_ratio(l, ret);
+	} while (row_is_empty(ret, l->g.n.grid.n));
+	return 1;
+}
+
+/* ---- at an instant ---- */
+
+static bool less(const struct picked *a, const struct picked *b)
+{
+	return isnan(a->v) || a->v < b->v;
+}
+
+/* Adds a row to the heap of its group, smallest values first. */
+static int push(struct limit *l, struct limit_group *grp, const struct row *r, struct err *err)
+{
+	struct trow *row;
+	if (grp->n == grp->cap) {
+		size_t cap = grp->cap ? grp->cap * 2 : 4;
+		struct picked *p = arena_alloc(&l->g.arena, cap * sizeof(*p));
+		if (!p)
+			return arena_err(&l->g.arena, err);
+		if (grp->n)
+			memcpy(p, grp->heap, grp->n * sizeof(*p));
+		grp->heap = p;
+		grp->cap = cap;
+	}
+	int rc = table_add(&l->t, r, &row, err);
+	if (rc)
+		return rc;
+	struct picked x = { is_absent(r->v[0]) ? 0 : r->v[0], row };
+	size_t at = grp->n++;
+	for (; at > 0 && less(&x, &grp->heap[(at - 1) / 2]); at = (at - 1) / 2)
+		grp->heap[at] = grp->heap[(at - 1) / 2];
+	grp->heap[at] = x;
+	return 0;
+}
+
+static int gather(struct limit *l, struct err *err)
+{
+	struct limit_group *grp;
+	struct row r;
+	int rc;
+	l->gathered = true;
+	while ((rc = next_picked(l, &r, &grp, err)) == 1)
+		if ((rc = push(l, grp, &r, err)) < 0)
+			break;
+	return rc;
+}
+
+static int next_of_instant(struct limit *l, struct row *ret, struct err *err)
+{
+	int rc = l->gathered ? 0 : gather(l, err);
+	while (!rc && l->first && l->at == l->first->n) {
+		l->first = l->first->next;
+		l->at = 0;
+	}
+	if (rc || !l->first)
+		return rc;
+	*ret = trow_row(l->first->heap[l->at++].row);
+	return 1;
+}
+
 static int limit_next(struct node *n, struct row *ret, struct err *err)
 {
 	struct limit *l = (struct limit *)n;
+	struct limit_group *grp;
 	int rc = l->started ? 0 : start(l, err);
 	if (rc)
 		return rc;
 	if (l->none)
 		return drain(l, ret, err);
-	do {
-		rc = node_next(l->g.child, ret, err);
-		if (rc <= 0)
-			return rc;
-		if (l->g.op == PROMQL_AGG_LIMITK)
-			rc = limit_k(l, ret, err);
-		else
-			limit_ratio(l, ret);
-		if (rc < 0)
-			return rc;
-	} while (row_is_empty(ret, n->grid.n));
-	return 1;
+	return n->grid.n == 1 ? next_of_instant(l, ret, err) : next_picked(l, ret, &grp, err);
 }
 
-static const struct node_ops limit_ops = { limit_next, aggregate_fini, "aggregate" };
+static void limit_close(struct node *n)
+{
+	table_fini(&((struct limit *)n)->t);
+	aggregate_fini(n);
+}
+
+static const struct node_ops limit_ops = { limit_next, limit_close, "aggregate" };
 
 int limit_new(struct eval *ev, const struct promql_expr *e, struct node *child, struct node *param, struct node **ret,
 	      struct err *err)
@@ -136,6 +231,8 @@ int limit_new(struct eval *ev, const struct promql_expr *e, struct node *child, 
 	if (!l)
 		return -err->code;
 	l->g.n.unique = child->unique;
+	l->end = &l->first;
+	table_init(&l->t, ev, child->grid.n);
 	*ret = &l->g.n;
 	return 0;
 }
