@@ -76,11 +76,14 @@ static struct note *note_get(struct notes *ns, bool warning, struct str text)
 	return n;
 }
 
-/* Notes one more place that a note is about. Ids of parts ascend as upstream evaluates them. */
+/*
+ * Notes one more place that a note is about. Ids of parts ascend as upstream evaluates them; it tells of the last one, and of
+ * notes with figures, which are added up, of the first.
+ */
 static void put_at(struct note *note, const struct node *n, struct promql_pos pos)
 {
 	uint32_t order = n->expr->id + n->moved_id;
-	if (order < note->order)
+	if (note->count ? order >= note->order : order < note->order)
 		return;
 	note->order = order;
 	if (pos.end) { /* else subqueries, of which upstream does not know the place */
