@@ -1,11 +1,12 @@
 /*
- * The head: making series, steady ingest with WAL, memory per series, replay.
+ * The head: making series, steady ingest with WAL, memory per series, selecting, label calls, replay.
  * Shape: 200,000 series of 10 labels (263 bytes), integer counters every 15 s.
  * All times are CPU times. Usage: bench_head [series] [rounds]
  */
 #include "base/file.h"
 #include "base/mem.h"
 #include "codec/varint.h"
+#include "labels/matcher.h"
 #include "tsdb/head.h"
 
 #include <stdio.h>
@@ -172,6 +173,62 @@ static void ingest(struct job *j)
 	printf("steady: all            %7.1f ns/sample\n", (in_memory + logged + flushed) / n * 1e9);
 }
 
+/* Prints what one call took, the best of some. */
+static void timed(const char *what, struct job *j, struct matcher **m, size_t n_m, const char *label)
+{
+	double best = 1e9;
+	size_t n = 0;
+	for (int i = 0; i < 5; i++) {
+		struct err e;
+		struct arena a;
+		struct str *names;
+		uint32_t *ids;
+		arena_init(&a, NULL);
+		struct head_reader *r = head_reader_open(j->h, INT64_MIN, INT64_MAX);
+		double t = now_s();
+		if (!label)
+			must(head_reader_select(r, m, n_m, false, &a, &ids, &n, &e), &e);
+		else if (*label)
+			must(head_reader_label_values(r, str_c(label), m, n_m, &a, &names, &n, &e), &e);
+		else
+			must(head_reader_label_names(r, m, n_m, &a, &names, &n, &e), &e);
+		t = now_s() - t;
+		best = t < best ? t : best;
+		head_reader_close(r);
+		arena_fini(&a);
+	}
+	printf("%-38s %8.1f us, %zu found\n", what, best * 1e6, n);
+}
+
+static struct matcher *matcher(enum matcher_type type, const char *name, const char *value)
+{
+	struct matcher *m;
+	struct err e;
+	must(matcher_compile(type, str_c(name), str_c(value), &m, &e), &e);
+	return m;
+}
+
+static void reads(struct job *j)
+{
+	struct matcher *all = matcher(MATCH_EQ, "mode", "user"), *cpu = matcher(MATCH_EQ, "cpu", "7"),
+		       *re = matcher(MATCH_RE, "__name__", ".*_1.*"), *not = matcher(MATCH_NEQ, "cpu", "7"),
+		       *one = matcher(MATCH_EQ, "__name__", "node_benchmark_metric_number_007_total");
+	timed("select: all", j, &all, 1, NULL);
+	timed("select: all, one of 64", j, (struct matcher *[]){ all, cpu }, 2, NULL);
+	timed("select: all, one of 64, one of 200", j, (struct matcher *[]){ all, cpu, one }, 3, NULL);
+	timed("select: all, expression", j, (struct matcher *[]){ all, re }, 2, NULL);
+	timed("select: all but one of 64", j, (struct matcher *[]){ all, not }, 2, NULL);
+	timed("label values, 200", j, NULL, 0, "__name__");
+	timed("label values, 200, of all that match", j, &all, 1, "__name__");
+	timed("label values, 200, of a 64th", j, &cpu, 1, "__name__");
+	timed("label values, 200, of 16", j, (struct matcher *[]){ one, cpu }, 2, "__name__");
+	timed("label names of all that match", j, &all, 1, "");
+	timed("label names of a 64th", j, &cpu, 1, "");
+	struct matcher *const made[] = { all, cpu, re, not, one };
+	for (size_t i = 0; i < ARRAY_LEN(made); i++)
+		matcher_free(made[i]);
+}
+
 static void replay(struct job *j)
 {
 	double n = (double)j->n_series * (double)j->rounds, t = now_s();
@@ -213,6 +270,7 @@ int main(int argc, char **argv)
 	printf("RSS after ingest       %7.0f bytes/series\n", (rss_bytes() - before) / (double)j.n_series);
 	printf("WAL                    %7.2f bytes/sample, chunk files %.2f\n",
 	       (double)st.wal_bytes / (double)st.samples, (double)st.chunk_file_bytes / (double)st.samples);
+	reads(&j);
 	head_close(j.h);
 	replay(&j);
 	replay_log_only(&j);
