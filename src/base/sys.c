@@ -46,6 +46,11 @@ static int64_t real_mono_ns(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
+static int64_t real_cpu_ns(void)
+{
+	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 static void real_random(void *buf, size_t n)
 {
 	char *p = buf;
@@ -85,6 +90,7 @@ const struct sys_ops sys_real = {
 	.munmap = munmap,
 	.wall_ns = real_wall_ns,
 	.mono_ns = real_mono_ns,
+	.cpu_ns = real_cpu_ns,
 	.random = real_random,
 };
 

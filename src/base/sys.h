@@ -46,6 +46,7 @@ struct sys_ops {
 	int (*munmap)(void *addr, size_t len);
 	int64_t (*wall_ns)(void);            /* ns since the Unix epoch */
 	int64_t (*mono_ns)(void);            /* ns of a clock that never goes back */
+	int64_t (*cpu_ns)(void);             /* ns of CPU that the calling thread has used */
 	void (*random)(void *buf, size_t n); /* fills with unpredictable bytes; cannot fail */
 };
 

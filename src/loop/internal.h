@@ -74,8 +74,9 @@ struct reactor {
 	struct stack_pool stacks;
 	struct offload_pool *offload;
 	int64_t turn_start_ns; /* 0 between turns */
+	int64_t cpu_ns;        /* of the thread when the last turn ended, 0 before the first one */
 	struct reactor_stats stats;
-	struct metrics_histogram *turn_histogram; /* NULL without metrics */
+	struct metrics_histogram *turn_histogram, *turn_cpu_histogram; /* NULL without metrics */
 
 	pthread_mutex_t post_lock; /* guards `posted` */
 	struct list posted;

@@ -31,9 +31,12 @@ static double read_high_water(void *arg)
 static void copy_turns(void *arg)
 {
 	struct reactor *r = arg;
-	for (size_t i = 0; i < BUCKETS; i++)
+	for (size_t i = 0; i < BUCKETS; i++) {
 		r->turn_histogram->buckets[i] = r->stats.turn_buckets[i];
+		r->turn_cpu_histogram->buckets[i] = r->stats.turn_cpu_buckets[i];
+	}
 	r->turn_histogram->sum = (double)r->stats.turn_sum_ns / 1e9;
+	r->turn_cpu_histogram->sum = (double)r->stats.turn_cpu_sum_ns / 1e9;
 }
 
 void reactor_metrics_init(struct reactor *r, struct metrics_registry *reg)
@@ -43,6 +46,10 @@ void reactor_metrics_init(struct reactor *r, struct metrics_registry *reg)
 	r->turn_histogram = metrics_histogram(reg, "thanos_loop_turn_duration_seconds",
 					      "Time that one turn of the event loop took, waiting not counted.", upper,
 					      ARRAY_LEN(upper));
+	r->turn_cpu_histogram = metrics_histogram(
+		reg, "thanos_loop_turn_cpu_seconds",
+		"CPU that one turn of the event loop used: its time without what other processes took.", upper,
+		ARRAY_LEN(upper));
 	metrics_on_collect(reg, copy_turns, r);
 	metrics_gauge_fn(reg, "thanos_loop_fibers", "Fibers alive now.", read_live, r);
 	/* What dashboards made for Go programs look at. */

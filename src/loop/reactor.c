@@ -159,15 +159,25 @@ int64_t reactor_now_ms(const struct reactor *r)
 	return (r->turn_start_ns ? r->turn_start_ns : sys->mono_ns()) / 1000000;
 }
 
+/* The bucket of a duration. */
+static size_t bucket_of(int64_t ns)
+{
+	size_t i = 0;
+	while (i + 1 < ARRAY_LEN(((struct reactor_stats *)NULL)->turn_buckets) && ns > (int64_t)FIRST_BUCKET_NS << i)
+		i++;
+	return i;
+}
+
 static void end_turn(struct reactor *r)
 {
 	int64_t ns = r->turn_start_ns ? sys->mono_ns() - r->turn_start_ns : 0;
+	int64_t cpu = sys->cpu_ns(), used = r->cpu_ns ? cpu - r->cpu_ns : 0;
 	r->turn_start_ns = 0;
-	size_t i = 0;
-	while (i + 1 < ARRAY_LEN(r->stats.turn_buckets) && ns > (int64_t)FIRST_BUCKET_NS << i)
-		i++;
-	r->stats.turn_buckets[i]++;
+	r->cpu_ns = cpu;
+	r->stats.turn_buckets[bucket_of(ns)]++;
 	r->stats.turn_sum_ns += ns;
+	r->stats.turn_cpu_buckets[bucket_of(used)]++;
+	r->stats.turn_cpu_sum_ns += used;
 	r->stats.turns++;
 	r->stats.longest_turn_ns = MAX(r->stats.longest_turn_ns, ns);
 }

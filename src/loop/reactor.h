@@ -84,6 +84,8 @@ struct reactor_stats {
 	uint64_t stack_high_water; /* most stack bytes that any ended fiber had touched */
 	uint64_t turn_buckets[16]; /* turns by duration: bucket i counts turns of at most 2^i * 50 us */
 	int64_t turn_sum_ns;
+	uint64_t turn_cpu_buckets[16]; /* likewise by the CPU that a turn used: without what others took meanwhile */
+	int64_t turn_cpu_sum_ns;
 };
 
 /* The figures so far. Valid until the reactor is freed. */
