@@ -40,6 +40,7 @@ struct cursor {
 	const struct block *block;
 	uint64_t tenant;    /* hash of the external labels */
 	uint64_t source;    /* of the series being read */
+	bool shown_apart;   /* no two series of the tenant show the same labels */
 	struct arena arena; /* of the selection */
 	struct pause pause;
 	/*
@@ -323,7 +324,7 @@ static int add_block_chunks(struct cursor *c, uint32_t id, const struct index_se
 /* Adds the chunks of a series that was read ahead. */
 static int add_read(struct cursor *c, const struct ahead *a, struct err *err)
 {
-	c->source = labels_hash_keyed(a->s.labels) ^ c->tenant;
+	c->source = c->shown_apart ? c->tenant : labels_hash_keyed(a->s.labels) ^ c->tenant;
 	return c->block ? add_block_chunks(c, a->id, &a->s, err) : add_head_chunks(c, a->id, err);
 }
 
@@ -410,6 +411,15 @@ static int co_next_in_order(struct series_cursor *base, struct series *ret, stru
 			return give(c, shown, ret);
 	}
 	return rc;
+}
+
+void receive_cursors_simplify(struct series_cursor *const *cursors, size_t n)
+{
+	bool apart = true;
+	for (size_t i = 0; i < n; i++)
+		apart &= cursors[i]->co_next == co_next_in_order;
+	for (size_t i = 0; i < n; i++)
+		((struct cursor *)cursors[i])->shown_apart = apart;
 }
 
 /* The owner frees it later: see the header. */

@@ -31,6 +31,12 @@ struct cursor_query {
 int co_receive_cursor_open(struct series_cursor **ret, const struct receive_view *view, const struct block *block,
 			   const struct cursor_query *q, const uint64_t *epoch, struct budget *budget, struct err *err);
 
+/*
+ * Of all cursors of one tenant, before their first series: where labels are only added in each of them, no two series show the same
+ * labels, and chunks need not carry which series they are of, only the tenant. That spares a hash of each series' labels.
+ */
+void receive_cursors_simplify(struct series_cursor *const *cursors, size_t n);
+
 /* Frees a cursor, once nothing that it handed out is needed any more. NULL is fine. */
 void receive_cursor_free(struct series_cursor *c);
 

@@ -101,6 +101,7 @@ static int open_tenant(struct series_call *c, const struct tenant_view *v, struc
 					.without = c->req.without_replica_labels,
 					.shard = c->req.has_shard ? &c->req.shard : NULL,
 					.skip_chunks = c->req.skip_chunks };
+	size_t first = c->n_cursors;
 	for (size_t i = 0; i <= v->view.n_blocks; i++) {
 		const struct block *b = i < v->view.n_blocks ? v->view.blocks[i]->block : NULL;
 		if (!b && !v->view.in_head)
@@ -111,6 +112,7 @@ static int open_tenant(struct series_call *c, const struct tenant_view *v, struc
 			return rc;
 		c->n_cursors++;
 	}
+	receive_cursors_simplify(c->cursors + first, c->n_cursors - first);
 	return 0;
 }
 
