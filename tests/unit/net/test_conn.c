@@ -201,7 +201,7 @@ static void linger_flow(void *arg)
 	struct fixture *f = arg;
 	connect_both(f, "127.0.0.1:0", NULL);
 	AWAIT(f->a, f->a.opens == 1);
-	AWAIT(f->b, f->b.c);
+	AWAIT(f->b, f->b.c && f->b.opens == 1);
 	conn_close_flushed(f->b.c, 60000);
 	f->b.c = NULL;
 	AWAIT(f->a, f->a.eofs == 1);
