@@ -275,8 +275,11 @@ int query_source_choices(struct query_source *s, struct series_request *req, str
 
 /* --- opening and closing ---------------------------------------------------------------------------- */
 
-/* A failure of the fan-out in the words of upstream; what went wrong with the data is FAILED_PRECONDITION for the API. */
-static int explain(struct err *err)
+/*
+ * A failure of the fan-out in the words of upstream; what went wrong with the data is FAILED_PRECONDITION for the API. Its
+ * engine, which calls of series do not have, says that it was expanding them.
+ */
+static int explain(const struct query_set *set, struct err *err)
 {
 	if (err->code == ERR_CANCELLED || err->code == ERR_DEADLINE_EXCEEDED)
 		return -err->code;
@@ -285,7 +288,7 @@ static int explain(struct err *err)
 			err->msg);
 	if (err->code != ERR_RESOURCE_EXHAUSTED)
 		err->code = ERR_FAILED_PRECONDITION;
-	return err_prefix(err, "expanding series: proxy Series()");
+	return err_prefix(err, "%sproxy Series()", set->req.skip_chunks ? "" : "expanding series: ");
 }
 
 static void forget(struct query_set *set)
@@ -337,7 +340,7 @@ static int source_select(void *arg, struct matcher *const *matchers, size_t n_ma
 	if (rc == 0) {
 		rc = co_fanout_series(s->q->fanout, &set->req, &s->o->scope, &s->warnings, s->a->budget, &set->stream,
 				      err);
-		rc = rc == 0 ? 0 : explain(err);
+		rc = rc == 0 ? 0 : explain(set, err);
 	}
 	if (rc == 0)
 		*ret_set = set;
@@ -501,7 +504,7 @@ static int source_next(void *arg, void *handle, struct promql_series *ret, struc
 	*ret = (struct promql_series){ 0 };
 	int rc = co_fanout_series_next(set->stream, &s, err);
 	if (rc != 1)
-		return rc == 0 ? 0 : explain(err);
+		return rc == 0 ? 0 : explain(set, err);
 	ret->labels = s.labels;
 	if (set->req.skip_chunks || s.n_chunks == 0)
 		return 1;

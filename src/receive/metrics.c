@@ -119,6 +119,7 @@ static void refresh(void *arg)
 	arena_init(&a, NULL);
 	for (size_t f = 0; f < ARRAY_LEN(figures); f++)
 		metrics_vec_clear(m->tsdb[f]);
+	metrics_vec_clear(m->commits);
 	if (receive_dbs_all(m->dbs, &a, &dbs, &n, NULL) != 0)
 		n = 0;
 	for (size_t i = 0; i < n; i++) {
@@ -127,6 +128,8 @@ static void refresh(void *arg)
 		receive_db_stats(dbs[i], &s.db);
 		for (size_t f = 0; f < ARRAY_LEN(figures); f++)
 			set_figure(m, f, receive_db_tenant(dbs[i]), &s);
+		*metrics_summary_with(m->commits, METRICS_LABELS(receive_db_tenant(dbs[i]))) =
+			(struct summary){ (uint64_t)s.db.commits, (double)s.db.commit_ns / 1e9 };
 		receive_dbs_put(m->dbs, dbs[i]);
 	}
 	arena_fini(&a);
@@ -142,6 +145,9 @@ static void init_tsdb(struct receive_metrics *m, struct metrics_registry *reg)
 				     ? metrics_counter_vec(reg, figures[f].name, figures[f].help, labels)
 				     : metrics_gauge_vec(reg, figures[f].name, figures[f].help, labels);
 	}
+	m->commits = metrics_summary_vec(reg, "prometheus_tsdb_wal_fsync_duration_seconds",
+					 "Duration of commits to the log: write and, by --tsdb.wal-sync, sync.",
+					 METRICS_LABELS("tenant"));
 }
 
 /* What the Store API serves. */

@@ -34,6 +34,7 @@ struct receive_metrics {
 	struct metrics_histogram *series_requested, *chunks_requested; /* of Series calls */
 	struct gauge *series_pending;
 	struct metrics_vec *tsdb[32]; /* by tenant, refreshed at exposition */
+	struct metrics_vec *commits;  /* summaries, likewise */
 };
 
 /*

@@ -145,8 +145,6 @@ static int co_uncompress(struct str packed, struct strbuf *out, struct err *err)
 {
 	struct uncompress_job j = { .in = packed, .limit = MAX_BODY_BYTES, .out = out };
 	size_t size = 0;
-	if (packed.n == 0)
-		return 0;
 	int rc = codec_snappy_size(packed, MAX_BODY_BYTES, &size, err);
 	if (rc == 0)
 		rc = size < OFFLOAD_BYTES ? uncompress(&j, err) : co_offload("snappy", uncompress, &j, err);

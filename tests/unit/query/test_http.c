@@ -313,6 +313,8 @@ static void query_body(struct rig *rig)
 	assert_non_null(
 		strstr(co_get("/api/v1/query?query=m&time=2&partial_response=0", 422), "\"errorType\":\"execution\""));
 	assert_non_null(strstr(co_get("/api/v1/labels?partial_response=0", 422), "disk on fire"));
+	assert_non_null(strstr(co_get("/api/v1/series?match[]=%7B%7D", 422),
+			       "\"error\":\"proxy Series(): rpc error: code = InvalidArgument desc = "));
 }
 
 static void test_queries_reach_the_stores(void **state)
