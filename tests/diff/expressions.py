@@ -72,15 +72,15 @@ class Generator:
     """Makes expressions.
 
     `unknown` are the keys of PROBES that are not to be used; `ratios`: limit_ratio() may pick; `rising`: functions of
-    counters are asked of series only that do not fall.
+    counters are asked of series only that do not fall; `modifiers`: with anchored, smoothed and fills.
     """
 
-    def __init__(self, rng, unknown=(), histograms=True, ratios=False, rising=False):
+    def __init__(self, rng, unknown=(), histograms=True, ratios=False, rising=False, modifiers=False):
         self.rng, self.histograms, self.unknown, self.ratios = rng, histograms, set(unknown), ratios
         self.rollups = ROLLUPS * 2 + [f for f in EXPERIMENTAL_ROLLUPS if f not in unknown]
         self.aggregations = AGGREGATIONS * 2 + EXPERIMENTAL_AGGREGATIONS
         self.trims = [] if "trims" in unknown else TRIMS
-        self.rising, self.subqueries = rising, 0
+        self.rising, self.modifiers, self.subqueries = rising, modifiers, 0
 
     def has(self, feature):
         return feature not in self.unknown
@@ -131,7 +131,7 @@ class Generator:
         return Node("modifier", "{" + ", ".join(some) + "}")
 
     def at(self, subquery=False):
-        """offset and @, mostly neither."""
+        """offset, @, anchored and smoothed, mostly none of them."""
         rng, parts = self.rng, []
         if rng.random() < 0.15:
             parts.append(rng.choice((" offset ", " offset -")) + self.duration(rng.choice((15, 60, 77, 300, 1000)), True))
@@ -139,6 +139,8 @@ class Generator:
             t = (BEGIN + rng.randrange(SPAN_MS)) / 1000
             parts.append(f" @ {rng.choice((f'{t:.3f}', f'{t:.0f}', 'start()', 'end()'))}")
         rng.shuffle(parts)
+        if self.modifiers and not subquery and rng.random() < 0.08:
+            parts.append(rng.choice((" anchored", " smoothed")))
         return Node("modifier", *parts)
 
     def duration(self, s, offset=False):
@@ -311,12 +313,15 @@ class Generator:
 
     def matching(self, allow_group=True):
         rng, roll = self.rng, self.rng.random()
+        fill = Node("modifier")
+        if self.modifiers and allow_group and rng.random() < 0.25:
+            fill = Node("modifier", rng.choice((" fill (0)", " fill_left (1)", " fill_right (NaN)", " fill_left (-1) fill_right (2)", " fill (Inf)")))
         if roll < 0.3:
-            return Node("modifier")
+            return Node("modifier", fill)
         on = rng.choice((" on (a)", " on (a, b)", " ignoring (b)", " ignoring (le)", " ignoring (extra)", " ignoring (v, b)", " on ()", " on (b)"))
         if allow_group and roll > 0.5:
             on += rng.choice((" group_left", " group_right", " group_left ()", " group_left (v)", " group_right (extra)", " group_left (a)"))
-        return Node("modifier", on)
+        return Node("modifier", on, fill)
 
     def join(self, depth):
         """A pair that matches many to one."""

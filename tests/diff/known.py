@@ -6,8 +6,8 @@ import expressions
 from compare import sorting
 
 HISTOGRAMS = set(expressions.NATIVES) | {"h_bucket"}
-# An aggregation whose parameter may change, of something with @.
-ONCE = re.compile(r"(topk|bottomk|limitk|limit_ratio|quantile)\b.*(scalar|time)\(.*@")
+# An aggregation whose parameter may change, of something that does not: with @, or a number.
+ONCE = re.compile(r"(topk|bottomk|limitk|limit_ratio|quantile)\b.*(scalar|time)\(.*(@|vector\()")
 WORDS = re.compile(r"[a-z_0-9]+|\^")
 
 

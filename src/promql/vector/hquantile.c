@@ -47,9 +47,10 @@ struct hquantile {
 	struct labels_builder builder;
 	struct promql_pos vec_pos;
 	bool filled;
-	/* output */
+	/* output: for each quantile native histograms, then classic ones */
 	struct hist_group *at;
 	size_t out_at;
+	bool classics;
 };
 
 static struct hist_group *group_of(struct hquantile *q, struct labels l, struct err *err)
@@ -239,11 +240,8 @@ static void quantile_label(struct hquantile *q, double v, struct row *ret)
 static int group_row(struct hquantile *q, struct row *ret, struct err *err)
 {
 	struct hist_group *g = q->at;
-	size_t k = q->out_at++;
-	if (q->out_at == q->n_out) {
-		q->out_at = 0;
-		q->at = g->next;
-	}
+	size_t k = q->out_at;
+	q->at = g->next;
 	*ret = (struct row){ g->labels, false, q->n.v, NULL };
 	for (uint32_t i = 0; i < q->n.grid.n; i++)
 		q->n.v[i] = step_value(q, g, k, i);
@@ -253,13 +251,29 @@ static int group_row(struct hquantile *q, struct row *ret, struct err *err)
 	return rc ? rc : eval_work(q->n.ev, (uint64_t)q->n.grid.n * (1 + g->n), err);
 }
 
+/* Goes on to the next group that is due; false at the end. */
+static bool find_group(struct hquantile *q)
+{
+	for (;;) {
+		while (q->at && !q->at->native != q->classics)
+			q->at = q->at->next;
+		if (q->at)
+			return true;
+		q->out_at += q->classics;
+		q->classics = !q->classics;
+		if (q->out_at == q->n_out)
+			return false;
+		q->at = q->first;
+	}
+}
+
 static int hquantile_next(struct node *n, struct row *ret, struct err *err)
 {
 	struct hquantile *q = (struct hquantile *)n;
 	int rc = q->filled ? 0 : fill(q, err);
 	while (!rc) {
 		node_rewind(n);
-		if (!q->at)
+		if (!find_group(q))
 			return 0;
 		rc = group_row(q, ret, err);
 		if (!rc && !row_is_empty(ret, n->grid.n))
