@@ -239,7 +239,6 @@ static void arm_deadline(struct fiber *f)
 int co_fiber_park(const char *reason, struct err *err)
 {
 	struct fiber *f = self();
-	CHECK(f->no_suspend == 0);
 	int rc = fiber_check(err);
 	if (rc != 0)
 		return rc;
@@ -262,7 +261,6 @@ int co_fiber_park(const char *reason, struct err *err)
 int co_yield(struct err *err)
 {
 	struct fiber *f = self();
-	CHECK(f->no_suspend == 0);
 	int rc = fiber_check(err);
 	if (rc != 0)
 		return rc;
@@ -470,17 +468,6 @@ int64_t fiber_clock_read(const struct fiber_clock *c)
 void fiber_note_arena(const struct arena *a)
 {
 	self()->arena_bytes = a->bytes;
-}
-
-void fiber_no_suspend(void)
-{
-	self()->no_suspend++;
-}
-
-void fiber_allow_suspend(void)
-{
-	CHECK(self()->no_suspend > 0);
-	self()->no_suspend--;
 }
 
 void fiber_dump(struct reactor *r, struct strbuf *out)

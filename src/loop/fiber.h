@@ -158,12 +158,6 @@ int co_fiber_group_join(struct fiber_group *g, struct err *err);
 
 /* --- debugging ------------------------------------------------------------------ */
 
-/* Asserts in debug builds that nothing suspends until fiber_allow_suspend; nests. */
-void fiber_no_suspend(void);
-
-/* Ends what fiber_no_suspend began. */
-void fiber_allow_suspend(void);
-
 /* Writes the table of live fibers as text: name, age, state and wait reason, arena bytes, stack bytes touched. */
 void fiber_dump(struct reactor *r, struct strbuf *out);
 

@@ -29,7 +29,6 @@ struct fiber {
 	bool cancelled;
 	bool woken; /* by what it waits for, as against cancelled or out of time */
 	unsigned masked;
-	unsigned no_suspend;
 	const char *reason; /* what it waits for */
 	struct list run;    /* in the reactor's list of ready fibers */
 	struct list all;    /* in the reactor's list of live fibers */

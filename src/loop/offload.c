@@ -11,8 +11,7 @@
 #include <stdlib.h>
 
 #define MAX_QUEUED 1024
-#define MAX_THREADS 16
-#define DEFAULT_THREADS 4
+#define THREADS 4
 
 struct job {
 	struct list link;
@@ -32,9 +31,8 @@ struct offload_pool {
 	struct list queue; /* jobs not begun */
 	size_t queued;
 	bool stopping;
-	unsigned n_threads;
 	bool started;
-	pthread_t threads[MAX_THREADS];
+	pthread_t threads[THREADS];
 };
 
 /* In the loop: hands the result to the waiting fiber. */
@@ -76,7 +74,6 @@ static struct offload_pool *pool_of(struct reactor *r)
 	if (!r->offload) {
 		struct offload_pool *p = xcalloc(1, sizeof(*p));
 		p->r = r;
-		p->n_threads = DEFAULT_THREADS;
 		list_init(&p->queue);
 		pthread_mutex_init(&p->lock, NULL);
 		pthread_cond_init(&p->more, NULL);
@@ -91,17 +88,10 @@ static void start_threads(struct offload_pool *p)
 	sigset_t all, old;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	for (unsigned i = 0; i < p->n_threads; i++)
+	for (unsigned i = 0; i < THREADS; i++)
 		CHECK(pthread_create(&p->threads[i], NULL, thread_main, p) == 0);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	p->started = true;
-}
-
-void offload_set_threads(struct reactor *r, unsigned n)
-{
-	struct offload_pool *p = pool_of(r);
-	CHECK(!p->started && n >= 1 && n <= MAX_THREADS);
-	p->n_threads = n;
 }
 
 void offload_pool_free(struct offload_pool *p)
@@ -112,7 +102,7 @@ void offload_pool_free(struct offload_pool *p)
 	p->stopping = true;
 	pthread_cond_broadcast(&p->more);
 	pthread_mutex_unlock(&p->lock);
-	for (unsigned i = 0; p->started && i < p->n_threads; i++)
+	for (unsigned i = 0; p->started && i < THREADS; i++)
 		pthread_join(p->threads[i], NULL);
 	pthread_mutex_destroy(&p->lock);
 	pthread_cond_destroy(&p->more);

@@ -27,9 +27,6 @@ typedef int offload_fn(void *arg, struct err *err);
  */
 int co_offload(const char *name, offload_fn *fn, void *arg, struct err *err);
 
-/* Sets the number of threads (default 4; at most 16). Before the first job. */
-void offload_set_threads(struct reactor *r, unsigned n);
-
 /* Work of a child process: returns 0 or an error; what it appends to `out` (at most 16 MiB) reaches the parent. */
 typedef int child_fn(void *arg, struct strbuf *out, struct err *err);
 
