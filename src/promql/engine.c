@@ -287,6 +287,51 @@ static void sort_series(struct promql_rseries *p, size_t n)
 	}
 }
 
+/* Joins the points of two range vectors, in order of time; equal times are the labelset error. */
+static int join_points(struct eval *ev, struct promql_rseries *a, const struct promql_rseries *b, struct err *err)
+{
+	struct promql_point *p = arena_array(ev->arena, a->n_floats + b->n_floats, sizeof(*p));
+	struct promql_hpoint *h = arena_array(ev->arena, a->n_hists + b->n_hists, sizeof(*h));
+	size_t n = 0, nh = 0;
+	bool twice = false;
+	if (!p || !h)
+		return eval_oom(ev, err);
+	for (size_t i = 0, j = 0; i < a->n_floats || j < b->n_floats; n++) {
+		bool first = j == b->n_floats || (i < a->n_floats && a->floats[i].t <= b->floats[j].t);
+		p[n] = first ? a->floats[i++] : b->floats[j++];
+		twice |= n && p[n].t == p[n - 1].t;
+	}
+	for (size_t i = 0, j = 0; i < a->n_hists || j < b->n_hists; nh++) {
+		bool first = j == b->n_hists || (i < a->n_hists && a->hists[i].t <= b->hists[j].t);
+		h[nh] = first ? a->hists[i++] : b->hists[j++];
+		twice |= nh && h[nh].t == h[nh - 1].t;
+	}
+	if (twice)
+		return err_set(err, ERR_FAILED_PRECONDITION, "vector cannot contain metrics with the same labelset");
+	a->floats = p;
+	a->n_floats = n;
+	a->hists = h;
+	a->n_hists = nh;
+	return 0;
+}
+
+/* Joins range vectors that names dropped late have made equal; sorts them for that. */
+static int join_equal(struct collect *c, struct err *err)
+{
+	size_t k = 0;
+	int rc = 0;
+	sort_series(c->p, c->n);
+	for (size_t i = 1; i < c->n && !rc; i++) {
+		if (labels_eq(c->p[k].labels, c->p[i].labels))
+			rc = join_points(c->ev, &c->p[k], &c->p[i], err);
+		else
+			c->p[++k] = c->p[i];
+	}
+	if (c->n)
+		c->n = k + 1;
+	return rc;
+}
+
 /* The times of the steps, for series with columns. */
 static int step_times(struct eval *ev, const int64_t **ret, struct err *err)
 {
@@ -315,6 +360,8 @@ static int run(struct eval *ev, const struct promql_query *q, struct promql_resu
 	}
 	if (type == PROMQL_TYPE_MATRIX) {
 		rc = collect_matrix(&c, q->expr, err);
+		if (!rc && ev->opts.delayed_name_removal)
+			rc = join_equal(&c, err);
 	} else {
 		rc = plan_vector(ev, q->expr, &root, err);
 		rc = rc ? rc : make_tree(ev, q->expr, err);

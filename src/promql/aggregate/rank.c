@@ -297,19 +297,18 @@ static void offer(const struct rank *k, struct entry *h, size_t *n, size_t max, 
 	}
 }
 
-/* Order of an instant result: best first, NaN last. Go's sort is not stable; neither order of equals is promised. */
+/* Order of an instant result: best first, NaN last. */
 static bool comes_before(const struct rank *k, const struct entry *a, const struct entry *b)
 {
 	if (isnan(a->v) || isnan(b->v))
 		return isnan(b->v) && !isnan(a->v);
-	if (a->v != b->v)
-		return k->g.op == PROMQL_AGG_TOPK ? a->v > b->v : a->v < b->v;
-	return a->row < b->row;
+	return k->g.op == PROMQL_AGG_TOPK ? a->v > b->v : a->v < b->v;
 }
 
+/* Few are sorted as Go's sort.Sort does, by insertion; of many neither promises an order of equals. */
 static void sort_entries(const struct rank *k, struct entry *h, size_t n)
 {
-	for (size_t gap = n / 2; gap > 0; gap /= 2)
+	for (size_t gap = n <= 12 ? 1 : n / 2; gap > 0; gap /= 2)
 		for (size_t i = gap; i < n; i++)
 			for (size_t j = i; j >= gap && comes_before(k, &h[j], &h[j - gap]); j -= gap)
 				swap(&h[j], &h[j - gap]);

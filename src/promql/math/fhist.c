@@ -658,16 +658,24 @@ int fhist_interpolate(const struct histogram *h1, int64_t t1, const struct histo
 	if (t == t1 || t == t2)
 		return 0;
 	double fraction = (double)(t - t1) / (double)(t2 - t1);
-	if (counter && fhist_detect_reset(h2, h1))
-		return fhist_scale(h2, fraction, false, a, ret, err);
-	int rc = fhist_add(h2, h1, true, a, ret, &sub, err);
-	if (!rc && *ret)
-		rc = fhist_scale(*ret, fraction, false, a, ret, err);
-	if (!rc && *ret)
-		rc = fhist_add(*ret, h1, false, a, ret, &add, err);
+	/* As upstream, empty buckets stay. */
+	struct fh f, x;
+	int rc = fh_load(&f, h2, a, err);
+	bool reset = counter && fhist_detect_reset(h2, h1);
+	if (!rc && !reset)
+		rc = fh_load(&x, h1, a, err);
+	if (!rc && !reset)
+		rc = fh_add(&f, &x, true, false, a, &sub, err);
+	if (!rc && !sub.mixed)
+		fh_scale(&f, fraction, false);
+	if (!rc && !reset && !sub.mixed)
+		rc = fh_load(&x, h1, a, err);
+	if (!rc && !reset && !sub.mixed)
+		rc = fh_add(&f, &x, false, false, a, &add, err);
 	notes->subtracted |= sub.reconciled;
 	notes->added |= add.reconciled;
-	return rc;
+	*ret = NULL;
+	return rc || sub.mixed ? rc : pack(&f, true, a, ret, err);
 }
 
 /* ---- accumulator ---- */

@@ -18,9 +18,7 @@ bool ext_window_find(struct ext_window *w, const int64_t *t)
 		while (w->last < w->hi - 1 && t[w->last] < w->to)
 			w->last++;
 	}
-	if (t[w->last] <= w->from)
-		return false;
-	return !(w->smoothed && t[w->first] > w->to);
+	return t[w->last] > w->from;
 }
 
 static double interpolate(int64_t t1, double y1, int64_t t2, double y2, int64_t t, bool counter)
@@ -218,7 +216,8 @@ int rollup_rate_ext(struct rollup *r, const struct samples *s, struct row *out, 
 			mixed = true;
 		else if (!has_f && !has_h)
 			continue;
-		else if (!ext_window_find(&w, has_f ? s->t : s->ht))
+		else if (!ext_window_find(&w, has_f ? s->t : s->ht) ||
+			 (w.smoothed && (has_f ? s->t : s->ht)[w.first] > to))
 			continue;
 		else if (has_h)
 			rc = ext_hist(r, s, &w, &out->h[i], err);

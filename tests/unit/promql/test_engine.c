@@ -360,6 +360,25 @@ static void test_ranges_of_series_without_common_steps_are_not_joined(void **sta
 	rig_fini(&r);
 }
 
+/* With names dropped late subqueries that are the result are joined too. */
+static void test_subqueries_that_become_equal_are_joined(void **state)
+{
+	struct promql_opts opts = { .lookback_ms = 10000, .delayed_name_removal = true };
+	struct rig r;
+	(void)state;
+	rig_init(&r);
+	rig_load(&r, 10000, "one{a=\"x\"} 1 2 _ _ _ _");
+	rig_load(&r, 10000, "two{a=\"x\"} _ _ 3 4 5 6");
+	rig_load(&r, 10000, "three{a=\"x\"} 1 2 3 4 5 6");
+	char *got = rig_run(&r, "(abs({__name__=~\"one|two\"}))[1m:10s]", &opts, 50000, 50000, 0);
+	assert_string_equal(got, "{a=\"x\"} 1@0 2@10 3@20 4@30 5@40 6@50");
+	free(got);
+	got = rig_run(&r, "(abs({__name__=~\"one|three\"}))[1m:10s]", &opts, 50000, 50000, 0);
+	assert_string_equal(got, "error: vector cannot contain metrics with the same labelset");
+	free(got);
+	rig_fini(&r);
+}
+
 static void test_quantile_of_many_series(void **state)
 {
 	enum { SERIES = 500 };
@@ -486,6 +505,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_results_have_floats_beside_histograms),
 		cmocka_unit_test(test_ranges_of_series_without_common_steps_are_not_joined),
+		cmocka_unit_test(test_subqueries_that_become_equal_are_joined),
 		cmocka_unit_test(test_quantile_of_many_series),
 		cmocka_unit_test(test_folding_holds_nothing_per_series),
 		cmocka_unit_test(test_instant_queries),
