@@ -376,12 +376,29 @@ void trace_finish(struct eval *ev, struct promql_operator *root)
 
 /* ---- samples by step ---- */
 
+/* tally_row of a row without histograms. */
+static void tally_floats(struct tally *t, const double *v, uint32_t n)
+{
+	uint64_t total = 0, *steps = t->steps;
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t there = !is_absent(v[i]);
+		total += there;
+		if (steps)
+			steps[i] += there;
+	}
+	t->total += total;
+}
+
 void tally_row(struct tally *t, const struct row *r, uint32_t n, bool flat)
 {
+	if (!r->h) {
+		tally_floats(t, r->v, n);
+		return;
+	}
 	for (uint32_t i = 0; i < n; i++) {
 		if (!is_absent(r->v[i]))
 			tally_add(t, i, 1);
-		else if (r->h && r->h[i])
+		else if (r->h[i])
 			tally_add(t, i, flat ? 1 : hist_samples(r->h[i]));
 	}
 }
