@@ -305,10 +305,16 @@ static bool comes_before(const struct rank *k, const struct entry *a, const stru
 	return k->g.op == PROMQL_AGG_TOPK ? a->v > b->v : a->v < b->v;
 }
 
-/* Few are sorted as Go's sort.Sort does, by insertion; of many neither promises an order of equals. */
+/*
+ * Few are sorted as Go's sort.Sort does, by insertion, with upstream's order, in which NaN comes before NaN: so equals keep the
+ * order they have, and NaN are turned round. Of many neither promises an order of equals.
+ */
 static void sort_entries(const struct rank *k, struct entry *h, size_t n)
 {
-	for (size_t gap = n <= 12 ? 1 : n / 2; gap > 0; gap /= 2)
+	for (size_t i = 1; i < n && n <= 12; i++)
+		for (size_t j = i; j > 0 && worse(k, h[j - 1].v, h[j].v); j--)
+			swap(&h[j], &h[j - 1]);
+	for (size_t gap = n > 12 ? n / 2 : 0; gap > 0; gap /= 2)
 		for (size_t i = gap; i < n; i++)
 			for (size_t j = i; j >= gap && comes_before(k, &h[j], &h[j - gap]); j -= gap)
 				swap(&h[j], &h[j - gap]);
