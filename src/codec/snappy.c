@@ -119,8 +119,9 @@ static ALWAYS_INLINE bool put_literal(struct unpack *u, size_t len)
 /* A copy whose bytes may be among those that it makes, near the end of the output, or long. */
 static NO_INLINE void copy_slowly(uint8_t *op, size_t offset, size_t len)
 {
+	const uint8_t *from = op - offset;
 	for (size_t i = 0; i < len; i++)
-		op[i] = op[i - offset]; /* one by one: that is what repeats a pattern */
+		op[i] = from[i]; /* one by one: that is what repeats a pattern */
 }
 
 static ALWAYS_INLINE bool put_copy(struct unpack *u, size_t offset, size_t len)

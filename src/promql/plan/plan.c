@@ -259,11 +259,14 @@ static NO_INLINE int plan_range_selector(struct eval *ev, const struct promql_ex
 	return matrix_selector_new(ev, e, args.grid, w, args.counts_only, &args.hints, ret, err);
 }
 
-/* The steps of a subquery: multiples of its step, all that its windows can see. */
+/*
+ * The steps of a subquery: multiples of its step, all that its windows can see. With @ these end at its time; upstream goes on
+ * for as long as the query is, and what happens there is told.
+ */
 static int subquery_grid(const struct grid *g, const struct window *w, int64_t step, struct grid *ret, struct err *err)
 {
 	int64_t first = w->has_at ? w->at_ms : g->start;
-	int64_t last = w->has_at || g->n == 0 ? first : grid_t(g, g->n - 1);
+	int64_t last = g->n == 0 ? first : first + grid_t(g, g->n - 1) - g->start;
 	int64_t from = first - w->offset_ms - w->range_ms;
 	int64_t start = step * (from / step);
 	if (start <= from)
