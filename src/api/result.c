@@ -1,5 +1,6 @@
 #include "api/result.h"
 
+#include "base/assert.h"
 #include "base/compiler.h"
 #include "base/mem.h"
 #include "promql/math/fhist.h"
@@ -65,8 +66,9 @@ static void make_text(struct bucket_text *t, const struct fh_bucket *b, int ends
 		*p++ = '"';
 	}
 	memcpy(p, ",\"", 2);
+	CHECK((size_t)(p + 2 - tmp) <= sizeof(t->text)); /* bounds have 25 characters at most */
 	t->n = (uint8_t)(p + 2 - tmp);
-	memcpy(t->text, tmp, MIN(t->n, sizeof(t->text)));
+	memcpy(t->text, tmp, t->n);
 }
 
 /* The text of a bucket, kept in `known`. */

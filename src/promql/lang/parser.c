@@ -367,21 +367,7 @@ static bool parse_fills(struct parser *p, struct promql_matching *m)
 /* Whether an operand, or what may stand before it, begins with this token. */
 static bool begins_operand(enum promql_tok t)
 {
-	switch (t) {
-	case TOK_NUMBER:
-	case TOK_DURATION:
-	case TOK_STRING:
-	case TOK_LEFT_PAREN:
-	case TOK_LEFT_BRACE:
-	case TOK_ADD:
-	case TOK_SUB:
-	case TOK_FILL:
-	case TOK_FILL_LEFT:
-	case TOK_FILL_RIGHT:
-		return true;
-	default:
-		return parser_is_metric_name(t);
-	}
+	return t == TOK_FILL || t == TOK_FILL_LEFT || t == TOK_FILL_RIGHT || begins_expr(t);
 }
 
 /* on(), ignoring() and after them group_left, group_right. */
