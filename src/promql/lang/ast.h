@@ -239,7 +239,7 @@ struct promql_duration {
 };
 
 /*
- * A node. A tree is at most PROMQL_MAX_HEIGHT high, where `a or b or c ...`,
+ * A node. A tree is at most PROMQL_HEIGHT_PER_LEVEL times as high as texts may nest, where `a or b or c ...`,
  * a chain that may have thousands of operators, is one level: go down its left
  * side in a loop.
  */

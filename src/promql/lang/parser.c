@@ -446,10 +446,10 @@ static struct promql_expr *parse_expr(struct parser *p, int min_prec)
 /* Complains where the text is too long. */
 static bool length_ok(struct parser *p)
 {
-	if (p->text.n <= PROMQL_MAX_TEXT)
+	if (p->text.n <= p->opts.max_text)
 		return true;
-	parser_complain(p, (struct promql_pos){ 0, 0 }, "query has %zu bytes, at most %d are allowed", p->text.n,
-			PROMQL_MAX_TEXT);
+	parser_complain(p, (struct promql_pos){ 0, 0 }, "query has %zu bytes, at most %u are allowed", p->text.n,
+			p->opts.max_text);
 	p->stop = true;
 	return false;
 }

@@ -7,8 +7,10 @@
  * and types of arguments, vector matching makes sense, ranges and offsets
  * stand on what can take them.
  *
- * Limits hold before memory is taken: text of PROMQL_MAX_TEXT bytes,
- * nesting of PROMQL_MAX_DEPTH, trees of PROMQL_MAX_HEIGHT, PROMQL_MAX_OPS operators.
+ * Limits hold before memory is taken: bytes of text, nesting, operators. The
+ * defaults below are what a fiber's stack and an evaluation are made for; with
+ * wider ones a tree is for looking at. Whoever allows `max_depth` levels has
+ * PROMQL_STACK_PER_LEVEL bytes of stack for each of them, for parsing alone.
  */
 #ifndef PROMQL_PARSER_H
 #define PROMQL_PARSER_H
@@ -21,18 +23,21 @@
 #define PROMQL_MAX_TEXT (64 * 1024)
 /* Deepest nesting of parentheses, calls, signs, subqueries. */
 #define PROMQL_MAX_DEPTH 200
+/* The deepest that may be allowed. */
+#define PROMQL_MAX_DEPTH_ALLOWED 20000
 /*
- * Highest tree, where a chain of operators `a + b - c ...` counts as one
- * level: three levels per level of nesting are the most that can be written.
- * What recurses down the tree may go so deep, and no deeper.
+ * Highest tree per level of nesting, where a chain of operators `a + b - c ...`
+ * counts as one level. What recurses down the tree may go so deep, and no deeper.
  */
-#define PROMQL_MAX_HEIGHT 600
+#define PROMQL_HEIGHT_PER_LEVEL 3
 /* Most binary and unary operators, ranges and modifiers of one query. */
 #define PROMQL_MAX_OPS 2000
 /* Most errors kept of one query. */
 #define PROMQL_MAX_ERRORS 64
+/* Bytes of stack that parsing takes per level of nesting, at most (with sanitizers several times as much). */
+#define PROMQL_STACK_PER_LEVEL 1024
 
-/* Which parts of the language are on. */
+/* Which parts of the language are on, and how much of it. */
 struct promql_parse_opts {
 	bool experimental_functions; /* --enable-feature=promql-experimental-functions */
 	bool extended_ranges;        /* anchored, smoothed */
@@ -41,10 +46,20 @@ struct promql_parse_opts {
 	bool x_functions;            /* Thanos' xrate, xincrease, xdelta */
 	/* Compiles expressions of matchers; NULL: regex_compile. Where it suspends, parsing does. */
 	regex_compile_fn *compile;
+	/* Limits; 0: the default, PROMQL_MAX_TEXT and so on. */
+	uint32_t max_text;
+	uint32_t max_depth; /* at most PROMQL_MAX_DEPTH_ALLOWED */
+	uint32_t max_ops;
+	uint32_t max_errors;
 };
 
 /* Everything on: what tests and tools use. */
-#define PROMQL_PARSE_ALL ((struct promql_parse_opts){ true, true, true, true, true, NULL })
+#define PROMQL_PARSE_ALL \
+	((struct promql_parse_opts){ .experimental_functions = true, \
+				     .extended_ranges = true, \
+				     .fill_modifiers = true, \
+				     .duration_expr = true, \
+				     .x_functions = true })
 
 /* One complaint. */
 struct promql_parse_err {

@@ -1,5 +1,6 @@
 #include "promql/lang/parser_int.h"
 
+#include "base/assert.h"
 #include "base/compiler.h"
 #include "base/strbuf.h"
 #include "promql/lang/literal.h"
@@ -7,13 +8,22 @@
 #include <math.h>
 #include <stdlib.h>
 
+/* Puts the defaults where no limit is named. */
+static void set_limits(struct promql_parse_opts *o)
+{
+	o->max_text = o->max_text ? o->max_text : PROMQL_MAX_TEXT;
+	o->max_depth = o->max_depth ? o->max_depth : PROMQL_MAX_DEPTH;
+	o->max_ops = o->max_ops ? o->max_ops : PROMQL_MAX_OPS;
+	o->max_errors = o->max_errors ? o->max_errors : PROMQL_MAX_ERRORS;
+	CHECK(o->max_depth <= PROMQL_MAX_DEPTH_ALLOWED);
+}
+
 void parser_init(struct parser *p, struct str text, bool series_desc, const struct promql_parse_opts *opts,
 		 struct arena *a)
 {
-	memset(p, 0, offsetof(struct parser, errs));
-	p->text = text;
-	p->arena = a;
+	*p = (struct parser){ .text = text, .arena = a };
 	p->opts = opts ? *opts : (struct promql_parse_opts){ .duration_expr = true };
+	set_limits(&p->opts);
 	promql_lex_init(&p->lex, text, series_desc, a);
 }
 
@@ -27,8 +37,12 @@ void *parser_oom(struct parser *p)
 
 void parser_complain(struct parser *p, struct promql_pos pos, const char *fmt, ...)
 {
-	if (p->oom || p->n_errs == PROMQL_MAX_ERRORS)
+	if (p->oom || p->n_errs == p->opts.max_errors)
 		return;
+	struct promql_parse_err *errs = parser_grow(p, p->errs, p->n_errs, &p->cap_errs, sizeof(*errs));
+	if (!errs)
+		return;
+	p->errs = errs;
 	struct strbuf b = { 0 };
 	va_list ap;
 	va_start(ap, fmt);
@@ -71,22 +85,22 @@ void *parser_unexpected(struct parser *p)
 }
 
 /* Stops with a complaint about a limit. */
-static bool refuse(struct parser *p, const char *what, int limit)
+static bool refuse(struct parser *p, const char *what, uint32_t limit)
 {
 	if (!p->stop)
-		parser_complain(p, parser_tok_pos(&p->tok), "query has more than %d %s", limit, what);
+		parser_complain(p, parser_tok_pos(&p->tok), "query has more than %u %s", limit, what);
 	p->stop = true;
 	return false;
 }
 
 bool parser_count_op(struct parser *p)
 {
-	return ++p->n_ops <= PROMQL_MAX_OPS || refuse(p, "operators", PROMQL_MAX_OPS);
+	return ++p->n_ops <= p->opts.max_ops || refuse(p, "operators", p->opts.max_ops);
 }
 
 bool parser_enter(struct parser *p)
 {
-	return ++p->depth <= PROMQL_MAX_DEPTH || refuse(p, "levels of nesting", PROMQL_MAX_DEPTH);
+	return ++p->depth <= p->opts.max_depth || refuse(p, "levels of nesting", p->opts.max_depth);
 }
 
 void parser_leave(struct parser *p)
@@ -214,8 +228,9 @@ void parser_above(struct parser *p, struct promql_expr *e, const struct promql_e
 	uint16_t height = (uint16_t)(child->height + !chain);
 	if (height > e->height)
 		e->height = height;
-	if (e->height > PROMQL_MAX_HEIGHT)
-		refuse(p, "levels of nesting", PROMQL_MAX_HEIGHT);
+	uint32_t highest = p->opts.max_depth * PROMQL_HEIGHT_PER_LEVEL;
+	if (e->height > highest)
+		refuse(p, "levels of nesting", highest);
 }
 
 struct promql_expr *parser_literal(struct parser *p, const struct promql_token *t)
@@ -255,11 +270,9 @@ int parser_finish(struct parser *p, struct promql_parse_errs *ret_errs, struct e
 	if (p->n_errs == 0)
 		return 0;
 	const char *msg = promql_parse_err_text(p->text, &p->errs[0], p->arena);
-	if (ret_errs) {
-		ret_errs->v = (void *)arena_memdup(p->arena, p->errs, p->n_errs * sizeof(p->errs[0]));
-		ret_errs->n = p->n_errs;
-	}
-	if (!msg || (ret_errs && !ret_errs->v))
+	if (ret_errs)
+		*ret_errs = (struct promql_parse_errs){ p->errs, p->n_errs };
+	if (!msg)
 		return arena_err(p->arena, err);
 	return err_set(err, ERR_INVALID_ARGUMENT, "%s", msg);
 }

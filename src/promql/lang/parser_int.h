@@ -45,10 +45,10 @@ struct parser {
 	struct parser_catch *catch; /* innermost */
 	bool stop;
 	bool oom;
-	unsigned depth, n_ops;
+	uint32_t depth, n_ops;
 	uint32_t n_ids;
-	size_t n_errs;
-	struct promql_parse_err errs[PROMQL_MAX_ERRORS];
+	struct promql_parse_err *errs;
+	size_t n_errs, cap_errs;
 };
 
 /* Prepares a parse of `text`. */
