@@ -26,16 +26,25 @@ void api_active_add(struct api_active *a, struct api_active_query *q)
 	struct ulid u = ulid_make(q->since_ms);
 	ulid_format(&u, q->id);
 	q->fiber = fiber_self();
+	q->slot = API_JOURNAL_NONE;
 	if (!a)
 		return;
 	list_push_back(&a->queries, &q->link);
 	a->n++;
 }
 
+void api_active_begin(struct api_active *a, struct api_active_query *q)
+{
+	q->state = API_ACTIVE_RUNNING;
+	if (a && q->text.n)
+		q->slot = api_journal_add(a->journal, q->text, sys_now_ms() / 1000);
+}
+
 void api_active_remove(struct api_active *a, struct api_active_query *q)
 {
 	if (!a || !q->link.next || list_empty(&q->link))
 		return;
+	api_journal_remove(a->journal, q->slot);
 	list_del(&q->link);
 	a->n--;
 }

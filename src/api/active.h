@@ -10,6 +10,7 @@
 #ifndef API_ACTIVE_H
 #define API_ACTIVE_H
 
+#include "api/journal.h"
 #include "base/arena.h"
 #include "base/list.h"
 #include "base/str.h"
@@ -49,9 +50,9 @@ struct api_active_query {
 	void (*progress)(void *source, struct api_progress *ret);
 	void *source;
 
-	/* Read these, and set `state`. */
-	enum api_active_state state;
-	bool killed; /* by an operator */
+	/* Read these. */
+	enum api_active_state state; /* api_active_begin sets RUNNING, its server WRITING */
+	bool killed;                 /* by an operator */
 	char id[ULID_LEN + 1];
 	int64_t since_ms; /* wall clock */
 	int64_t since_ns; /* monotonic */
@@ -59,6 +60,7 @@ struct api_active_query {
 	/* Private. */
 	struct list link;
 	struct fiber *fiber;
+	uint32_t slot; /* of the journal */
 };
 
 /* The queries of a process. */
@@ -66,6 +68,7 @@ struct api_active {
 	struct list queries; /* oldest first */
 	size_t n;
 	bool disable_cors;
+	struct api_journal *journal; /* those that run are written down there; borrowed; NULL: nowhere */
 };
 
 /* Makes an empty list. */
@@ -73,6 +76,9 @@ void api_active_init(struct api_active *a);
 
 /* Adds a query of the running fiber. `a` NULL: does nothing. */
 void api_active_add(struct api_active *a, struct api_active_query *q);
+
+/* It has got its turn. `a` NULL: is not on a list. */
+void api_active_begin(struct api_active *a, struct api_active_query *q);
 
 /* Takes it off; harmless where it is on no list. */
 void api_active_remove(struct api_active *a, struct api_active_query *q);

@@ -245,7 +245,7 @@ static int co_collect(struct federating *f, struct err *err)
 	int rc = c->be->source_new(c->be->arg, &c->select, &c->arena, &source, &src, err);
 	if (rc)
 		return rc;
-	f->active.state = API_ACTIVE_RUNNING;
+	api_active_begin(c->be->active, &f->active);
 	f->active.source = source;
 	f->active.progress = c->be->source_progress;
 	rc = co_api_union_open(&f->all, &src, f->matchers, f->n_matchers, &hints, &c->arena, err);

@@ -5,6 +5,7 @@ src_api_libapi_a_SOURCES = \
 	src/api/backend.h \
 	src/api/call.c src/api/call.h \
 	src/api/cost.c src/api/cost.h \
+	src/api/journal.c src/api/journal.h \
 	src/api/labels.c \
 	src/api/operator.c src/api/operator.h \
 	src/api/param.c src/api/param.h \

@@ -178,7 +178,7 @@ static int co_evaluate(struct run *r, struct err *err)
 	if (rc)
 		return rc;
 	void *source = r->source;
-	r->active.state = API_ACTIVE_RUNNING;
+	api_active_begin(c->be->active, &r->active);
 	r->active.source = source;
 	r->active.progress = c->be->source_progress;
 	rc = promql_exec(&q, &o, &src, &c->arena, &r->result, err);

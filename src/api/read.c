@@ -394,7 +394,7 @@ static int co_in_turn(struct reading *r, struct err *err)
 	int rc = co_gate_enter(&api->read_gate, err);
 	if (rc == 0) {
 		r->c.doing = "query execution";
-		r->active.state = API_ACTIVE_RUNNING;
+		api_active_begin(api->backend->active, &r->active);
 		rc = co_queries(r, err);
 		gate_leave(&api->read_gate);
 	}

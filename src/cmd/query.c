@@ -148,6 +148,7 @@ static void set_engine(struct query_config *cfg, const struct query_options *o)
 	cfg->instant_max_resolution_ms = o->query_instant_default_max_source_resolution_ms;
 	cfg->engine = o->query_promql_engine;
 	cfg->default_tenant = o->query_default_tenant_id;
+	cfg->journal_dir = option_text(o->query_active_query_path);
 }
 
 static void set_features(struct query_config *cfg, const struct query_options *o, struct logger *lg)

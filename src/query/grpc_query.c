@@ -322,9 +322,9 @@ static void list(struct remote *r)
 		.step_ms = r->step_ms,
 		.budget = r->a->budget,
 		.clock = &r->clock,
-		.state = API_ACTIVE_RUNNING,
 	};
 	api_active_add(query_active(r->q), &r->active);
+	api_active_begin(query_active(r->q), &r->active);
 }
 
 static int co_run(struct remote *r, struct err *err)

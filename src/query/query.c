@@ -86,6 +86,7 @@ static void keep_config(struct query *q, const struct query_config *from)
 	c->selector_relabel_file = keep(q, c->selector_relabel_file);
 	c->engine = keep(q, c->engine ? c->engine : def.engine);
 	c->default_tenant = keep(q, c->default_tenant ? c->default_tenant : def.default_tenant);
+	c->journal_dir = keep(q, c->journal_dir);
 	(void)labels_copy(c->selector_labels, &q->arena, &c->selector_labels, NULL);
 	c->duration_bounds = keep_bounds(q, c->duration_bounds, def.duration_bounds);
 	c->sample_bounds = keep_bounds(q, c->sample_bounds, def.sample_bounds);
@@ -140,6 +141,20 @@ static int make_selector(struct query *q, struct err *err)
 	return relabel_rules_parse(str_c(c->selector_relabel), file, LABEL_NAMES_UTF8, allowed, &q->selector, err);
 }
 
+/* --query.active-query-path; tells what ran when the last process ended. */
+static int open_journal(struct query *q, struct err *err)
+{
+	struct strbuf left = { 0 };
+	if (!q->cfg.journal_dir)
+		return 0;
+	q->active.journal = api_journal_open(q->cfg.journal_dir, &left, err);
+	if (left.n)
+		log_warn(q->lg, "these queries ran when the last process ended; one of them may be why it did",
+			 log_str("queries", strbuf_str(&left)));
+	strbuf_fini(&left);
+	return q->active.journal ? 0 : -err->code;
+}
+
 struct query *query_new(struct reactor *r, const struct query_config *cfg, struct dns_resolver *dns, struct logger *lg,
 			struct metrics_registry *reg, struct err *err)
 {
@@ -162,6 +177,7 @@ struct query *query_new(struct reactor *r, const struct query_config *cfg, struc
 		gate_metrics_init(&q->gate, reg, "thanos_query_concurrent_gate_queries_", "queries");
 	}
 	int rc = make_selector(q, err);
+	rc = rc ? rc : open_journal(q, err);
 	if (rc == 0 && !(q->discovery = discovery_new(r, dns, &q->cfg.discovery, reg, err)))
 		rc = -ERR_INVALID_ARGUMENT;
 	if (rc != 0) {
@@ -193,6 +209,7 @@ void query_free(struct query *q)
 		metrics_off_collect(q->reg, q);
 		gate_metrics_fini(&q->gate, q->reg);
 	}
+	api_journal_close(q->active.journal);
 	budget_fini(&q->budget);
 	arena_fini(&q->arena);
 	free(q);

@@ -77,6 +77,7 @@ struct query_config {
 	const char *engine;    /* --query.promql-engine: what the engine's metrics are labelled with; "prometheus" */
 	struct budget *memory; /* that of all queries together is part of it; borrowed; NULL: none */
 	const char *default_tenant;          /* --query.default-tenant-id; "default-tenant" */
+	const char *journal_dir;             /* --query.active-query-path; NULL: no api/journal.h */
 	struct query_bounds duration_bounds; /* --query.telemetry.*; n == 0: the flags' defaults */
 	struct query_bounds sample_bounds, series_bounds;
 };
@@ -85,7 +86,7 @@ struct query_config {
 struct query_config query_config_default(void);
 
 /*
- * Makes a querier. Blocks shortly to read configuration files. `dns`, `lg` and `reg` are borrowed; `reg` may
+ * Makes a querier. Blocks shortly to read configuration files and to make the journal. `dns`, `lg` and `reg` are borrowed; `reg` may
  * be NULL. INVALID_ARGUMENT for a configuration that is wrong.
  */
 struct query *query_new(struct reactor *r, const struct query_config *cfg, struct dns_resolver *dns, struct logger *lg,
