@@ -15,6 +15,9 @@ struct line_sums {
 	struct kahan x, y, xy, x2;
 };
 
+/* Samples after which chains are compared with the one that is known. */
+#define MEET 16
+
 /* ---- loops, once per instruction set ---- */
 
 #define V v2d
@@ -97,18 +100,38 @@ static struct line_sums line_alone(const double *t, const double *v, double t0, 
 	return l;
 }
 
+/* The state of smoothing after some samples. */
+struct smooth {
+	double s0, s1, b;
+};
+
+static inline void smooth_add(struct smooth *m, double v, bool second, double sf, double tf)
+{
+	double x = sf * v;
+	if (!second)
+		m->b = tf * (m->s1 - m->s0) + (1 - tf) * m->b;
+	double y = (1 - sf) * (m->s1 + m->b);
+	m->s0 = m->s1;
+	m->s1 = x + y;
+}
+
 static double smooth_alone(const double *v, int64_t n, double sf, double tf)
 {
-	double s0 = 0, s1 = v[0], b = v[1] - v[0];
-	for (int64_t i = 1; i < n; i++) {
-		double x = sf * v[i];
-		if (i > 1)
-			b = tf * (s1 - s0) + (1 - tf) * b;
-		double y = (1 - sf) * (s1 + b);
-		s0 = s1;
-		s1 = x + y;
+	struct smooth m = { 0, v[0], v[1] - v[0] };
+	for (int64_t i = 1; i < n; i++)
+		smooth_add(&m, v[i], i == 1, sf, tf);
+	return m.s1;
+}
+
+void lanes_smooth_path(const double *v, int64_t lo, int64_t n, double sf, double tf, double *s, double *b)
+{
+	struct smooth m = { 0, v[lo], v[lo + 1] - v[lo] };
+	s[lo] = m.s1;
+	for (int64_t i = lo + 1; i < n; i++) {
+		smooth_add(&m, v[i], i == lo + 1, sf, tf);
+		s[i] = m.s1;
+		b[i] = m.b;
 	}
-	return s1;
 }
 
 /* ---- batches ---- */
@@ -261,7 +284,8 @@ void lanes_lines(const struct lanes *l, const double *t_ms, const double *v, con
 
 /* ---- smoothing ---- */
 
-void lanes_smooth(struct lanes *l, const double *v, const double *sf, const double *tf, double *out)
+void lanes_smooth(struct lanes *l, const double *v, const double *sf, const double *tf, const struct lanes_path *known,
+		  double *out)
 {
 	struct batch b;
 	double f[LANES], g[LANES], r[LANES];
@@ -272,7 +296,7 @@ void lanes_smooth(struct lanes *l, const double *v, const double *sf, const doub
 			g[k] = tf[at + MIN(k, b.n - 1)];
 		}
 		if (b.how == TOGETHER)
-			CHOOSE(smooth)(v, f, g, b.lo, b.hi, r);
+			CHOOSE(smooth)(v, f, g, b.lo, b.hi, known, r);
 		for (unsigned k = 0; k < b.n; k++)
 			out[l->step[at + k]] =
 				b.how == TOGETHER ? r[k] : smooth_alone(b.p[k], b.hi[k] - b.lo[k], f[k], g[k]);

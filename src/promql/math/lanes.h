@@ -57,10 +57,26 @@ void lanes_lines(const struct lanes *l, const double *t_ms, const double *v, con
 		 struct lanes_line *ret);
 
 /*
- * Double exponential smoothing of windows of at least two samples, the k-th
- * with factors sf[k] and tf[k]. Empties the list.
+ * Double exponential smoothing forgets: the state after a few hundred samples mostly has the same bits wherever the window began, and
+ * two chains whose states have become the same stay the same. So one chain is kept, from the first window's start to the last
+ * sample, and windows that meet it take their results from it.
  */
-void lanes_smooth(struct lanes *l, const double *v, const double *sf, const double *tf, double *out);
+struct lanes_path {
+	const double *s, *b; /* per sample: smoothed value and trend after it */
+};
+
+/*
+ * Fills s[lo, n) and b[lo + 1, n) for the chain over samples [lo, n), at least two, with these factors: a path for windows that begin
+ * at lo or later and have the same factors.
+ */
+void lanes_smooth_path(const double *v, int64_t lo, int64_t n, double sf, double tf, double *s, double *b);
+
+/*
+ * Double exponential smoothing of windows of at least two samples, the k-th
+ * with factors sf[k] and tf[k]; `known` is their path, or NULL. Empties the list.
+ */
+void lanes_smooth(struct lanes *l, const double *v, const double *sf, const double *tf, const struct lanes_path *known,
+		  double *out);
 
 /*
  * Adds to each of n compensated sums, whose value is sum + comp, the value beside it. STALE_NAN_BITS is a value that is missing, or

@@ -121,27 +121,76 @@ static int check_factor(const char *which, const char *name, double v, struct er
 		       v);
 }
 
+/* Whether all steps have the factors of the first. */
+static bool same_factors(const struct rollup *r)
+{
+	for (uint32_t i = 1; i < r->n.grid.n; i++)
+		if (r->param[0][i] != r->param[0][0] || r->param[1][i] != r->param[1][0])
+			return false;
+	return true;
+}
+
+/* Samples that a chain goes over, and windows that a sample is in, from which on a path is worth its making. */
+#define PATH_SAMPLES 256
+#define PATH_WINDOWS 32
+
+/* Makes the path for windows from sample `lo` on where that is worth it. NULL: none. */
+static const struct lanes_path *make_path(struct rollup *r, const struct samples *s, size_t lo, struct lanes_path *path)
+{
+	if (s->n - lo < PATH_SAMPLES || r->n.grid.n < PATH_WINDOWS ||
+	    r->m->win.range_ms / PATH_WINDOWS < r->n.grid.step || !same_factors(r))
+		return NULL;
+	double *v = rollup_buf(r, 0, s->n, sizeof(*v)), *b = rollup_buf(r, 1, s->n, sizeof(*b));
+	if (!v || !b)
+		return NULL;
+	lanes_smooth_path(s->v, (int64_t)lo, (int64_t)s->n, r->param[0][0], r->param[1][0], v, b);
+	*path = (struct lanes_path){ v, b };
+	return path;
+}
+
+/* Windows in the making. */
+struct smoothing {
+	struct lanes l;
+	double sf[LANES], tf[LANES];
+	struct lanes_path path;
+	const struct lanes_path *known; /* &path, or NULL */
+	bool tried;                     /* to make it */
+};
+
+/* Adds a window of two samples or more, whose factors are good. Returns samples computed. */
+static uint64_t smooth_add(struct smoothing *m, struct rollup *r, const struct slide *w, double *out)
+{
+	uint64_t work = 0;
+	if (!m->tried) {
+		m->known = make_path(r, w->s, w->lo, &m->path);
+		m->tried = true;
+		work = m->known ? w->s->n - w->lo : 0;
+	}
+	if (lanes_add(&m->l, w->i, w->lo, w->hi)) {
+		lanes_smooth(&m->l, w->s->v, m->sf, m->tf, m->known, out);
+		work += slide_n(w);
+	}
+	return work;
+}
+
 /* Holt-Winters double smoothing. */
 int rollup_double_exponential_smoothing(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
 {
-	double sf[LANES], tf[LANES];
-	struct lanes l = { 0 };
+	struct smoothing m = { .tried = false };
 	bool mixed = false;
 	int rc = 0;
 	for (struct slide w = slide_begin(r, s); !rc && slide_next(&w);) {
 		size_t n = slide_n(&w);
 		if (n + slide_nh(&w) == 0)
 			continue;
-		rc = check_factor("smoothing", "sf", sf[l.n] = r->param[0][w.i], err);
+		rc = check_factor("smoothing", "sf", m.sf[m.l.n] = r->param[0][w.i], err);
 		if (!rc)
-			rc = check_factor("trend", "tf", tf[l.n] = r->param[1][w.i], err);
+			rc = check_factor("trend", "tf", m.tf[m.l.n] = r->param[1][w.i], err);
 		mixed |= n > 0 && slide_nh(&w) > 0;
-		if (rc || n < 2 || !lanes_add(&l, w.i, w.lo, w.hi))
-			continue;
-		lanes_smooth(&l, s->v, sf, tf, out->v);
-		rc = eval_work(r->n.ev, n, err);
+		if (!rc && n >= 2)
+			rc = eval_work(r->n.ev, smooth_add(&m, r, &w, out->v), err);
 	}
-	lanes_smooth(&l, s->v, sf, tf, out->v);
+	lanes_smooth(&m.l, s->v, m.sf, m.tf, m.known, out->v);
 	if (mixed)
 		rollup_info_ignored(r, s);
 	return rc;

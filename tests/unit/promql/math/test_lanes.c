@@ -174,12 +174,31 @@ static void compare_smooth(const double *v, const int64_t *lo, const int64_t *hi
 	uint32_t from = 0;
 	for (uint32_t k = 0; k < WINDOWS; k++)
 		if (lanes_add(&l, k, (size_t)lo[k], (size_t)hi[k])) {
-			lanes_smooth(&l, v, sf + from, tf + from, out);
+			lanes_smooth(&l, v, sf + from, tf + from, NULL, out);
 			from = k + 1;
 		}
-	lanes_smooth(&l, v, sf + from, tf + from, out);
+	lanes_smooth(&l, v, sf + from, tf + from, NULL, out);
 	for (uint32_t k = 0; k < WINDOWS; k++)
 		same(out[k], ref_smooth(v + lo[k], hi[k] - lo[k], sf[k], tf[k]));
+}
+
+/* All windows with the same factors, mostly such that the chains meet. */
+static void compare_path(const double *v, const int64_t *lo, const int64_t *hi)
+{
+	double out[WINDOWS], sf[LANES], tf[LANES], s[N], b[N];
+	for (uint32_t k = 0; k < LANES; k++) {
+		sf[k] = k ? sf[0] : (double)(1 + rnd() % 98) / 100;
+		tf[k] = k ? tf[0] : (double)(1 + rnd() % 98) / 100;
+	}
+	struct lanes l = { 0 };
+	struct lanes_path path = { s, b };
+	lanes_smooth_path(v, lo[0], N, sf[0], tf[0], s, b);
+	for (uint32_t k = 0; k < WINDOWS; k++)
+		if (lanes_add(&l, k, (size_t)lo[k], (size_t)hi[k]))
+			lanes_smooth(&l, v, sf, tf, &path, out);
+	lanes_smooth(&l, v, sf, tf, &path, out);
+	for (uint32_t k = 0; k < WINDOWS; k++)
+		same(out[k], ref_smooth(v + lo[k], hi[k] - lo[k], sf[0], tf[0]));
 }
 
 static bool isa_is_there(int i)
@@ -212,6 +231,7 @@ static void test_side_by_side_is_as_alone(void **state)
 			compare(lanes_variance, ref_variance, v, lo, hi);
 			compare_lines(t, v, lo, hi);
 			compare_smooth(v, lo, hi);
+			compare_path(v, lo, hi);
 		}
 	}
 }
