@@ -4,6 +4,9 @@
 #include "promql/math/kahan.h"
 
 #include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 /* A variance in the making. */
 struct welford {
@@ -42,7 +45,8 @@ typedef int64_t v4i __attribute__((vector_size(32)));
 #define SPLAT_INT(x) ((v4i){ (x), (x), (x), (x) })
 #define GATHER(k, i) ((v4d){ p[k][i], p[(k) + 1][i], p[(k) + 2][i], p[(k) + 3][i] })
 #define KERNEL(name) kernel_##name##_avx2
-#define KERNEL_ATTR TARGET("avx2")
+#define KERNEL_ATTR TARGET("avx2,fma")
+#define FMA(a, b, c) ((v4d)_mm256_fmadd_pd((a), (b), (c)))
 #include "promql/math/lanes_kernel.inc"
 
 typedef double v8d __attribute__((vector_size(64)));
@@ -57,12 +61,15 @@ typedef int64_t v8i __attribute__((vector_size(64)));
 		p[(k) + 7][i] })
 #define KERNEL(name) kernel_##name##_avx512
 #define KERNEL_ATTR TARGET("avx512f,avx512dq")
+#define FMA(a, b, c) ((v8d)_mm512_fmadd_pd((a), (b), (c)))
+#define FARTHER(a, b) ((v8d)_mm512_range_pd((a), (b), 7))
+#define NEARER(a, b) ((v8d)_mm512_range_pd((a), (b), 6))
 #include "promql/math/lanes_kernel.inc"
 
 #ifndef CHOOSE
 #define CHOOSE(name) \
 	(__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") ? kernel_##name##_avx512 \
-	 : __builtin_cpu_supports("avx2")                                        ? kernel_##name##_avx2 \
+	 : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")       ? kernel_##name##_avx2 \
 										 : kernel_##name##_any)
 #endif
 #elif !defined(CHOOSE)
@@ -139,10 +146,11 @@ void lanes_smooth_path(const double *v, int64_t lo, int64_t n, double sf, double
 /* Windows computed by one call of a kernel. Where they are few, copies of the last one fill the lanes. */
 struct batch {
 	unsigned n;
-	enum { ALONE, TOGETHER, APART } how;
+	enum { ALONE, TOGETHER, APART, SLIDE } how;
 	int64_t lo[LANES], hi[LANES];
-	const double *p[LANES]; /* where they begin, and how many samples all have: of APART */
+	const double *p[LANES]; /* where they begin, and how many samples all have: of APART and SLIDE */
 	int64_t shared;
+	unsigned skip; /* lanes before the first window: of SLIDE, whose others are windows before it */
 };
 
 /*
@@ -154,6 +162,7 @@ static void batch_take(struct batch *b, const struct lanes *l, unsigned g, unsig
 {
 	int64_t sum = 0;
 	b->n = MIN(l->n - g, width);
+	b->skip = 0;
 	b->shared = INT64_MAX;
 	for (unsigned k = 0; k < width; k++) {
 		unsigned from = g + MIN(k, b->n - 1);
@@ -169,6 +178,32 @@ static void batch_take(struct batch *b, const struct lanes *l, unsigned g, unsig
 		b->how = 4 * b->n > width ? APART : ALONE;
 }
 
+/*
+ * Windows that are moved on by the same number of samples have mostly the same length: lanes then run beside each other over as many
+ * as all have, which saves them those that only others have. Of neighbours one load brings the samples of all lanes;
+ * `gather` says whether the others' are worth being brought together.
+ */
+static void batch_even(struct batch *b, unsigned width, const double *v, bool gather)
+{
+	int64_t rest = 0;
+	bool neighbours = b->n > 1;
+	for (unsigned k = 0; k < b->n; k++) {
+		rest += b->hi[k] - b->lo[k] - b->shared;
+		neighbours &= b->lo[k] - b->lo[0] == (int64_t)k;
+	}
+	if (rest > 2 * (int64_t)b->n)
+		return;
+	unsigned skip = width - b->n;
+	int64_t all = b->hi[b->n - 1] - b->lo[0];
+	if (neighbours && b->lo[0] >= (int64_t)skip && (gather || all > b->shared + b->shared / 8)) {
+		b->how = SLIDE;
+		b->skip = skip;
+		b->p[0] = v + b->lo[0] - skip;
+	} else if (b->how == TOGETHER && (gather || 2 * b->shared <= all)) {
+		b->how = APART;
+	}
+}
+
 /* ---- sums and means ---- */
 
 /* The sums of all windows; one that is not finite has no compensation. */
@@ -178,17 +213,21 @@ static void sums(const struct lanes *l, const double *v, struct kahan *ret)
 	struct kahan s[LANES];
 	for (unsigned g = 0; g < l->n; g += b.n) {
 		batch_take(&b, l, g, CHOOSE(width), v);
+		batch_even(&b, CHOOSE(width), v, false);
 		if (b.how == TOGETHER)
 			CHOOSE(sum)(v, b.lo, b.hi, s);
 		else if (b.how == APART)
 			CHOOSE(sum_apart)(b.p, b.shared, s);
+		else if (b.how == SLIDE)
+			CHOOSE(sum_slide)(b.p[0], b.shared, s);
 		for (unsigned k = 0; k < b.n; k++) {
-			if (b.how == ALONE || !isfinite(s[k].s))
-				s[k] = sum_alone(v, b.lo[k], b.hi[k]);
-			else if (b.how == APART)
+			struct kahan *one = &s[b.skip + k];
+			if (b.how == ALONE || !isfinite(one->s))
+				*one = sum_alone(v, b.lo[k], b.hi[k]);
+			else if (b.how != TOGETHER)
 				for (int64_t i = b.lo[k] + b.shared; i < b.hi[k]; i++)
-					kahan_add(&s[k], v[i]);
-			ret[g + k] = s[k];
+					kahan_add(one, v[i]);
+			ret[g + k] = *one;
 		}
 	}
 }
@@ -216,18 +255,58 @@ void lanes_avg(struct lanes *l, const double *v, double *out)
 
 /* ---- variance ---- */
 
-static void welford_add(struct welford *w, double x, double count)
-{
-	double delta = x - (w->mean.s + w->mean.c);
-	kahan_add(&w->mean, delta / count);
-	kahan_add(&w->aux, delta * (x - (w->mean.s + w->mean.c)));
-}
-
 /* Samples from the `done`-th on. */
 static void welford_rest(struct welford *w, const double *v, int64_t lo, int64_t hi, int64_t done)
 {
-	for (int64_t i = lo + done; i < hi; i++)
-		welford_add(w, v[i], (double)(i - lo + 1));
+	struct kahan mean = w->mean, aux = w->aux; /* in registers: this is one long chain */
+	double m = mean.s + mean.c;
+	for (int64_t i = lo + done; i < hi; i++) {
+		double delta = v[i] - m;
+		kahan_add(&mean, delta / (double)(i - lo + 1));
+		m = mean.s + mean.c;
+		kahan_add(&aux, delta * (v[i] - m));
+	}
+	*w = (struct welford){ mean, aux };
+}
+
+static double welford_get(const struct welford *w, int64_t n)
+{
+	return (w->aux.s + w->aux.c) / (double)n;
+}
+
+/* Whether some result was subnormal and rounded since underflow_forget(). */
+static bool underflow_seen(void)
+{
+#if defined(__x86_64__)
+	return _mm_getcsr() & _MM_EXCEPT_UNDERFLOW;
+#else
+	return false; /* nothing here depends on it */
+#endif
+}
+
+static void underflow_forget(void)
+{
+#if defined(__x86_64__)
+	_mm_setcsr(_mm_getcsr() & ~(unsigned)_MM_EXCEPT_UNDERFLOW);
+#endif
+}
+
+static bool welford_is_finite(const struct welford *w)
+{
+	return isfinite(w->mean.s) && isfinite(w->aux.s);
+}
+
+/* The variances in the making of a batch, those of samples that all its windows have. False: none were made. */
+static bool welford_batch(const struct batch *b, const double *v, struct welford *ret)
+{
+	underflow_forget();
+	if (b->how == TOGETHER)
+		CHOOSE(welford)(v, b->lo, b->hi, ret);
+	else if (b->how == APART)
+		CHOOSE(welford_apart)(b->p, b->shared, ret);
+	else if (b->how == SLIDE)
+		CHOOSE(welford_slide)(b->p[0], b->shared, ret);
+	return b->how == TOGETHER || (b->how != ALONE && !underflow_seen());
 }
 
 void lanes_variance(struct lanes *l, const double *v, double *out)
@@ -237,21 +316,31 @@ void lanes_variance(struct lanes *l, const double *v, double *out)
 	struct welford w[LANES];
 	for (unsigned g = 0; g < l->n; g += b.n) {
 		batch_take(&b, l, g, CHOOSE(width), v);
-		if (b.how == TOGETHER)
-			CHOOSE(welford)(v, b.lo, b.hi, w);
-		else if (b.how == APART)
-			CHOOSE(welford_apart)(b.p, b.shared, w);
+		batch_even(&b, CHOOSE(width), v, true);
+		bool made = welford_batch(&b, v, w);
 		for (unsigned k = 0; k < b.n; k++) {
-			int64_t lo = b.lo[k], hi = b.hi[k], done = b.how == APART ? b.shared : hi - lo;
-			if (b.how == ALONE || !isfinite(w[k].mean.s) || !isfinite(w[k].aux.s)) {
-				w[k] = nothing;
+			struct welford *one = &w[b.skip + k];
+			int64_t lo = b.lo[k], hi = b.hi[k], done = b.how == TOGETHER ? hi - lo : b.shared;
+			if (!made || !welford_is_finite(one)) {
+				*one = nothing;
 				done = 0;
 			}
-			welford_rest(&w[k], v, lo, hi, done);
-			out[l->step[g + k]] = (w[k].aux.s + w[k].aux.c) / (double)(hi - lo);
+			welford_rest(one, v, lo, hi, done);
+			out[l->step[g + k]] = welford_get(one, hi - lo);
 		}
 	}
 	l->n = 0;
+}
+
+void lanes_variance_grow(const uint32_t *hi, unsigned n, int64_t lo, const double *v, double *out)
+{
+	struct welford w = { { 0, 0 }, { 0, 0 } };
+	int64_t done = 0;
+	for (unsigned k = 0; k < n; k++) {
+		welford_rest(&w, v, lo, hi[k], done);
+		done = hi[k] - lo;
+		out[k] = welford_get(&w, done);
+	}
 }
 
 /* ---- lines ---- */

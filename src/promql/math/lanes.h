@@ -44,6 +44,12 @@ lanes_fn lanes_avg;
 /* The population variance, by Welford's method with compensated sums. */
 lanes_fn lanes_variance;
 
+/*
+ * The same of n windows [lo, hi[k]) that only grow, hi in order: each goes on where the one before ended. out[k] is that of the
+ * k-th.
+ */
+void lanes_variance_grow(const uint32_t *hi, unsigned n, int64_t lo, const double *v, double *out);
+
 /* Sums over the samples of a window, x being the seconds since some time: a line is drawn through them. */
 struct lanes_line {
 	double x, y, xy, x2; /* compensated */

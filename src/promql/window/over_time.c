@@ -267,18 +267,73 @@ int rollup_ts_max(struct rollup *r, const struct samples *s, struct row *out, st
 
 /* ---- functions of one window's floats ---- */
 
+/* Variances of the windows of a series. */
+struct spread {
+	struct rollup *r;
+	const struct samples *s;
+	double *out;
+	uint32_t *run; /* where the run of equal values begins that a sample belongs to */
+	struct lanes lanes;
+};
+
+static int spread_init(struct spread *p, struct err *err)
+{
+	const double *v = p->s->v;
+	p->run = rollup_buf(p->r, 0, p->s->n, sizeof(*p->run));
+	if (!p->run)
+		return eval_oom(p->r->n.ev, err);
+	for (size_t i = 0; i < p->s->n; i++)
+		p->run[i] = i && v[i] == v[i - 1] ? p->run[i - 1] : (uint32_t)i;
+	return 0;
+}
+
+/* What a window on its own takes per sample, with each operation waiting for the one before, in samples of windows side by side. */
+#define CHAIN_COST 24
+
+/*
+ * Steps from that of `w` on whose windows begin where its does, so that each goes on with what the one before computed; 0 where that
+ * is not cheaper than all of them side by side.
+ */
+static uint32_t growing(const struct slide *w)
+{
+	const struct windows *known = w->known;
+	uint32_t n = w->r->n.grid.n, k = w->i;
+	uint64_t side_by_side = 0;
+	for (; known && k < n && known->lo[k] == w->lo && known->hi[k] > w->lo; k++)
+		side_by_side += known->hi[k] - w->lo;
+	if (k == w->i || side_by_side < CHAIN_COST * (uint64_t)(known->hi[k - 1] - w->lo))
+		return 0;
+	return k - w->i;
+}
+
+/* The window of w and maybe those after it. Returns samples computed. */
+static uint64_t spread_add(struct spread *p, struct slide *w)
+{
+	const double *v = p->s->v;
+	if (p->run[w->hi - 1] <= w->lo && isfinite(v[w->lo])) {
+		p->out[w->i] = 0; /* equal numbers: the mean is that number from the first on */
+		return 0;
+	}
+	uint32_t n = growing(w);
+	if (!n)
+		return lanes_push(&p->lanes, w, lanes_variance, p->out);
+	lanes_variance_grow(w->known->hi + w->i, n, (int64_t)w->lo, v, p->out + w->i);
+	w->i += n - 1;
+	return w->known->hi[w->i] - w->lo;
+}
+
 static int spread(struct rollup *r, const struct samples *s, struct row *out, bool root, struct err *err)
 {
-	struct lanes lanes = { 0 };
+	struct spread p = { .r = r, .s = s, .out = out->v };
 	bool mixed = false;
-	int rc = 0;
+	int rc = spread_init(&p, err);
 	for (struct slide w = slide_begin(r, s); !rc && slide_next(&w);) {
 		if (!slide_n(&w))
 			continue;
 		mixed |= slide_nh(&w) > 0;
-		rc = eval_work(r->n.ev, lanes_push(&lanes, &w, lanes_variance, out->v), err);
+		rc = eval_work(r->n.ev, spread_add(&p, &w), err);
 	}
-	lanes_variance(&lanes, s->v, out->v);
+	lanes_variance(&p.lanes, s->v, out->v);
 	for (uint32_t i = 0; i < r->n.grid.n && root; i++)
 		if (!is_absent(out->v[i]))
 			out->v[i] = sqrt(out->v[i]);

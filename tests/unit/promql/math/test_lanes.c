@@ -49,12 +49,12 @@ static void fill(double *v, int kind)
 	}
 }
 
-/* Windows in order; `stride` is how far one lies from the one before. */
-static void slide(int64_t *lo, int64_t *hi, uint64_t stride, uint64_t width)
+/* Windows in order; `stride` is how far one lies from the one before, at most, or always if they are `even` and mostly of one length. */
+static void slide(int64_t *lo, int64_t *hi, uint64_t stride, uint64_t width, bool even)
 {
 	for (int k = 0; k < WINDOWS; k++) {
-		lo[k] = k ? lo[k - 1] + (int64_t)(rnd() % stride) : (int64_t)(rnd() % 10);
-		hi[k] = lo[k] + 2 + (int64_t)(rnd() % width) + (int64_t)width;
+		lo[k] = k ? lo[k - 1] + (int64_t)(even ? stride : rnd() % stride) : (int64_t)(rnd() % 60);
+		hi[k] = lo[k] + 2 + (int64_t)width + (int64_t)(even ? rnd() % 8 == 0 : rnd() % width);
 		if (k && hi[k] < hi[k - 1])
 			hi[k] = hi[k - 1];
 		if (hi[k] > N)
@@ -204,7 +204,7 @@ static void compare_path(const double *v, const int64_t *lo, const int64_t *hi)
 static bool isa_is_there(int i)
 {
 #if defined(__x86_64__)
-	return i == 0 || (i == 1 && __builtin_cpu_supports("avx2")) ||
+	return i == 0 || (i == 1 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) ||
 	       (i == 2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"));
 #else
 	return i == 0;
@@ -220,9 +220,9 @@ static void test_side_by_side_is_as_alone(void **state)
 	(void)state;
 	for (size_t i = 0; i < N; i++)
 		t[i] = 1.7e12 + (double)(i * 15000 + rnd() % 100);
-	for (int round = 0; round < 280; round++) {
+	for (int round = 0; round < 560; round++) {
 		fill(v, round % 7);
-		slide(lo, hi, strides[rnd() % ARRAY_LEN(strides)], widths[rnd() % ARRAY_LEN(widths)]);
+		slide(lo, hi, strides[rnd() % ARRAY_LEN(strides)], widths[rnd() % ARRAY_LEN(widths)], rnd() % 2);
 		for (isa = 0; isa < 3; isa++) {
 			if (!isa_is_there(isa))
 				continue;
@@ -234,6 +234,111 @@ static void test_side_by_side_is_as_alone(void **state)
 			compare_path(v, lo, hi);
 		}
 	}
+}
+
+static void test_growing_windows_are_as_each_alone(void **state)
+{
+	double v[N], out[N];
+	uint32_t hi[N];
+	(void)state;
+	for (int round = 0; round < 140; round++) {
+		fill(v, round % 7);
+		int64_t lo = (int64_t)(rnd() % 20);
+		unsigned n = 0;
+		for (uint32_t h = (uint32_t)lo + 1 + rnd() % 3; h <= N; h += (uint32_t)(rnd() % 4))
+			if (n < N)
+				hi[n++] = h;
+		lanes_variance_grow(hi, n, lo, v, out);
+		for (unsigned k = 0; k < n; k++)
+			same(out[k], ref_variance(v + lo, hi[k] - lo));
+	}
+}
+
+#if defined(__x86_64__)
+/* Eight quotients with one divisor, as the loops make them. */
+TARGET("avx2,fma") static void quotients_avx2(const double *a, double n, double *q)
+{
+	for (int i = 0; i < 8; i += 4) {
+		v4d x, y = { n, n, n, n }, r = { 1 / n, 1 / n, 1 / n, 1 / n };
+		memcpy(&x, a + i, sizeof(x));
+		x = kernel_divide_avx2(x, y, r);
+		memcpy(q + i, &x, sizeof(x));
+	}
+}
+
+TARGET("avx512f,avx512dq") static void quotients_avx512(const double *a, double n, double *q)
+{
+	double r = 1 / n;
+	v8d x, y = { n, n, n, n, n, n, n, n }, z = { r, r, r, r, r, r, r, r };
+	memcpy(&x, a, sizeof(x));
+	x = kernel_divide_avx512(x, y, z);
+	memcpy(q, &x, sizeof(x));
+}
+
+static void compare_quotients(const double *a, double n)
+{
+	double q[8];
+	underflow_forget();
+	if (isa == 2)
+		quotients_avx512(a, n, q);
+	else
+		quotients_avx2(a, n, q);
+	if (underflow_seen())
+		return;
+	for (int i = 0; i < 8; i++) {
+		volatile double x = a[i], y = n;
+		double want = x / y;
+		if (isfinite(x) && want != 0)
+			same(q[i], want);
+		else
+			assert_true(isfinite(x) ? q[i] == 0 && x == 0 : !isfinite(q[i]));
+	}
+}
+
+/* Whole numbers of any size below 2^50, small ones as often as large ones, and those beside powers of two. */
+static double divisor(void)
+{
+	uint64_t n = rnd() >> (14 + rnd() % 50);
+	if (rnd() % 4 == 0)
+		n = (1ull << rnd() % 50) + rnd() % 3 - 1;
+	n &= (1ull << 50) - 1;
+	return n ? (double)n : 3;
+}
+
+/* Dividends whose quotients lie as near to the middle of two doubles as they can, and ones of any bits. */
+static double dividend(double n, int kind)
+{
+	double m = (double)((rnd() >> 12) | 1ull << 52);
+	int e = (int)(rnd() % (kind == 3 ? 2200 : 120)) - (kind == 3 ? 1150 : 60);
+	if (kind == 0)
+		return double_of_bits(rnd());
+	if (kind == 1)
+		return ldexp(m * n + n / 2, e);
+	if (kind == 2)
+		return ldexp(m * n, e) * (rnd() % 2 ? 1 - 0x1p-53 : 1 + 0x1p-52);
+	return ldexp((double)(int64_t)rnd(), e - 60);
+}
+#endif
+
+static void test_quotients_by_reciprocals_are_those_of_division(void **state)
+{
+	(void)state;
+#if defined(__x86_64__)
+	double a[8];
+	for (isa = 1; isa < 3; isa++) {
+		if (!isa_is_there(isa))
+			continue;
+		for (int i = 0; i < 400000; i++) {
+			double n = i < 40000 ? i / 40 + 1 : divisor();
+			for (int k = 0; k < 8; k++)
+				a[k] = dividend(n, k % 4);
+			compare_quotients(a, n);
+			if (i % 1000 == 0)
+				compare_quotients((const double[8]){ 0, -0.0, 1, -1, INFINITY, NAN, 0x1p1023, 5e-324 },
+						  n);
+		}
+	}
+#endif
 }
 
 /* rate_factor() in one go, of a counter that did not begin inside the window. */
@@ -338,6 +443,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_side_by_side_is_as_alone),
+		cmocka_unit_test(test_growing_windows_are_as_each_alone),
+		cmocka_unit_test(test_quotients_by_reciprocals_are_those_of_division),
 		cmocka_unit_test(test_rates_side_by_side_are_as_alone),
 		cmocka_unit_test(test_many_sums_are_as_each_alone),
 		cmocka_unit_test(test_sum_is_compensated),
