@@ -1,6 +1,7 @@
 #include "cmd/app.h"
 
 #include "base/mem.h"
+#include "cmd/request_log.h"
 #include "cmd/version.h"
 #include "grpc/health.h"
 #include "grpc/reflection.h"
@@ -87,6 +88,7 @@ static void app_fini(struct app *app)
 	if (app->grpc)
 		grpc_server_free(app->grpc);
 	tls_ctx_unref(app->grpc_tls);
+	request_log_free(app->request_log);
 	web_config_free(app->web);
 	signal_watch_free(app->signals);
 	http_router_free(app->router);
@@ -127,6 +129,7 @@ static int make_grpc(struct app *app, struct err *err)
 	opts.tls = app->grpc_tls;
 	opts.budget = &app->memory;
 	opts.conn_stats = &app->grpc_conns;
+	opts.watch = request_log_grpc(app->request_log);
 	net_metrics_watch(app->net, "grpc", &app->grpc_conns);
 	opts.max_connection_age_ms = app->setup->grpc->grpc_server_max_connection_age_ms;
 	opts.max_connection_grace_ms = 0; /* long streams outlive their connection's age, as upstream */
@@ -150,7 +153,8 @@ static int make_http(struct app *app, struct err *err)
 		.metrics = &app->http_metrics,
 		.tls = app->web ? web_config_tls(app->web) : NULL,
 		.before = app->web ? co_web_config_before : NULL,
-		.hook_arg = app->web,
+		.before_arg = app->web,
+		.watch = request_log_http(app->request_log),
 	};
 	app->http = http_server_new(&cfg);
 	net_metrics_watch(app->net, "http", http_server_conn_stats(app->http));
@@ -259,7 +263,9 @@ static void run_main(void *arg)
 {
 	struct main_call *c = arg;
 	struct err err = ERR_NONE;
-	int rc = make_grpc(c->app, &err);
+	int rc = request_log_new(c->app->setup->request_log, &c->app->log, &c->app->request_log, &err);
+	if (rc == 0)
+		rc = make_grpc(c->app, &err);
 	if (rc == 0)
 		rc = make_http(c->app, &err);
 	if (rc == 0)

@@ -29,6 +29,7 @@ struct metrics_registry;
 struct net_metrics;
 struct process_metrics;
 struct reactor;
+struct request_log;
 struct signal_watch;
 struct tls_ctx;
 struct web_config;
@@ -43,6 +44,7 @@ struct app_setup {
 	const struct log_options *log;
 	const struct http_options *http;
 	const struct grpc_options *grpc;
+	const struct request_log_options *request_log;
 	const struct option_list *warnings; /* of the option parser, to be logged */
 	uint64_t memory_limit_bytes;        /* of requests and queries together; 0: none */
 	const char *route_prefix;           /* below which everything is served; NULL: the root */
@@ -69,8 +71,9 @@ struct app {
 	struct conn_stats grpc_conns; /* of the gRPC server */
 	struct grpc_health *health;
 	struct tls_ctx *grpc_tls;
-	struct web_config *web; /* --http.config; NULL without */
-	bool served;            /* app_serve ended well */
+	struct web_config *web;          /* --http.config; NULL without */
+	struct request_log *request_log; /* --request.logging-config; NULL without */
+	bool served;                     /* app_serve ended well */
 };
 
 /* A component's main fiber: starts, waits, stops. 0 is an orderly end. Suspends. */

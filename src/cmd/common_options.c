@@ -77,10 +77,9 @@ static const struct option objstore_rows[] = {
 
 #define O(member) offsetof(struct request_log_options, member)
 static const struct option request_log_rows[] = {
-	{ "request.logging-config", OPTION_STRING, O(request_logging_config), .flags = OPTION_LATER,
-	  .note = "request logging", .help = "Inline request-logging YAML." },
-	{ "request.logging-config-file", OPTION_STRING, O(request_logging_config_file), .flags = OPTION_LATER,
-	  .note = "request logging", .help = "Path of YAML selecting which HTTP/gRPC requests are logged." },
+	{ "request.logging-config", OPTION_STRING, O(request_logging_config), .help = "Inline request-logging YAML." },
+	{ "request.logging-config-file", OPTION_STRING, O(request_logging_config_file),
+	  .help = "Path of YAML selecting which HTTP/gRPC requests are logged." },
 };
 #undef O
 

@@ -21,6 +21,7 @@ thanos_SOURCES = \
 	src/cmd/options_list.c \
 	src/cmd/query.c src/cmd/query.h \
 	src/cmd/receive.c src/cmd/receive.h \
+	src/cmd/request_log.c src/cmd/request_log.h \
 	src/cmd/version.c src/cmd/version.h
 thanos_LDADD = src/cmd/libcmd.a $(RECEIVE_LIBS) $(QUERY_LIBS) $(TEXT_LIBS)
 

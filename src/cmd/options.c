@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "cmd/options_internal.h"
 #include "text/duration.h"
+#include "text/env.h"
 #include "text/float.h"
 #include "text/size.h"
 
@@ -236,17 +237,21 @@ int options_check(const struct options_result *r, const struct option_command *c
 int options_path_or_content(const char *name, const char *path, const char *content, struct arena *a, const char **ret,
 			    struct err *err)
 {
-	*ret = content && *content ? content : NULL;
-	if (!path || !*path)
+	bool from_file = path && *path;
+	struct strbuf raw = { 0 }, text = { .limit = MAX_CONTENT_BYTES };
+	*ret = NULL;
+	if (!from_file && (!content || !*content))
 		return 0;
-	if (*ret)
+	if (from_file && content && *content)
 		return err_set(err, ERR_INVALID_ARGUMENT, "both --%s and --%s-file are set; give one", name, name);
-	struct strbuf b = { 0 };
-	int rc = file_read_all(path, MAX_CONTENT_BYTES, &b, err);
-	if (rc == 0 && !(*ret = arena_memdup(a, b.p, b.n)))
+	int rc = from_file ? file_read_all(path, MAX_CONTENT_BYTES, &raw, err) : 0;
+	if (rc == 0)
+		rc = text_env_expand(from_file ? strbuf_str(&raw) : str_c(content), &text, getenv, err);
+	if (rc != 0)
+		err_prefix(err, "--%s%s", name, from_file ? "-file" : "");
+	else if (!(*ret = arena_memdup(a, text.p, text.n)))
 		rc = arena_err(a, err);
-	else if (rc != 0)
-		err_prefix(err, "--%s-file", name);
-	strbuf_fini(&b);
+	strbuf_fini(&raw);
+	strbuf_fini(&text);
 	return rc;
 }

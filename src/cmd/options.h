@@ -156,7 +156,10 @@ void options_help(const struct option_command *cmd, bool hidden, struct strbuf *
 /* Writes a manual page in man(7) form. */
 void options_man(const struct option_command *cmd, struct strbuf *out);
 
-/* The value of a file/content pair: content as is, or the file's bytes; both given is an error. NULL when neither. Blocks. */
+/*
+ * The value of a file/content pair, the content or the file's bytes, with $(VAR) replaced (text/env.h); both given is an
+ * error. NULL when neither. Blocks.
+ */
 int options_path_or_content(const char *name, const char *path, const char *content, struct arena *a, const char **ret,
 			    struct err *err);
 

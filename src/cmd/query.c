@@ -286,6 +286,7 @@ int query_run(const struct options_result *options, struct arena *a)
 		.log = &o->log,
 		.http = &o->http,
 		.grpc = &o->grpc,
+		.request_log = &o->request_log,
 		.warnings = &options->warnings,
 		.memory_limit_bytes = o->query_max_memory,
 		.http_metrics = { .tenant_header = o->query_tenant_header,

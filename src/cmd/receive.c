@@ -141,6 +141,7 @@ int receive_run(const struct options_result *options, struct arena *a)
 		.log = &o->log,
 		.http = &o->http,
 		.grpc = &o->grpc,
+		.request_log = &o->request_log,
 		.warnings = &options->warnings,
 		.memory_limit_bytes = o->receive_memory_limit,
 		.http_metrics = { .tenant_header = o->receive_tenant_header,

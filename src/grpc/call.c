@@ -222,11 +222,20 @@ static void send_status(struct grpc_call *c, int code, const char *msg)
 	strbuf_fini(&text);
 }
 
+/* Tells whoever counts and watches. */
+static void call_ended(struct grpc_call *c, int code, const char *msg)
+{
+	const struct grpc_watch *w = c->srv->opts.watch;
+	grpc_method_handled(c->metrics, code, sys->mono_ns() - c->begin_ns);
+	if (w)
+		w->end(c, code, msg, w->arg);
+}
+
 static void call_finish(struct grpc_call *c, int code, const char *msg)
 {
 	if (c->st)
 		send_status(c, code, msg);
-	grpc_method_handled(c->metrics, code, sys->mono_ns() - c->begin_ns);
+	call_ended(c, code, msg);
 }
 
 /* Uncompresses the request of a call that has one. */
@@ -294,7 +303,10 @@ void grpc_call_begin(struct grpc_server *s, struct h2_stream *st)
 		return;
 	}
 	grpc_method_started(c->metrics);
-	if (copy_head(c, h2_stream_headers(st), &e) != 0) {
+	int rv = copy_head(c, h2_stream_headers(st), &e);
+	if (s->opts.watch)
+		s->opts.watch->begin(c, s->opts.watch->arg);
+	if (rv != 0) {
 		call_finish(c, e.code, e.msg);
 		call_free(c);
 		return;
@@ -314,7 +326,7 @@ static void input_failed(struct grpc_call *c, const struct err *e)
 		return;
 	}
 	struct h2_stream *st = c->st;
-	grpc_method_handled(c->metrics, e->code, sys->mono_ns() - c->begin_ns);
+	call_ended(c, e->code, e->msg);
 	call_free(c);
 	reject(st, "200", e);
 }
@@ -382,11 +394,21 @@ void grpc_call_closed(struct grpc_call *c)
 		waitq_wake_all(&c->changed);
 		return;
 	}
-	grpc_method_handled(c->metrics, ERR_CANCELLED, sys->mono_ns() - c->begin_ns);
+	call_ended(c, ERR_CANCELLED, "the stream was closed");
 	call_free(c);
 }
 
 /* --- what handlers call: reading ------------------------------------------------------------------------ */
+
+const struct grpc_method *grpc_call_method(const struct grpc_call *c)
+{
+	return &c->entry->row;
+}
+
+int64_t grpc_call_begin_ns(const struct grpc_call *c)
+{
+	return c->begin_ns;
+}
 
 struct str grpc_call_request(const struct grpc_call *c)
 {

@@ -60,6 +60,13 @@ struct grpc_method {
 	grpc_handler_fn *handler;
 };
 
+/* Sees calls of known methods begin and end, for logs. Does not suspend. */
+struct grpc_watch {
+	void (*begin)(const struct grpc_call *c, void *arg);
+	void (*end)(const struct grpc_call *c, int code, const char *msg, void *arg); /* as the client is told */
+	void *arg;
+};
+
 /* Limits and habits of a server. grpc_server_opts_default() gives the defaults named here. */
 struct grpc_server_opts {
 	struct tls_ctx *tls;             /* NULL: plain text. Made with ALPN "h2". A reference is taken */
@@ -76,7 +83,8 @@ struct grpc_server_opts {
 	int64_t keepalive_min_ms;        /* clients that ping more often are told too_many_pings; 10 s */
 	int64_t setup_timeout_ms;        /* until the client's HTTP/2 settings arrived; 10 s */
 	int64_t stall_timeout_ms; /* a stream or connection that takes less than 16 KiB per so long is reset; 60 s */
-	const char *request_id_header; /* NULL, or a metadata key that is echoed; static */
+	const char *request_id_header;  /* NULL, or a metadata key that is echoed; static */
+	const struct grpc_watch *watch; /* may be NULL; borrowed */
 	struct conn_stats
 		*conn_stats; /* counts connections; outlives them: freed after the reactor. NULL: not counted */
 };
@@ -147,6 +155,12 @@ struct str grpc_call_metadata(const struct grpc_call *c, const char *key);
 
 /* The peer's address for messages, "127.0.0.1:4711". */
 const char *grpc_call_peer(const struct grpc_call *c);
+
+/* The row of the method that is called. */
+const struct grpc_method *grpc_call_method(const struct grpc_call *c);
+
+/* When it began, by sys->mono_ns. */
+int64_t grpc_call_begin_ns(const struct grpc_call *c);
 
 /* Adds response header metadata (bytes are copied). FAILED_PRECONDITION once the first message is sent, INVALID_ARGUMENT for a reserved or malformed key. */
 int grpc_call_set_header(struct grpc_call *c, const char *key, struct str value, struct err *err);

@@ -298,8 +298,9 @@ static void co_req_main(void *arg)
 	if (!req->aborted)
 		http_resp_finish(req, rc, &err);
 	http_metrics_end(req->server->cfg.metrics, req);
-	if (req->server->cfg.after)
-		req->server->cfg.after(req, req->server->cfg.hook_arg);
+	const struct http_watch *w = req->server->cfg.watch;
+	if (req->watched)
+		w->end(req, w->arg);
 	req->fiber = NULL;
 	req->transport->done(req);
 	http_req_free(req);

@@ -85,6 +85,7 @@ struct http_req {
 	struct http_encoder *encoder;
 	int64_t started_ns; /* monotonic */
 	struct gauge *inflight;
+	bool watched; /* told to the server's watch */
 };
 
 /* --- reading the request ---------------------------------------------------------------------- */

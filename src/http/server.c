@@ -104,6 +104,14 @@ static void apply_route(struct http_req *req)
 		req->budget.limit = req->route->memory_limit;
 }
 
+static void watch_begin(struct http_req *req)
+{
+	const struct http_watch *w = req->server->cfg.watch;
+	req->watched = w && req->route->name;
+	if (req->watched)
+		w->begin(req, w->arg);
+}
+
 /* Suspends. Answers a request that no handler takes. */
 static int co_unrouted(struct http_req *req, const struct http_match *m, struct err *err)
 {
@@ -147,12 +155,13 @@ int co_http_req_handle(struct http_req *req, struct err *err)
 		rc = find_route(req, &m, err);
 	http_metrics_begin(s->cfg.metrics, req);
 	if (rc == 0 && s->cfg.before)
-		rc = s->cfg.before(req, s->cfg.hook_arg, &done, err);
+		rc = s->cfg.before(req, s->cfg.before_arg, &done, err);
 	if (rc || done)
 		return rc;
 	if (!req->route)
 		return co_unrouted(req, &m, err);
 	apply_route(req);
+	watch_begin(req);
 	if (req->content_length >= 0 && (uint64_t)req->content_length > req->body_limit) {
 		req->fail_status = 413;
 		return err_set(err, ERR_RESOURCE_EXHAUSTED, "request body is larger than %llu bytes",

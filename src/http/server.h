@@ -48,8 +48,12 @@ struct http_limits {
 /* A hook run in the handler's fiber before the handler, e.g. authentication. Suspends. Returns 0 to go on; having sent a response it sets *ret_done. */
 typedef int http_before_fn(struct http_req *req, void *arg, bool *ret_done, struct err *err);
 
-/* A hook run after the response, for logs. Does not suspend. */
-typedef void http_after_fn(struct http_req *req, void *arg);
+/* Sees the requests that named routes take: before their handlers begin, after their responses ended. For logs; does not suspend. */
+struct http_watch {
+	void (*begin)(const struct http_req *req, void *arg);
+	void (*end)(const struct http_req *req, void *arg);
+	void *arg;
+};
 
 /* How a server is made. */
 struct http_server_config {
@@ -61,8 +65,8 @@ struct http_server_config {
 	http_h2_serve_fn *h2;         /* NULL: no HTTP/2 */
 	struct http_metrics *metrics; /* may be NULL; borrowed */
 	http_before_fn *before;
-	http_after_fn *after;
-	void *hook_arg;
+	void *before_arg;
+	const struct http_watch *watch; /* may be NULL; borrowed */
 };
 
 /* Figures of a server. */

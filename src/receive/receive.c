@@ -11,6 +11,7 @@
 #include "loop/offload.h"
 #include "net/metrics.h"
 #include "receive/store.h"
+#include "text/env.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -140,7 +141,7 @@ struct limits_job {
 	const char *path;
 	struct timespec mtime; /* of the version that was read last */
 	bool changed;          /* out: `text` is another version */
-	struct strbuf text;
+	struct strbuf raw, text;
 };
 
 static int read_if_changed(void *arg, struct err *err)
@@ -152,8 +153,10 @@ static int read_if_changed(void *arg, struct err *err)
 		return 0;
 	j->mtime = st.st_mtim;
 	j->changed = true;
+	strbuf_reset(&j->raw);
 	strbuf_reset(&j->text);
-	return file_read_all(j->path, LIMITS_FILE_BYTES, &j->text, err);
+	int rc = file_read_all(j->path, LIMITS_FILE_BYTES, &j->raw, err);
+	return rc ? rc : text_env_expand(strbuf_str(&j->raw), &j->text, getenv, err);
 }
 
 static void refuse_limits(struct receive *r, const struct err *why)
@@ -199,12 +202,13 @@ static void look_at_limits(struct receive *r, struct limits_job *j, struct strbu
 static void watch_limits(void *arg)
 {
 	struct receive *r = arg;
-	struct limits_job j = { .path = r->cfg->limits_file };
+	struct limits_job j = { .path = r->cfg->limits_file, .text = { .limit = LIMITS_FILE_BYTES } };
 	struct strbuf used = { 0 };
 	strbuf_add_str(&used, str_c(r->cfg->limits_yaml));
 	do
 		look_at_limits(r, &j, &used);
 	while (co_sleep_ms(MAX(r->cfg->limits_check_ms, LIMITS_CHECK_MIN_MS), NULL) == 0);
+	strbuf_fini(&j.raw);
 	strbuf_fini(&j.text);
 	strbuf_fini(&used);
 	r->limits_watcher = NULL;

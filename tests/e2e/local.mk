@@ -13,6 +13,7 @@ E2E_TESTS = \
 	tests/e2e/test_query_limits \
 	tests/e2e/test_receive_codes \
 	tests/e2e/test_remote_read \
+	tests/e2e/test_request_log \
 	tests/e2e/test_slow_clients \
 	tests/e2e/test_tenants \
 	tests/e2e/test_tls

@@ -131,6 +131,28 @@ static char *temp_file(const char *text)
 	return path;
 }
 
+static void test_contents_come_from_a_flag_or_a_file_with_variables_replaced(void **state)
+{
+	const char *text = NULL;
+	setenv("THANOS_TEST_SIZE", "12", 1);
+	unsetenv("THANOS_TEST_NONE");
+	assert_int_equal(options_path_or_content("x", NULL, "a: $(THANOS_TEST_SIZE)", &arena, &text, &e), 0);
+	assert_string_equal(text, "a: 12");
+	char *path = temp_file("$(THANOS_TEST_SIZE) $5");
+	assert_int_equal(options_path_or_content("x", path, "", &arena, &text, &e), 0);
+	assert_string_equal(text, "12 $5");
+	assert_int_equal(options_path_or_content("x", path, "a", &arena, &text, &e), -ERR_INVALID_ARGUMENT);
+	assert_non_null(strstr(e.msg, "both --x and --x-file"));
+	unlink(path);
+	assert_int_equal(options_path_or_content("x", path, NULL, &arena, &text, &e), -ERR_NOT_FOUND);
+	assert_non_null(strstr(e.msg, "--x-file"));
+	assert_int_equal(options_path_or_content("x", NULL, "$(THANOS_TEST_NONE)", &arena, &text, &e),
+			 -ERR_INVALID_ARGUMENT);
+	assert_non_null(strstr(e.msg, "--x: found reference to unset environment variable \"THANOS_TEST_NONE\""));
+	assert_int_equal(options_path_or_content("x", "", "", &arena, &text, &e), 0);
+	assert_null(text);
+}
+
 static int parse_yaml(const char *text)
 {
 	assert_int_equal(options_init(&result, &query_command, &arena, &e), 0);
@@ -253,6 +275,7 @@ int main(void)
 		TEST(test_deprecated_options_warn_once),
 		TEST(test_numbers_of_things_are_kept_in_range),
 		TEST(test_features_of_later_are_refused_by_name),
+		TEST(test_contents_come_from_a_flag_or_a_file_with_variables_replaced),
 		TEST(test_yaml_has_the_same_options),
 		TEST(test_yaml_mistakes_name_line_and_key),
 		TEST(test_arguments_from_a_file),

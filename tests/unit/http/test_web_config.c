@@ -100,7 +100,7 @@ static void co_main(void *arg)
 	f->s = http_server_new(&(struct http_server_config){ .reactor = f->r,
 							     .router = f->router,
 							     .before = co_web_config_before,
-							     .hook_arg = f->w,
+							     .before_arg = f->w,
 							     .tls = web_config_tls(f->w) });
 	peer_init(&f->p, f->r, NULL);
 	b->fn(f);
