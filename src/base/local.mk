@@ -18,4 +18,4 @@ src_base_libbase_a_SOURCES = \
 	src/base/sys.c src/base/sys.h \
 	src/base/vec.c src/base/vec.h
 
-BASE_LIBS = src/base/libbase.a $(XXHASH_LIBS)
+BASE_LIBS = src/base/libbase.a $(XXHASH_LIBS) $(UTF8PROC_LIBS)

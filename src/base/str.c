@@ -1,8 +1,8 @@
 #include "base/str.h"
 
 #include <stdlib.h>
-
 #include <strings.h>
+#include <utf8proc.h>
 
 bool str_eq_nocase(struct str a, struct str b)
 {
@@ -158,6 +158,33 @@ bool str_is_utf8(struct str s)
 size_t str_utf8_char(struct str s)
 {
 	return s.n ? utf8_sequence((const unsigned char *)s.p, s.n) : 0;
+}
+
+size_t str_utf8_put(char *out, uint32_t r)
+{
+	size_t n = r < 0x80 ? 1 : r < 0x800 ? 2 : r < 0x10000 ? 3 : 4;
+	static const unsigned char lead[] = { 0, 0, 0xC0, 0xE0, 0xF0 };
+	for (size_t i = n; i-- > 1; r >>= 6)
+		out[i] = (char)(0x80 | (r & 0x3F));
+	out[0] = (char)(lead[n] | r);
+	return n;
+}
+
+bool str_rune_prints(uint32_t r)
+{
+	switch (utf8proc_category((utf8proc_int32_t)r)) {
+	case UTF8PROC_CATEGORY_CN:
+	case UTF8PROC_CATEGORY_ZS:
+	case UTF8PROC_CATEGORY_ZL:
+	case UTF8PROC_CATEGORY_ZP:
+	case UTF8PROC_CATEGORY_CC:
+	case UTF8PROC_CATEGORY_CF:
+	case UTF8PROC_CATEGORY_CS:
+	case UTF8PROC_CATEGORY_CO:
+		return r == ' ';
+	default:
+		return true;
+	}
 }
 
 struct str str_utf8_cut(struct str s, size_t max)

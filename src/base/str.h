@@ -12,6 +12,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* `n` bytes at `p`. {NULL, 0} is the empty string. */
 struct str {
 	const char *p;
@@ -101,7 +105,17 @@ bool str_is_utf8(struct str s);
 /* Bytes of the UTF-8 character that `s` begins with; 0 where it begins with none. */
 size_t str_utf8_char(struct str s);
 
+/* Whether text shows the code point as it is (Go's strconv.IsPrint): letters, marks, numbers, punctuation, symbols and ' '. */
+bool str_rune_prints(uint32_t r);
+
+/* Writes the code point `r` in UTF-8 to `out`, which has room for 4 bytes; returns how many they are. */
+size_t str_utf8_put(char *out, uint32_t r);
+
 /* The first bytes of `s`, at most `max`, with no character of UTF-8 cut in two. */
 struct str str_utf8_cut(struct str s, size_t max);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <utf8proc.h>
 
 void strbuf_fini(struct strbuf *b)
 {
@@ -118,13 +119,24 @@ static void add_quoted_byte(struct strbuf *b, unsigned char c)
 	}
 }
 
+/* A character of `len` bytes, more than one. */
+static void add_quoted_char(struct strbuf *b, const char *p, size_t len)
+{
+	utf8proc_int32_t r;
+	utf8proc_iterate((const utf8proc_uint8_t *)p, (utf8proc_ssize_t)len, &r);
+	if (str_rune_prints((uint32_t)r))
+		strbuf_add(b, p, len);
+	else
+		strbuf_printf(b, r < 0x10000 ? "\\u%04x" : "\\U%08x", (unsigned)r);
+}
+
 void strbuf_add_quoted(struct strbuf *b, struct str s)
 {
 	strbuf_add_ch(b, '"');
 	while (s.n) {
 		size_t len = str_utf8_char(s);
 		if (len > 1)
-			strbuf_add(b, s.p, len);
+			add_quoted_char(b, s.p, len);
 		else
 			add_quoted_byte(b, (unsigned char)s.p[0]);
 		s.p += len ? len : 1;

@@ -58,7 +58,11 @@ void strbuf_printf(struct strbuf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* As strbuf_printf, with the arguments in `ap`. */
 void strbuf_vprintf(struct strbuf *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 
-/* Appends Go's strconv.Quote of `s`: double quotes, \n \t \" \\ \xNN \uNNNN escapes. */
+/*
+ * Appends Go's strconv.Quote of `s`: in double quotes, with \n \t \" \\, \xNN for
+ * bytes that are no UTF-8, and \uNNNN for characters that do not show: all but
+ * letters, marks, numbers, punctuation, symbols and the ASCII blank.
+ */
 void strbuf_add_quoted(struct strbuf *b, struct str s);
 
 /* The bytes as a struct str, valid until the next change. */

@@ -11,4 +11,4 @@ src_labels_liblabels_a_SOURCES = \
 	src/labels/relabel_yaml.c src/labels/relabel_yaml.h \
 	src/labels/symtab.c src/labels/symtab.h
 
-LABELS_LIBS = src/labels/liblabels.a $(TEXT_LIBS) $(BASE_LIBS) $(OPENSSL_LIBS) $(RE2_LIBS) $(UTF8PROC_LIBS) -lstdc++
+LABELS_LIBS = src/labels/liblabels.a $(TEXT_LIBS) $(BASE_LIBS) $(OPENSSL_LIBS) $(RE2_LIBS) -lstdc++

@@ -482,13 +482,12 @@ bool pattern_read(struct str expr, struct arena *a, struct pattern *ret)
 		expr = STR("");
 	struct reader r = { .p = expr.p, .end = expr.p + expr.n, .a = a };
 	struct seqs s;
-	if (!str_is_utf8(expr))
-		return false;
 	if (str_has_prefix(expr, STR("(?i)"))) {
 		r.fold = true;
 		r.p += 4;
 	}
-	if (!read_plain(expr, a, &s) && (!read_alternation(&r, &s) || r.p != r.end))
+	/* As upstream, which compiles no alternatives of literals: they may be any bytes. */
+	if (!read_plain(expr, a, &s) && (!str_is_utf8(expr) || !read_alternation(&r, &s) || r.p != r.end))
 		return false;
 	*ret = (struct pattern){ .seqs = s.p, .n = s.n, .fold = r.fold, .exact = true, .plain = true };
 	for (size_t i = 0; i < s.n; i++) {

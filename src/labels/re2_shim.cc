@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <re2/re2.h>
 #include <string>
+#include <vector>
 
 struct re2_shim {
 	re2::RE2 re;
@@ -44,10 +45,26 @@ static size_t skip_class(const char *p, size_t n, size_t i)
 	return i + 1;
 }
 
-/* Writes `(?<name>` as `(?P<name>`: Go takes both, this RE2 only the second. */
-static std::string with_old_group_names(struct str s)
+/* An escape sequence that RE2 has not: stands for \C, which Go has not. */
+static const char NO_ESCAPE[] = "\\\xf4\x8f\xbf\xbf";
+
+/* A pattern as this RE2 has it, and where each of its bytes comes from. */
+struct translated {
+	std::string re2;
+	std::vector<size_t> from;
+
+	/* Appends what stands for the bytes from `i` on. */
+	void add(size_t i, const char *text, size_t n)
+	{
+		re2.append(text, n);
+		from.insert(from.end(), n, i);
+	}
+};
+
+/* Go's syntax as this RE2 has it: `(?<name>` is `(?P<name>`, and there is no \C. */
+static translated translate(struct str s)
 {
-	std::string out;
+	translated out;
 	size_t i = 0;
 	while (i < s.n) {
 		size_t next = i + 1;
@@ -55,21 +72,23 @@ static std::string with_old_group_names(struct str s)
 			std::string rest(s.p + i, s.n - i);
 			size_t e = rest.find("\\E");
 			next = e == std::string::npos ? s.n : i + e + 2;
+		} else if (s.p[i] == '\\' && i + 1 < s.n && s.p[i + 1] == 'C') {
+			out.add(i, NO_ESCAPE, sizeof(NO_ESCAPE) - 1);
+			i += 2;
+			continue;
 		} else if (s.p[i] == '\\') {
 			next = i + 2;
 		} else if (s.p[i] == '[') {
 			next = skip_class(s.p, s.n, i);
-		} else if (s.n - i > 3 && s.p[i] == '(' && s.p[i + 1] == '?' && s.p[i + 2] == '<' &&
-			   s.p[i + 3] != '=' && s.p[i + 3] != '!') {
-			out += "(?P<";
+		} else if (s.n - i > 3 && s.p[i] == '(' && s.p[i + 1] == '?' && s.p[i + 2] == '<') {
+			out.add(i, "(?P<", 4);
 			i += 3;
 			continue;
 		}
-		if (next > s.n)
-			next = s.n;
-		out.append(s.p + i, next - i);
-		i = next;
+		for (; i < next && i < s.n; i++)
+			out.add(i, s.p + i, 1);
 	}
+	out.from.push_back(s.n);
 	return out;
 }
 
@@ -108,14 +127,57 @@ static const char *go_text(re2::RE2::ErrorCode code)
 	}
 }
 
-static void describe(const re2::RE2 &re, char *msg, size_t n)
+/* The part of the pattern that is wrong, as Go tells it: of broken UTF-8 all from there on. */
+static std::string go_arg(const re2::RE2 &re, struct str pattern, const translated &t)
 {
-	const std::string &arg = re.error_arg();
+	if (re.error_code() == re2::RE2::ErrorBadUTF8) {
+		for (size_t w; (w = str_utf8_char(pattern)) > 0; pattern.n -= w)
+			pattern.p += w;
+		return std::string(pattern.p, pattern.n);
+	}
+	size_t at = t.re2.find(re.error_arg());
+	while (at != std::string::npos && at > 0 && t.from[at] == t.from[at - 1]) /* within what was translated */
+		at = t.re2.find(re.error_arg(), at + 1);
+	if (at == std::string::npos)
+		return re.error_arg();
+	size_t n = re.error_arg().size(), begin = t.from[at], end = t.from[at + n];
+	if (n && end == t.from[at + n - 1])
+		end++;
+	return std::string(pattern.p + begin, end - begin);
+}
+
+/* Cuts what comes before and after `{n,m}` at the end of `arg`; false where there is none, or one of fewer than 1,001. */
+static bool cut_to_large_count(std::string &arg)
+{
+	size_t at = arg.rfind('{'), close = arg.find('}', at);
+	unsigned long long min, max;
+	if (at == std::string::npos || close == std::string::npos)
+		return false;
+	int n = sscanf(arg.c_str() + at, "{%llu,%llu", &min, &max);
+	if (n < 1 || (min <= 1000 && (n == 1 || (max <= 1000 && min <= max))))
+		return false;
+	arg = arg.substr(at, close + 1 - at);
+	return true;
+}
+
+/* Whether it is about a repetition. */
+static bool is_of_repetition(re2::RE2::ErrorCode code)
+{
+	return code == re2::RE2::ErrorRepeatArgument || code == re2::RE2::ErrorRepeatSize ||
+	       code == re2::RE2::ErrorRepeatOp;
+}
+
+static void describe(const re2::RE2 &re, struct str pattern, const translated &t, char *msg, size_t n)
+{
+	std::string arg = go_arg(re, pattern, t);
 	const char *text = go_text(re.error_code());
+	/* Go looks at the count before it looks at what is repeated. */
+	if (is_of_repetition(re.error_code()) && cut_to_large_count(arg))
+		text = go_text(re2::RE2::ErrorRepeatSize);
 	/* RE2 of this age has the text but no code for it. */
 	if (re.error().find("unexpected )") == 0)
 		text = "unexpected )";
-	if (arg.empty() || re.error_code() == re2::RE2::ErrorPatternTooLarge)
+	if (re.error_code() == re2::RE2::ErrorPatternTooLarge)
 		snprintf(msg, n, "error parsing regexp: %s", text);
 	else
 		snprintf(msg, n, "error parsing regexp: %s: `%.200s`", text, arg.c_str());
@@ -133,9 +195,10 @@ extern "C" struct re2_shim *re2_shim_new(struct str pattern, size_t max_program,
 	opts.set_dot_nl(true);
 	opts.set_log_errors(false);
 	opts.set_max_mem(budget_for(max_program));
-	struct re2_shim *re = new re2_shim(with_old_group_names(pattern), opts);
+	translated t = translate(pattern);
+	struct re2_shim *re = new re2_shim(t.re2, opts);
 	if (!re->re.ok()) {
-		describe(re->re, msg, n);
+		describe(re->re, pattern, t, msg, n);
 		*ret_too_large = re->re.error_code() == re2::RE2::ErrorPatternTooLarge;
 		delete re;
 		return nullptr;

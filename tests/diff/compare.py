@@ -12,7 +12,7 @@ def without_position(text):
 
 def plain_error(text):
     """Errors as Thanos has them: without the name of the parameter in front."""
-    return text and re.sub(r'^invalid parameter "\w+": ', "", text)
+    return text and re.sub(r'^invalid parameter "[\w\[\]]+": ', "", text)
 
 
 def sorting(expr):

@@ -182,6 +182,8 @@ class Generator:
         if roll < 0.8:
             return Node("scalar", "-", Node("scalar", "(", self.scalar(depth - 1), ")"))
         ops = ARITHMETIC + [c + " bool" for c in COMPARISONS]
+        if rng.random() < 0.01 and self.trims:
+            ops = self.trims  # which are for histograms
         return Node("scalar", "(", self.scalar(depth - 1), f" {rng.choice(ops)} ", self.scalar(depth - 1), ")")
 
     def matrix(self, depth):

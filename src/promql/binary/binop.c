@@ -70,7 +70,7 @@ static int apply_one(struct vector_scalar *b, struct row *r, uint32_t i, struct 
 
 static int apply(struct vector_scalar *b, struct row *r, struct err *err)
 {
-	bool trim = b->op == PROMQL_OP_TRIM_UPPER || b->op == PROMQL_OP_TRIM_LOWER;
+	bool trim = promql_op_is_trim(b->op);
 	if (!r->h && !trim) {
 		apply_floats(b, r->v);
 		return 0;

@@ -48,7 +48,7 @@ int elem_op(enum promql_op op, struct elem a, struct elem b, struct arena *arena
 	    struct err *err)
 {
 	*ret = (struct elem_result){ .keep = true };
-	bool trim = op == PROMQL_OP_TRIM_UPPER || op == PROMQL_OP_TRIM_LOWER;
+	bool trim = promql_op_is_trim(op);
 	if (a.h && b.h)
 		return hist_hist(op, a.h, b.h, arena, ret, err);
 	if (a.h && trim)

@@ -262,7 +262,7 @@ int match_pair(struct match *m, struct group *g, const struct row *many, const s
 	       struct err *err)
 {
 	uint8_t *claims;
-	bool trim = m->op == PROMQL_OP_TRIM_UPPER || m->op == PROMQL_OP_TRIM_LOWER;
+	bool trim = promql_op_is_trim(m->op);
 	int rc = claims_of(m, g, out->labels, &claims, err);
 	if (rc)
 		return rc;

@@ -110,6 +110,11 @@ bool promql_op_is_comparison(enum promql_op op)
 	return op >= PROMQL_OP_EQL && op <= PROMQL_OP_GTR;
 }
 
+bool promql_op_is_trim(enum promql_op op)
+{
+	return op == PROMQL_OP_TRIM_UPPER || op == PROMQL_OP_TRIM_LOWER;
+}
+
 bool promql_op_is_set(enum promql_op op)
 {
 	return op >= PROMQL_OP_AND && op <= PROMQL_OP_UNLESS;

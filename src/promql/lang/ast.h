@@ -309,6 +309,9 @@ const char *promql_card_name(enum promql_card c);
 /* Whether `op` compares: == != <= < >= >. */
 bool promql_op_is_comparison(enum promql_op op);
 
+/* Whether `op` cuts histograms: </ >/. */
+bool promql_op_is_trim(enum promql_op op);
+
 /* Whether `op` is and, or, unless. */
 bool promql_op_is_set(enum promql_op op);
 

@@ -161,24 +161,7 @@ static void add_rune(struct strbuf *b, int32_t r)
 		return;
 	}
 	char utf8[4];
-	size_t n = 0;
-	if (r < 0)
-		r = LEX_RUNE_ERROR;
-	if (r < 0x80) {
-		utf8[n++] = (char)r;
-	} else if (r < 0x800) {
-		utf8[n++] = (char)(0xC0 | r >> 6);
-	} else {
-		if (r < 0x10000) {
-			utf8[n++] = (char)(0xE0 | r >> 12);
-		} else {
-			utf8[n++] = (char)(0xF0 | r >> 18);
-			utf8[n++] = (char)(0x80 | (r >> 12 & 0x3F));
-		}
-		utf8[n++] = (char)(0x80 | (r >> 6 & 0x3F));
-	}
-	if (r >= 0x80)
-		utf8[n++] = (char)(0x80 | (r & 0x3F));
+	size_t n = str_utf8_put(utf8, r < 0 ? LEX_RUNE_ERROR : (uint32_t)r);
 	size_t at = b->n;
 	strbuf_add_quoted(b, str_mem(utf8, n));
 	b->p[at] = b->p[b->n - 1] = '\'';
@@ -196,12 +179,15 @@ enum lex_state lexer_fail_rune(struct promql_lexer *l, const char *before, int32
 	return st;
 }
 
-/* An error inside a string with a rune as Go's %#U shows it: U+002E '.'. The string goes on. */
+/* An error inside a string with a rune as Go's %#U shows it: U+002E '.', or U+000A. The string goes on. */
 enum lex_state lexer_fail_code_point(struct promql_lexer *l, const char *before, int32_t r, const char *after)
 {
 	struct strbuf b = { 0 };
-	strbuf_printf(&b, "%sU+%04X ", before, (unsigned)r);
-	add_rune(&b, r);
+	strbuf_printf(&b, "%sU+%04X", before, (unsigned)r);
+	if (str_rune_prints((uint32_t)r)) {
+		char utf8[4];
+		strbuf_printf(&b, " '%.*s'", (int)str_utf8_put(utf8, (uint32_t)r), utf8);
+	}
 	strbuf_add_c(&b, after);
 	lexer_fail(l, arena_strdup(l->arena, b.p));
 	strbuf_fini(&b);

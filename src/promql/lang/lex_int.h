@@ -118,7 +118,7 @@ enum lex_state lexer_fail(struct promql_lexer *l, const char *msg);
 /* lexer_fail() with "<before><rune><after>". */
 enum lex_state lexer_fail_rune(struct promql_lexer *l, const char *before, int32_t r, const char *after);
 
-/* An error inside a string with a rune as Go's %#U shows it: U+002E '.'. The string goes on. */
+/* An error inside a string with a rune as Go's %#U shows it: U+002E '.', or U+000A. The string goes on. */
 enum lex_state lexer_fail_code_point(struct promql_lexer *l, const char *before, int32_t r, const char *after);
 
 /* An error inside a string, which goes on. */

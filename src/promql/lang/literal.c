@@ -142,7 +142,7 @@ const char *promql_duration_parse(struct str s, int64_t *ret_ns, struct arena *a
 		uint64_t v;
 		struct str number = cut_run(&s, true);
 		struct str name = cut_run(&s, false);
-		if (!str_to_u64(number, &v) || v > INT64_MAX || name.n == 0)
+		if (!str_to_u64(number, &v) || name.n == 0)
 			return message(a, "not a valid duration string: ", all, "");
 		const struct unit *u = find_unit(name);
 		if (!u) {
@@ -174,27 +174,6 @@ void promql_duration_print(struct strbuf *b, int64_t ns)
 
 /* --- strings ------------------------------------------------------------------ */
 
-/* Appends a code point in UTF-8; returns the end. */
-static char *put_rune(char *out, uint32_t r)
-{
-	if (r < 0x80) {
-		*out++ = (char)r;
-		return out;
-	}
-	if (r < 0x800) {
-		*out++ = (char)(0xC0 | r >> 6);
-	} else if (r < 0x10000) {
-		*out++ = (char)(0xE0 | r >> 12);
-		*out++ = (char)(0x80 | (r >> 6 & 0x3F));
-	} else {
-		*out++ = (char)(0xF0 | r >> 18);
-		*out++ = (char)(0x80 | (r >> 12 & 0x3F));
-		*out++ = (char)(0x80 | (r >> 6 & 0x3F));
-	}
-	*out++ = (char)(0x80 | (r & 0x3F));
-	return out;
-}
-
 /* The number in `n` digits at `p`. */
 static uint32_t read_digits(const char *p, size_t n, uint32_t base)
 {
@@ -218,10 +197,10 @@ static const char *unescape(const char *p, char **out)
 		*(*out)++ = (char)read_digits(p + 1, 2, 16);
 		return p + 3;
 	case 'u':
-		*out = put_rune(*out, read_digits(p + 1, 4, 16));
+		*out += str_utf8_put(*out, read_digits(p + 1, 4, 16));
 		return p + 5;
 	case 'U':
-		*out = put_rune(*out, read_digits(p + 1, 8, 16));
+		*out += str_utf8_put(*out, read_digits(p + 1, 8, 16));
 		return p + 9;
 	default:
 		break;

@@ -185,7 +185,7 @@ int64_t parser_ns(double seconds)
 	double ns = round(seconds * 1e9);
 	if (ns >= 0x1p63)
 		return INT64_MAX;
-	return ns <= -0x1p63 ? INT64_MIN : (int64_t)ns;
+	return isnan(ns) || ns <= -0x1p63 ? INT64_MIN : (int64_t)ns;
 }
 
 void *parser_grow(struct parser *p, void *v, size_t n, size_t *cap, size_t size)

@@ -98,7 +98,8 @@ static void set_at(struct parser *p, struct promql_expr *e, double seconds)
 		return;
 	double ms = round(seconds * 1000);
 	s->has_at = true;
-	s->at_ms = !fits ? 0 : ms >= 0x1p63 ? INT64_MAX : ms <= -0x1p63 ? INT64_MIN : (int64_t)ms;
+	/* Either end becomes the least time, as where Go on amd64 converts such a number. */
+	s->at_ms = !fits ? 0 : fabs(ms) >= 0x1p63 ? INT64_MIN : (int64_t)ms;
 	e->pos.end = p->last_closing;
 }
 

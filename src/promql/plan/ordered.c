@@ -26,11 +26,18 @@ static unsigned ways_to_fail(const struct eval *ev, const struct promql_expr *e)
 	}
 }
 
+/* What of scalars is an error. */
+static bool cuts_scalars(const struct promql_expr *e)
+{
+	return e->kind == PROMQL_BINARY && promql_op_is_trim(e->binary.op);
+}
+
 bool ordered_matters(const struct eval *ev)
 {
 	unsigned ways = 0;
 	for (size_t i = 0; ev->info && i < ev->n_info && ways < 2; i++)
-		if (ev->info[i].expr && promql_expr_type(ev->info[i].expr) == PROMQL_TYPE_VECTOR)
+		if (ev->info[i].expr &&
+		    (promql_expr_type(ev->info[i].expr) == PROMQL_TYPE_VECTOR || cuts_scalars(ev->info[i].expr)))
 			ways += ways_to_fail(ev, ev->info[i].expr);
 	return ways > 1;
 }

@@ -633,7 +633,7 @@ static NO_INLINE int chain_of(struct eval *ev, const struct promql_expr *e, cons
 		if (*ret_n && find_share(ev, e, &in))
 			break;
 		*l = (struct link){ e, in, in, outside };
-		in.buckets_needed |= op == PROMQL_OP_TRIM_UPPER || op == PROMQL_OP_TRIM_LOWER;
+		in.buckets_needed |= promql_op_is_trim(op);
 		l->p = in;
 		++*ret_n;
 	}

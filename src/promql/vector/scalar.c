@@ -112,6 +112,9 @@ static int scalar_binary_next(struct node *n, struct row *ret, struct err *err)
 		rc = node_next(s->rhs, &right, err);
 	if (rc != 1)
 		return rc;
+	if (promql_op_is_trim(s->op))
+		return err_set(err, ERR_FAILED_PRECONDITION, "operator \"%s\" not allowed for Scalar operations",
+			       promql_op_name(s->op));
 	s->done = true;
 	for (uint32_t i = 0; i < n->grid.n; i++)
 		ret->v[i] = scalar_op(s->op, ret->v[i], right.v[i]);

@@ -70,6 +70,11 @@ static void test_characters_of_utf8(void **state)
 	assert_int_equal(str_utf8_char(STR("\xe2\x82")), 0);
 	assert_int_equal(str_utf8_char(STR("\xff")), 0);
 	assert_int_equal(str_utf8_char(STR("")), 0);
+	char put[4];
+	assert_true(str_eq(str_mem(put, str_utf8_put(put, 'a')), STR("a")));
+	assert_true(str_eq(str_mem(put, str_utf8_put(put, 0xe9)), STR("\xc3\xa9")));
+	assert_true(str_eq(str_mem(put, str_utf8_put(put, 0x20ac)), STR("\xe2\x82\xac")));
+	assert_true(str_eq(str_mem(put, str_utf8_put(put, 0x1f600)), STR("\xf0\x9f\x98\x80")));
 	assert_int_equal(str_utf8_cut(STR("a\xe2\x82\xac"), 3).n, 1);
 	assert_int_equal(str_utf8_cut(STR("a\xe2\x82\xac"), 4).n, 4);
 	assert_int_equal(str_utf8_cut(STR("abc"), 9).n, 3);

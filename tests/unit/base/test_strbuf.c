@@ -38,6 +38,12 @@ static void test_quoting_is_that_of_go(void **state)
 	struct strbuf b = { 0 };
 	strbuf_add_quoted(&b, STR("a\"\\\n\x01\xff\xC3\xA9"));
 	assert_string_equal(b.p, "\"a\\\"\\\\\\n\\x01\\xff\xC3\xA9\"");
+	strbuf_reset(&b);
+	strbuf_add_quoted(
+		&b, STR("\u00a0\u00ad\u0378\u2028\ue000\ufeff\ufffd\u0301\u65e5\U0001F600\U000E0001\x7f \xed\xa0\x80"));
+	assert_string_equal(b.p,
+			    "\"\\u00a0\\u00ad\\u0378\\u2028\\ue000\\ufeff\ufffd\u0301\u65e5\U0001F600\\U000e0001\\x7f "
+			    "\\xed\\xa0\\x80\"");
 	strbuf_fini(&b);
 }
 
