@@ -266,5 +266,24 @@ FILLED = re.compile(rb"(?i)fill\w*\s*\(\s*[-+]?\s*(nan|inf)")
 
 
 def of_old_texts(text, want, got):
-    """The same of a Prometheus that is older than the version that is followed."""
-    return None
+    """The same of a Prometheus that is older than the version that is followed: words of errors, newer words, members of trees."""
+    if want.status == got.status == 400:
+        return "errors of other words"
+    if NEWER.search(text):
+        return "newer syntax"
+    if isinstance(want.result, str) and want.result == re.sub(r'"(\w+)"(?=[,)])', r"\1", got.result):
+        return "labels printed without quotes"
+    return "newer members of trees" if holds(got.result, want.result) else None
+
+
+# With durations in parentheses.
+NEWER = re.compile(rb"(?i)anchored|smoothed|fill|step|range|start|end|max_of|min_of|</|>/|histogram_quantiles|first_over_time|(?:\[|offset)[^]]*\(")
+
+
+def holds(more, less):
+    """Whether a tree has all that is in another one."""
+    if isinstance(less, dict) and isinstance(more, dict):
+        return all(k in more and holds(more[k], v) for k, v in less.items())
+    if isinstance(less, list) and isinstance(more, list):
+        return len(less) == len(more) and all(map(holds, more, less))
+    return less == more

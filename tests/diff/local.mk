@@ -1,6 +1,6 @@
 # Random PromQL expressions, answered by thanos and by a real Prometheus 3; skips (77) where there is none to be had.
-dist_check_SCRIPTS += tests/diff/test_promql tests/diff/test_engine tests/diff/test_replicas
-EXTRA_DIST += tests/diff/compare.py tests/diff/data.py tests/diff/expressions.py tests/diff/known.py tests/diff/peer.py tests/diff/script.py
+dist_check_SCRIPTS += tests/diff/test_promql tests/diff/test_parser tests/diff/test_engine tests/diff/test_replicas
+EXTRA_DIST += tests/diff/compare.py tests/diff/data.py tests/diff/expressions.py tests/diff/known.py tests/diff/peer.py tests/diff/script.py tests/diff/texts.py
 
 # As many expressions as one likes: make differential N=100000 SEED=7
 N = 10000

@@ -189,10 +189,20 @@ static void test_bad_expressions_say_why_as_go_does(void **state)
 		{ "[z-a]", "error parsing regexp: invalid character class range: `z-a`" },
 		{ "*", "error parsing regexp: missing argument to repetition operator: `*`" },
 		{ "[a", "error parsing regexp: missing closing ]: `[a`" },
-		{ "a\\", "error parsing regexp: trailing backslash at end of expression" },
+		{ "a\\", "error parsing regexp: trailing backslash at end of expression: ``" },
 		{ "x{1001}", "error parsing regexp: invalid repeat count: `{1001}`" },
 		{ "(?=a)", "error parsing regexp: invalid or unsupported Perl syntax: `(?=`" },
-		{ "\xff", NULL },
+		{ "a.\xff(", "error parsing regexp: invalid UTF-8: `\xff(`" },
+		{ "a\\C", "error parsing regexp: invalid escape sequence: `\\C`" },
+		{ "(?\\C", "error parsing regexp: invalid or unsupported Perl syntax: `(?\\`" },
+		{ "(?(?<a", "error parsing regexp: invalid or unsupported Perl syntax: `(?(`" },
+		{ "(?<a>?", "error parsing regexp: missing argument to repetition operator: `?`" },
+		{ "(?<a", "error parsing regexp: invalid named capture: `(?<a`" },
+		{ "(?<=a)", "error parsing regexp: invalid named capture: `(?<=a)`" },
+		{ "b(?<->)", "error parsing regexp: invalid named capture: `(?<->`" },
+		{ "a+{1001}", "error parsing regexp: invalid repeat count: `{1001}`" },
+		{ "{2,1}?", "error parsing regexp: invalid repeat count: `{2,1}`" },
+		{ "a{2}{3}", "error parsing regexp: invalid nested repetition operator: `{2}{3}`" },
 		{ "\\8", NULL },
 		{ "(x{1000}){1000}", NULL },
 	};
@@ -205,6 +215,15 @@ static void test_bad_expressions_say_why_as_go_does(void **state)
 		if (rows[i].msg)
 			assert_string_equal(e.msg, rows[i].msg);
 	}
+}
+
+static void test_alternatives_of_literals_may_be_any_bytes(void **state)
+{
+	struct matcher *m = make(MATCH_RE, "\xff|a");
+	assert_true(matcher_matches(m, STR("\xff")));
+	assert_true(matcher_matches(m, STR("a")));
+	assert_false(matcher_matches(m, STR("\xfe")));
+	matcher_free(m);
 }
 
 static void test_limits(void **state)
@@ -377,6 +396,7 @@ int main(void)
 		cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_matches_all),
 		cmocka_unit_test(test_bad_expressions_say_why_as_go_does),
+		cmocka_unit_test(test_alternatives_of_literals_may_be_any_bytes),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_large_sets_are_found_by_hash),
 		cmocka_unit_test(test_shortcuts_agree_with_the_automaton),

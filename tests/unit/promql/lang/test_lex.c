@@ -119,6 +119,11 @@ static void test_messages_show_runes_as_go_does(void **state)
 	assert_string_equal(error_of("\xC3\xBC", &a), "unexpected character: '\xC3\xBC'");
 	assert_string_equal(error_of("\"\\", &a), "escape sequence not terminated");
 	assert_string_equal(error_of("\"\\ud800\"", &a), "escape sequence is an invalid Unicode code point");
+	assert_string_equal(error_of("'\\2'", &a), "illegal character U+0027 ''' in escape sequence");
+	assert_string_equal(error_of("'\\u12\n'", &a), "illegal character U+000A in escape sequence");
+	assert_string_equal(error_of("'\\\u00e9'", &a), "unknown escape sequence U+00E9 '\u00e9'");
+	assert_string_equal(error_of("\u00a0", &a), "unexpected character: '\\u00a0'");
+	assert_string_equal(error_of("\U000E0001", &a), "unexpected character: '\\U000e0001'");
 	arena_fini(&a);
 }
 

@@ -80,6 +80,7 @@ static void test_durations(void **state)
 	assert_duration("5", 0, "not a valid duration string: \"5\"");
 	assert_duration("1hs", 0, "unknown unit \"hs\" in duration \"1hs\"");
 	assert_duration("293y", 0, "duration out of range");
+	assert_duration("9999999999999999999s", 0, "duration out of range");
 	assert_duration("99999999999999999999y", 0, "not a valid duration string: \"99999999999999999999y\"");
 }
 
