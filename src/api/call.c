@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* Most selectors of one request: each is a fan-out of its own. */
 #define CALL_MAX_SELECTORS 128
@@ -186,9 +187,23 @@ static int shard_labels(struct call *c, const json_t *list, struct shard_info *s
 	return 0;
 }
 
+/* A member, whatever its case: Go's decoder, for which the frontends write it, does not look at that. NULL: none. */
+static const json_t *member(const json_t *o, const char *name)
+{
+	const char *key;
+	json_t *v;
+	const json_t *found = json_object_get(o, name);
+	if (found)
+		return found;
+	json_object_foreach((json_t *)o, key, v)
+		if (strcasecmp(key, name) == 0)
+			return v;
+	return NULL;
+}
+
 static int shard_int(const json_t *o, const char *key, int64_t *ret, struct err *err)
 {
-	const json_t *v = json_object_get(o, key);
+	const json_t *v = member(o, key);
 	if (v && !json_is_integer(v) && !json_is_null(v))
 		return err_set(err, ERR_INVALID_ARGUMENT, "%s is not a whole number", key);
 	*ret = json_integer_value(v);
@@ -197,7 +212,7 @@ static int shard_int(const json_t *o, const char *key, int64_t *ret, struct err 
 
 static int shard_read(struct call *c, const json_t *o, struct shard_info *s, struct err *err)
 {
-	const json_t *by = json_object_get(o, "by"), *labels = json_object_get(o, "labels");
+	const json_t *by = member(o, "by"), *labels = member(o, "labels");
 	if (!json_is_object(o))
 		return err_set(err, ERR_INVALID_ARGUMENT, "it is not an object");
 	if (by && !json_is_boolean(by) && !json_is_null(by))
@@ -222,7 +237,7 @@ static int read_shard(struct call *c, struct err *err)
 	struct json_limits limits = { .bytes = 64 * 1024, .depth = 3, .values = 1000 };
 	int rc = text_json_parse(text, &limits, &o, err);
 	if (rc == 0) {
-		rc = shard_read(c, o, s, err);
+		rc = json_is_null(o) ? 0 : shard_read(c, o, s, err);
 		json_decref(o);
 	}
 	if (rc)
@@ -315,7 +330,7 @@ int call_matchers(struct call *c, const char *name, const struct api_matchers **
 		return arena_err(&c->arena, err);
 	for (size_t i = 0; i < n && !rc; i++) {
 		struct promql_expr *e;
-		rc = promql_parse_selector_by(texts[i], &o, &c->arena, &e, err);
+		rc = promql_parse_selector(texts[i], &o, &c->arena, &e, err);
 		rc = rc ? rc : matchers_of(c, &e->selector, &m[i], err);
 	}
 	*ret = m;

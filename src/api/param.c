@@ -85,10 +85,11 @@ static bool take_fraction(struct str *s, int *ret_ms)
 	return n > 0;
 }
 
+/* The hour may have one digit, as Go's parser lets it. */
 static bool take_clock(struct str *s, int64_t *ret_ms)
 {
 	int h, m, sec, ms;
-	if (!take_digits(s, 2, &h) || !take_one(s, ":") || !take_digits(s, 2, &m) || !take_one(s, ":") ||
+	if ((!take_digits(s, 2, &h) && !take_digits(s, 1, &h)) || !take_one(s, ":") || !take_digits(s, 2, &m) || !take_one(s, ":") ||
 	    !take_digits(s, 2, &sec) || !take_fraction(s, &ms))
 		return false;
 	if (h > 23 || m > 59 || sec > 59)

@@ -50,11 +50,13 @@ static void send_head(struct http_req *req, int64_t len)
 {
 	if (req->head_sent)
 		return;
+	/* Said of what could have been encoded too, so that no cache hands the one to who wants the other. */
+	if (req->route && !req->route->no_compress)
+		http_resp_header(req, "Vary", STR("Accept-Encoding"));
 	enum http_coding coding =
 		req->status == 204 || req->status == 304 ? HTTP_CODING_NONE : http_choose_coding(req, len);
 	if (coding != HTTP_CODING_NONE) {
 		http_resp_header(req, "Content-Encoding", coding == HTTP_CODING_GZIP ? STR("gzip") : STR("zstd"));
-		http_resp_header(req, "Vary", STR("Accept-Encoding"));
 		if (!has_no_body(req))
 			req->encoder = http_encoder_new(coding);
 		len = -1;

@@ -12,7 +12,7 @@
  * patterns are tried in the order added. GET routes also serve
  * HEAD. A known path with another method is 405 with Allow; OPTIONS without a
  * route of its own is 204 with Allow, and a route of OPTIONS alone makes no path known. A path that only lacks (or only has too much) a
- * final '/' is redirected (301, 308 unless GET).
+ * final '/' is redirected (301, 308 unless GET), one with "//", "/./" or "/../" to what it comes to (307).
  */
 #ifndef HTTP_ROUTER_H
 #define HTTP_ROUTER_H

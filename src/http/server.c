@@ -62,6 +62,45 @@ static int co_toggle_slash(struct http_req *req, struct err *err)
 	return co_http_redirect(req, req->method == HTTP_GET || req->method == HTTP_HEAD ? 301 : 308, str_c(to), err);
 }
 
+/*
+ * "//a", "/./a", "/b/../a" as "/a" (Go's path.Clean, with the final '/' kept); NULL when the path is that already, or over the
+ * memory of the request. What is encoded stays so.
+ */
+static char *clean_path(struct http_req *req)
+{
+	struct str rest = req->raw_path;
+	char *out = arena_alloc(&req->arena, rest.n + 2);
+	size_t n = 0;
+	if (!out || rest.n == 0)
+		return NULL;
+	bool slash = rest.p[rest.n - 1] == '/';
+	while (rest.p) {
+		struct str part = str_cut(&rest, '/');
+		if (part.n == 0 || str_eq_c(part, "."))
+			continue;
+		if (str_eq_c(part, "..")) {
+			while (n && out[--n] != '/')
+				;
+			continue;
+		}
+		out[n++] = '/';
+		memcpy(out + n, part.p, part.n);
+		n += part.n;
+	}
+	if (slash || n == 0)
+		out[n++] = '/';
+	out[n] = 0;
+	/* "/\\host" would lead elsewhere. */
+	return str_eq(str_mem(out, n), req->raw_path) || out[1] == '\\' ? NULL : out;
+}
+
+/* Suspends. Redirects to a path that says the same as the one asked for, keeping method and query. */
+static int co_to_clean(struct http_req *req, const char *path, struct err *err)
+{
+	char *to = arena_printf(&req->arena, "%s%s%.*s", path, req->query.n ? "?" : "", STR_ARG(req->query));
+	return to ? co_http_redirect(req, 307, str_c(to), err) : arena_err(&req->arena, err);
+}
+
 static int split_target(struct http_req *req, struct err *err)
 {
 	struct str rest = req->target;
@@ -116,6 +155,9 @@ static void watch_begin(struct http_req *req)
 static int co_unrouted(struct http_req *req, const struct http_match *m, struct err *err)
 {
 	const char *prefix = http_router_prefix(req->server->cfg.router);
+	const char *clean = clean_path(req);
+	if (clean)
+		return co_to_clean(req, clean, err);
 	if (req->method == HTTP_OTHER)
 		return co_reply_text(req, 501, "method not implemented\n", err);
 	if (*prefix && str_eq_c(req->raw_path, "/"))

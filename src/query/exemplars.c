@@ -56,6 +56,7 @@ int exemplars_question_read(struct exemplars_question *e, struct query *q, struc
 			    struct err *err)
 {
 	struct promql_parse_opts o = query_parse_opts(q);
+	o.x_functions = true; /* whatever the engine knows, only the selectors matter */
 	struct promql_expr *tree;
 	e->q = q;
 	int rc = promql_parse(text, &o, a, &tree, NULL, err);

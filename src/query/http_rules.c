@@ -122,7 +122,7 @@ static int read_params(struct rules_call *c, struct err *err)
 	rc = rc ? rc : asking_list(a, "file[]", &c->req.file, &c->req.n_file, err);
 	for (size_t i = 0; i < c->req.n_matcher_string && !rc; i++) {
 		struct promql_expr *e;
-		rc = promql_parse_selector_by(str_c(c->req.matcher_string[i]), &o, &a->arena, &e, err);
+		rc = promql_parse_selector(str_c(c->req.matcher_string[i]), &o, &a->arena, &e, err);
 		rc = rc ? rc : add_matchers(c, &e->selector, err);
 	}
 	return rc;

@@ -96,7 +96,7 @@ static int read_params(struct tsdb_call *c, struct err *err)
 	rc = asking_list(&c->a, "match[]", &texts, &n, err);
 	for (size_t i = 0; i < n && !rc; i++) {
 		struct promql_expr *e;
-		rc = promql_parse_selector_by(str_c(texts[i]), &o, &c->a.arena, &e, err);
+		rc = promql_parse_selector(str_c(texts[i]), &o, &c->a.arena, &e, err);
 		rc = rc ? rc : add_matchers(c, &e->selector, err);
 	}
 	return rc ? rc : enforce_tenant(c, err);

@@ -1,13 +1,13 @@
 #include "series/series.h"
 
-/* Chunk.Compare of storepb: absent parts come last, then encoding, then bytes. */
+/* Chunk.Compare of storepb, reversed: absent parts come last, then encoding, then bytes, of which upstream has the greatest first. */
 static int part_cmp(const struct chunk *a, const struct chunk *b)
 {
 	if (a->enc == CHUNK_NONE || b->enc == CHUNK_NONE)
 		return (a->enc == CHUNK_NONE) - (b->enc == CHUNK_NONE);
 	if (a->enc != b->enc)
 		return a->enc < b->enc ? -1 : 1;
-	return str_cmp(a->data, b->data);
+	return str_cmp(b->data, a->data);
 }
 
 int series_chunk_cmp(const struct series_chunk *a, const struct series_chunk *b)

@@ -54,7 +54,7 @@ struct series_cursor {
 	void (*close)(struct series_cursor *c);
 };
 
-/* Order of chunks in a merged series: by mint, maxt, then by the parts' bytes (storepb AggrChunk.Compare, reversed). <0, 0, >0. */
+/* Order of chunks in a merged series: by mint, maxt, then by the parts' encoding and bytes, those descending (what storepb's AggrChunk.Compare comes to). <0, 0, >0. */
 int series_chunk_cmp(const struct series_chunk *a, const struct series_chunk *b);
 
 #endif

@@ -454,8 +454,8 @@ static bool length_ok(struct parser *p)
 	return false;
 }
 
-/* A whole expression, to the end of the text. */
-static struct promql_expr *parse_whole(struct parser *p)
+/* A whole expression, to the end of the text; not checked yet. */
+static struct promql_expr *parse_text(struct parser *p)
 {
 	if (!length_ok(p))
 		return NULL;
@@ -466,9 +466,13 @@ static struct promql_expr *parse_whole(struct parser *p)
 	struct promql_expr *e = parse_expr(p, PREC_OR);
 	if (e && parser_peek(p) != TOK_EOF)
 		parser_unexpected(p);
+	return e;
+}
+
+static void check_whole(struct parser *p, struct promql_expr *e)
+{
 	if (e && p->n_errs == 0 && !p->stop)
 		parser_check(p, e);
-	return e;
 }
 
 int promql_parse(struct str text, const struct promql_parse_opts *opts, struct arena *a, struct promql_expr **ret_expr,
@@ -476,40 +480,44 @@ int promql_parse(struct str text, const struct promql_parse_opts *opts, struct a
 {
 	struct parser p;
 	parser_init(&p, text, false, opts, a);
-	*ret_expr = parse_whole(&p);
+	*ret_expr = parse_text(&p);
+	check_whole(&p, *ret_expr);
 	int ret = parser_finish(&p, ret_errs, err);
 	if (ret < 0)
 		*ret_expr = NULL;
 	return ret;
 }
 
-int promql_parse_selector(struct str text, struct arena *a, struct promql_expr **ret_expr, struct err *err)
+/* A node's type as upstream's errors name it. */
+static const char *go_type(const struct promql_expr *e)
 {
-	return promql_parse_selector_by(text, NULL, a, ret_expr, err);
+	static const char *const names[] = {
+		[PROMQL_NUMBER] = "NumberLiteral",    [PROMQL_STRING] = "StringLiteral",
+		[PROMQL_SELECTOR] = "VectorSelector", [PROMQL_MATRIX] = "MatrixSelector",
+		[PROMQL_SUBQUERY] = "SubqueryExpr",   [PROMQL_CALL] = "Call",
+		[PROMQL_AGGREGATE] = "AggregateExpr", [PROMQL_BINARY] = "BinaryExpr",
+		[PROMQL_UNARY] = "UnaryExpr",         [PROMQL_PAREN] = "ParenExpr",
+		[PROMQL_DURATION] = "DurationExpr",
+	};
+	return names[e->kind];
 }
 
-int promql_parse_selector_by(struct str text, const struct promql_parse_opts *opts, struct arena *a,
-			     struct promql_expr **ret_expr, struct err *err)
+int promql_parse_selector(struct str text, const struct promql_parse_opts *opts, struct arena *a,
+			  struct promql_expr **ret_expr, struct err *err)
 {
 	struct parser p;
-	struct promql_expr *e = NULL;
 	parser_init(&p, text, false, opts, a);
-	if (length_ok(&p)) {
-		enum promql_tok t = parser_peek(&p);
-		if (t == TOK_LEFT_BRACE) {
-			e = parser_nameless_selector(&p);
-		} else if (parser_is_metric_name(t)) {
-			struct promql_token name = parser_take(&p);
-			e = parser_named_selector(&p, &name);
-		} else {
-			parser_unexpected(&p);
-		}
-		if (e && parser_peek(&p) != TOK_EOF)
-			parser_unexpected(&p);
-	}
-	*ret_expr = e;
+	struct promql_expr *e = parse_text(&p);
+	if (e && e->kind == PROMQL_SELECTOR)
+		e->selector.is_info_arg = true; /* which may match everything as well */
+	check_whole(&p, e);
+	*ret_expr = NULL;
 	int ret = parser_finish(&p, NULL, err);
 	if (ret < 0)
-		*ret_expr = NULL;
-	return ret;
+		return ret;
+	if (e->kind != PROMQL_SELECTOR)
+		return err_set(err, ERR_INVALID_ARGUMENT, "expected type *parser.VectorSelector, got *parser.%s",
+			       go_type(e));
+	*ret_expr = e;
+	return 0;
 }

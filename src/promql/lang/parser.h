@@ -85,15 +85,12 @@ int promql_parse(struct str text, const struct promql_parse_opts *opts, struct a
 		 struct promql_parse_errs *ret_errs, struct err *err);
 
 /*
- * Parses a bare vector selector without offset or @, as match[] parameters
- * hold. A selector that matches every series ("{}") is accepted, as upstream
- * does: refusing it is the caller's. Errors as promql_parse.
+ * Parses the vector selector of a match[] parameter. One that matches every series ("{}") is accepted: refusing it is the
+ * caller's. Offset and @ are read and mean nothing; another expression is INVALID_ARGUMENT (upstream: Thanos'
+ * extpromql.ParseMetricSelector). Options and errors as promql_parse.
  */
-int promql_parse_selector(struct str text, struct arena *a, struct promql_expr **ret_expr, struct err *err);
-
-/* As promql_parse_selector with options, of which only `compile` matters. */
-int promql_parse_selector_by(struct str text, const struct promql_parse_opts *opts, struct arena *a,
-			     struct promql_expr **ret_expr, struct err *err);
+int promql_parse_selector(struct str text, const struct promql_parse_opts *opts, struct arena *a,
+			  struct promql_expr **ret_expr, struct err *err);
 
 /*
  * Formats a complaint as "<line>:<column>: parse error: <message>"; an empty

@@ -455,14 +455,34 @@ static void test_selector_entry_takes_selectors_only(void **state)
 	struct promql_expr *e;
 	struct err err = ERR_NONE;
 	arena_init(&a, NULL);
-	assert_int_equal(promql_parse_selector(STR("up{job=\"x\"}"), &a, &e, &err), 0);
+	assert_int_equal(promql_parse_selector(STR("up{job=\"x\"}"), NULL, &a, &e, &err), 0);
 	assert_int_equal(e->selector.n_matchers, 2);
-	assert_int_equal(promql_parse_selector(STR("{}"), &a, &e, &err), 0);
+	assert_int_equal(promql_parse_selector(STR("{}"), NULL, &a, &e, &err), 0);
 	assert_int_equal(e->selector.n_matchers, 0);
-	assert_true(promql_parse_selector(STR("up offset 5m"), &a, &e, &err) < 0);
-	assert_string_equal(err.msg, "1:4: parse error: unexpected <offset>");
-	assert_true(promql_parse_selector(STR(""), &a, &e, &err) < 0);
-	assert_string_equal(err.msg, "unknown position: parse error: unexpected end of input");
+	assert_int_equal(promql_parse_selector(STR("up offset 5m"), NULL, &a, &e, &err), 0);
+	assert_int_equal(e->selector.n_matchers, 1);
+	static const char *const refused[][2] = {
+		{ "", "unknown position: parse error: no expression found in input" },
+		{ " ", "1:1: parse error: no expression found in input" },
+		{ "up{", "1:4: parse error: unexpected end of input inside braces" },
+		{ "up{__name__=\"down\"}", "1:1: parse error: metric name must not be set twice: \"up\" or \"down\"" },
+		{ "1m1h", "1:1: parse error: not a valid duration string: \"1m1h\"" },
+		{ "sum(up) by", "1:11: parse error: unexpected end of input in grouping opts, expected \"(\"" },
+		{ "-1", "expected type *parser.VectorSelector, got *parser.NumberLiteral" },
+		{ "'x'", "expected type *parser.VectorSelector, got *parser.StringLiteral" },
+		{ "up[5m]", "expected type *parser.VectorSelector, got *parser.MatrixSelector" },
+		{ "up[5m:]", "expected type *parser.VectorSelector, got *parser.SubqueryExpr" },
+		{ "sum(up)", "expected type *parser.VectorSelector, got *parser.AggregateExpr" },
+		{ "abs(up)", "expected type *parser.VectorSelector, got *parser.Call" },
+		{ "(up)", "expected type *parser.VectorSelector, got *parser.ParenExpr" },
+		{ "-up", "expected type *parser.VectorSelector, got *parser.UnaryExpr" },
+		{ "up or up", "expected type *parser.VectorSelector, got *parser.BinaryExpr" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+		assert_true(promql_parse_selector(str_c(refused[i][0]), NULL, &a, &e, &err) < 0);
+		assert_string_equal(err.msg, refused[i][1]);
+		assert_null(e);
+	}
 	arena_fini(&a);
 }
 
