@@ -277,6 +277,17 @@ static int co_query_main(struct app *app, void *arg, struct err *err)
 	return rc;
 }
 
+/* --web.route-prefix, or the path of --web.external-prefix where that alone is given. */
+static const char *route_prefix(const struct query_options *o)
+{
+	const char *external = o->web_external_prefix ? o->web_external_prefix : "";
+	if (o->web_route_prefix && *o->web_route_prefix)
+		return o->web_route_prefix;
+	const char *host = strstr(external, "://");
+	const char *path = host ? strchr(host + 3, '/') : external;
+	return path ? path : "";
+}
+
 int query_run(const struct options_result *options, struct arena *a)
 {
 	const struct query_options *o = options->config;
@@ -291,7 +302,7 @@ int query_run(const struct options_result *options, struct arena *a)
 		.memory_limit_bytes = o->query_max_memory,
 		.http_metrics = { .tenant_header = o->query_tenant_header,
 				  .default_tenant = o->query_default_tenant_id },
-		.route_prefix = o->web_route_prefix,
+		.route_prefix = route_prefix(o),
 	};
 	return app_main(&setup, co_query_main, &call);
 }

@@ -30,12 +30,12 @@ static int co_fibers(struct http_req *req, void *arg, struct err *err)
 
 void http_metrics_route(struct http_router *r, struct metrics_registry *reg)
 {
-	static const struct http_route routes[] = { { HTTP_GET, "/metrics", co_metrics } };
+	static const struct http_route routes[] = { { HTTP_GET, "/metrics", co_metrics, .at_root = true } };
 	http_router_add(r, routes, 1, reg);
 }
 
 void http_debug_routes(struct http_router *r)
 {
-	static const struct http_route routes[] = { { HTTP_GET, "/debug/fibers", co_fibers } };
+	static const struct http_route routes[] = { { HTTP_GET, "/debug/fibers", co_fibers, .at_root = true } };
 	http_router_add(r, routes, 1, NULL);
 }

@@ -100,8 +100,8 @@ static int co_ready(struct http_req *req, void *arg, struct err *err)
 void probe_add_routes(struct probe *p, struct http_router *r)
 {
 	static const struct http_route routes[] = {
-		{ HTTP_GET, "/-/healthy", co_healthy },
-		{ HTTP_GET, "/-/ready", co_ready },
+		{ HTTP_GET, "/-/healthy", co_healthy, .at_root = true },
+		{ HTTP_GET, "/-/ready", co_ready, .at_root = true },
 	};
 	http_router_add(r, routes, ARRAY_LEN(routes), p);
 }

@@ -187,6 +187,12 @@ void http_router_match(const struct http_router *r, enum http_method m, struct s
 	ret->redirect = known_toggled(r, m, path);
 }
 
+void http_router_match_root(const struct http_router *r, enum http_method m, struct str path, struct http_match *ret)
+{
+	if (!find(r, m, path, ret) || !ret->route->at_root)
+		*ret = (struct http_match){ 0 };
+}
+
 bool http_router_strip(const struct http_router *r, struct str *path)
 {
 	struct str prefix = str_c(r->prefix);

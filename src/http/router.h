@@ -37,6 +37,7 @@ struct http_route {
 	uint64_t memory_limit; /* budget of a request in bytes; 0 is the server's */
 	bool no_auth;          /* served without the web config's basic authentication */
 	bool no_compress;      /* the handler encodes by itself */
+	bool at_root;          /* also served without the route prefix: probes and metrics, whose readers do not know it */
 };
 
 /* Default limit of a body: what Prometheus accepts in a form. */
@@ -48,7 +49,10 @@ struct http_router *http_router_new(void);
 /* Frees it. NULL is allowed. */
 void http_router_free(struct http_router *r);
 
-/* Routes are below this prefix ("/thanos", normalised: leading '/', no final one); "" or "/" is none. Requests outside: 404, "/" redirects to it. */
+/*
+ * Routes are below this prefix ("/thanos", normalised: leading '/', no final one); "" or "/" is none. Requests outside: 404, but for routes
+ * that are `at_root`; "/" redirects to it.
+ */
 void http_router_set_prefix(struct http_router *r, const char *prefix);
 
 /* The prefix set, "" if none. */
@@ -69,6 +73,9 @@ struct http_match {
 
 /* Looks up a path without prefix. HEAD finds GET routes. */
 void http_router_match(const struct http_router *r, enum http_method m, struct str path, struct http_match *ret);
+
+/* As http_router_match, for a path that is not below the prefix: finds routes that are `at_root`. */
+void http_router_match_root(const struct http_router *r, enum http_method m, struct str path, struct http_match *ret);
 
 /* Strips the prefix; false when the path is not below it. */
 bool http_router_strip(const struct http_router *r, struct str *path);

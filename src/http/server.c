@@ -118,11 +118,13 @@ static int find_route(struct http_req *req, struct http_match *m, struct err *er
 	struct str raw = req->raw_path;
 	const struct http_router *router = req->server->cfg.router;
 	*m = (struct http_match){ 0 };
-	if (!http_router_strip(router, &raw) || !http_router_strip(router, &req->path))
-		return 0;
-	http_router_match(router, req->method, raw, m);
-	if (!m->route && !m->allowed && !m->redirect)
-		http_router_match(router, req->method, req->path, m);
+	if (!http_router_strip(router, &raw) || !http_router_strip(router, &req->path)) {
+		http_router_match_root(router, req->method, raw, m);
+	} else {
+		http_router_match(router, req->method, raw, m);
+		if (!m->route && !m->allowed && !m->redirect)
+			http_router_match(router, req->method, req->path, m);
+	}
 	req->route = m->route;
 	req->handler_arg = m->arg;
 	for (size_t i = 0; i < m->n_params; i++) {

@@ -139,6 +139,7 @@ static const struct http_route routes[] = {
 	{ HTTP_GET | HTTP_POST, "/echo", echo },
 	{ HTTP_GET, "/a", note },
 	{ HTTP_GET, "/b", note },
+	{ HTTP_GET, "/probe", note, .at_root = true },
 	{ HTTP_GET, "/smuggled", note },
 	{ HTTP_GET, "/", note },
 	{ HTTP_GET, "/nap", nap },
@@ -362,11 +363,38 @@ static void prefix_flow(struct fixture *f)
 	const char *s = co_talk(f, STR(GET_CLOSE("/")));
 	STARTS(s, "HTTP/1.1 302 ");
 	assert_non_null(strstr(s, "Location: /pre\r\n"));
+	ENDS(co_talk(f, STR(GET_CLOSE("/probe"))), "\r\n\r\n/probe");
+	ENDS(co_talk(f, STR(GET_CLOSE("/pre/probe"))), "\r\n\r\n/probe");
+	STARTS(co_talk(f, STR("POST /probe HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")),
+	       "HTTP/1.1 404 ");
 }
 
 static void test_route_prefix_is_stripped(void **state)
 {
 	run(state, prefix_flow);
+}
+
+static void unclean_flow(struct fixture *f)
+{
+	static const char *const paths[][2] = {
+		{ "//a", "/a" },       { "/./a", "/a" },       { "/x/../a", "/a" }, { "/../../a", "/a" },
+		{ "//a?b=//c", "/a?b=//c" }, { "///", "/" }, { "/nope//", "/nope/" }, { "/label//x/values", "/label/x/values" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+		char ask[128], want[128];
+		snprintf(ask, sizeof(ask), GET_CLOSE("%s"), paths[i][0]);
+		snprintf(want, sizeof(want), "\r\nLocation: %s\r\n", paths[i][1]);
+		const char *s = co_talk(f, str_c(ask));
+		STARTS(s, "HTTP/1.1 307 ");
+		assert_non_null(strstr(s, want));
+	}
+	STARTS(co_talk(f, STR(GET_CLOSE("//\\evil.example"))), "HTTP/1.1 404 ");
+	STARTS(co_talk(f, STR(GET_CLOSE("/%2e%2e/a"))), "HTTP/1.1 404 ");
+}
+
+static void test_unclean_paths_lead_to_clean_ones(void **state)
+{
+	run(state, unclean_flow);
 }
 
 static void errors_flow(struct fixture *f)
@@ -819,6 +847,7 @@ int main(void)
 		CASE(test_head_has_the_head_of_get_and_no_body),
 		CASE(test_unknown_paths_and_methods_are_told_apart),
 		CASE(test_route_prefix_is_stripped),
+		CASE(test_unclean_paths_lead_to_clean_ones),
 		CASE(test_handler_errors_become_statuses_or_breaks),
 		CASE(test_parameters_come_from_body_and_query),
 		CASE(test_bodies_are_read_by_length_chunks_and_on_request),
