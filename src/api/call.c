@@ -195,9 +195,7 @@ static const json_t *member(const json_t *o, const char *name)
 	const json_t *found = json_object_get(o, name);
 	if (found)
 		return found;
-	json_object_foreach((json_t *)o, key, v)
-		if (strcasecmp(key, name) == 0)
-			return v;
+	json_object_foreach((json_t *)o, key, v) if (strcasecmp(key, name) == 0) return v;
 	return NULL;
 }
 

@@ -89,8 +89,8 @@ static bool take_fraction(struct str *s, int *ret_ms)
 static bool take_clock(struct str *s, int64_t *ret_ms)
 {
 	int h, m, sec, ms;
-	if ((!take_digits(s, 2, &h) && !take_digits(s, 1, &h)) || !take_one(s, ":") || !take_digits(s, 2, &m) || !take_one(s, ":") ||
-	    !take_digits(s, 2, &sec) || !take_fraction(s, &ms))
+	if ((!take_digits(s, 2, &h) && !take_digits(s, 1, &h)) || !take_one(s, ":") || !take_digits(s, 2, &m) ||
+	    !take_one(s, ":") || !take_digits(s, 2, &sec) || !take_fraction(s, &ms))
 		return false;
 	if (h > 23 || m > 59 || sec > 59)
 		return false;

@@ -47,7 +47,8 @@ struct app_setup {
 	const struct request_log_options *request_log;
 	const struct option_list *warnings; /* of the option parser, to be logged */
 	uint64_t memory_limit_bytes;        /* of requests and queries together; 0: none */
-	const char *route_prefix;           /* below which everything is served, probes and metrics at the root too; NULL: the root */
+	const char *
+		route_prefix; /* below which everything is served, probes and metrics at the root too; NULL: the root */
 	struct http_metrics_opts http_metrics;
 };
 

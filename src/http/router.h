@@ -37,7 +37,7 @@ struct http_route {
 	uint64_t memory_limit; /* budget of a request in bytes; 0 is the server's */
 	bool no_auth;          /* served without the web config's basic authentication */
 	bool no_compress;      /* the handler encodes by itself */
-	bool at_root;          /* also served without the route prefix: probes and metrics, whose readers do not know it */
+	bool at_root; /* also served without the route prefix: probes and metrics, whose readers do not know it */
 };
 
 /* Default limit of a body: what Prometheus accepts in a form. */

@@ -37,6 +37,7 @@ struct part {
 	int64_t timeout_ms;
 	VEC(void *) got;
 	struct err failed; /* code 0: answered */
+	bool over_budget;  /* it failed here, for want of memory */
 };
 
 static int co_receive(struct part *p, struct grpc_stream *s, struct err *err)
@@ -56,10 +57,12 @@ static void part_main(void *arg)
 	struct part *p = arg;
 	struct grpc_call_opts opts = { .timeout_ms = p->timeout_ms, .budget = p->a->budget };
 	struct grpc_stream *s;
-	if (co_grpc_stream_open_pb(p->info->channel, p->what->api->method, &opts, p->request, &s, &p->failed))
-		return;
-	(void)co_receive(p, s, &p->failed);
-	grpc_stream_close(s);
+	uint64_t refusals = budget_refusals(p->a->budget);
+	if (co_grpc_stream_open_pb(p->info->channel, p->what->api->method, &opts, p->request, &s, &p->failed) == 0) {
+		(void)co_receive(p, s, &p->failed);
+		grpc_stream_close(s);
+	}
+	p->over_budget = p->failed.code == ERR_RESOURCE_EXHAUSTED && budget_refusals(p->a->budget) != refusals;
 }
 
 static int co_ask_all(struct part *parts, size_t n, struct err *err)
@@ -72,9 +75,28 @@ static int co_ask_all(struct part *parts, size_t n, struct err *err)
 	return co_fiber_group_join(&g, err);
 }
 
+/* The answers were too much for the call: what it needed, and whose they are. */
+static int too_much(const struct part *parts, size_t n, const struct part *at, struct err *err)
+{
+	const struct query_question *what = at->what;
+	const struct part *most = at;
+	size_t total = 0;
+	for (size_t i = 0; i < n; i++) {
+		total += parts[i].got.n;
+		most = parts[i].got.n > most->got.n ? &parts[i] : most;
+	}
+	return err_set(err, ERR_RESOURCE_EXHAUSTED,
+		       "%s%s%.*s; %zu answers of %zu endpoints read so far, %zu of them from %s", at->failed.msg,
+		       what->about.n ? ", for " : "", (int)MIN(what->about.n, 200), what->about.p, total, n,
+		       most->got.n, most->info->name);
+}
+
 /* Failures become warnings, or the first of them the end. */
 static int judge(const struct part *parts, size_t n, struct api_notes *notes, struct err *err)
 {
+	for (size_t i = 0; i < n; i++)
+		if (parts[i].over_budget)
+			return too_much(parts, n, &parts[i], err);
 	for (size_t i = 0; i < n; i++) {
 		const struct part *p = &parts[i];
 		struct err text;
@@ -84,7 +106,9 @@ static int judge(const struct part *parts, size_t n, struct api_notes *notes, st
 			"receiving %s from %s client %s: rpc error: code = %s desc = %s", p->what->api->what,
 			p->what->api->what, p->info->name, err_code_name(p->failed.code), p->failed.msg);
 		if (p->what->abort)
-			return err_set(err, (enum err_code)text.code, "%s", text.msg);
+			return err_set(err,
+				       text.code == ERR_RESOURCE_EXHAUSTED ? ERR_ABORTED : (enum err_code)text.code,
+				       "%s", text.msg);
 		api_note(notes, str_c(text.msg));
 	}
 	return 0;

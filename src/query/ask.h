@@ -3,7 +3,8 @@
  * targets, metadata, exemplars, TSDB statistics.
  *
  * They are asked at the same time. Where one fails, its failure is a warning, or with
- * `abort` the failure of all (upstream: the Proxy types of pkg/rules, pkg/targets ...).
+ * `abort` the failure of all (upstream: the Proxy types of pkg/rules, pkg/targets ...). Answers that do not fit into the memory
+ * of the call are never a warning: it is not the endpoint that failed.
  */
 #ifndef QUERY_ASK_H
 #define QUERY_ASK_H
@@ -39,7 +40,8 @@ struct query_question {
 	/* The request for one endpoint, in `a`; NULL leaves it out. */
 	const void *(*request_of)(void *arg, const struct endpoint_info *i, struct arena *a);
 	void *arg;
-	bool abort; /* requests say so, too */
+	bool abort;       /* requests say so, too */
+	struct str about; /* what of it selects, for messages: a query; may be empty */
 };
 
 /* How requests say it. */
@@ -56,7 +58,7 @@ struct query_answers {
 
 /*
  * Asks. Each endpoint has the store response timeout, without one the query timeout. Answers lie in `a`, whose
- * budget bounds them. Suspends.
+ * budget bounds them: RESOURCE_EXHAUSTED, which nothing else is, says what was needed and for whose answers. Suspends.
  */
 int co_query_ask(struct query *q, const struct query_question *what, struct arena *a, struct api_notes *notes,
 		 struct query_answers *ret, struct err *err);

@@ -59,6 +59,7 @@ int exemplars_question_read(struct exemplars_question *e, struct query *q, struc
 	o.x_functions = true; /* whatever the engine knows, only the selectors matter */
 	struct promql_expr *tree;
 	e->q = q;
+	e->text = text;
 	int rc = promql_parse(text, &o, a, &tree, NULL, err);
 	rc = rc ? rc : find_selectors(e, a, tree, err);
 	if (rc == 0 && e->n_selectors)
@@ -137,6 +138,6 @@ static const void *request_of(void *arg, const struct endpoint_info *i, struct a
 struct query_question exemplars_question_for_all(struct exemplars_question *e)
 {
 	return (struct query_question){
-		.api = &query_exemplars, .request_of = request_of, .arg = e, .abort = e->abort
+		.api = &query_exemplars, .request_of = request_of, .arg = e, .abort = e->abort, .about = e->text
 	};
 }

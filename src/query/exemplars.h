@@ -17,6 +17,7 @@ struct exemplars_question {
 	bool abort;
 	/* set by exemplars_question_read */
 	struct query *q;
+	struct str text;
 	const struct promql_expr **selectors;
 	size_t n_selectors, cap_selectors;
 };

@@ -377,8 +377,14 @@ static void test_route_prefix_is_stripped(void **state)
 static void unclean_flow(struct fixture *f)
 {
 	static const char *const paths[][2] = {
-		{ "//a", "/a" },       { "/./a", "/a" },       { "/x/../a", "/a" }, { "/../../a", "/a" },
-		{ "//a?b=//c", "/a?b=//c" }, { "///", "/" }, { "/nope//", "/nope/" }, { "/label//x/values", "/label/x/values" },
+		{ "//a", "/a" },
+		{ "/./a", "/a" },
+		{ "/x/../a", "/a" },
+		{ "/../../a", "/a" },
+		{ "//a?b=//c", "/a?b=//c" },
+		{ "///", "/" },
+		{ "/nope//", "/nope/" },
+		{ "/label//x/values", "/label/x/values" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
 		char ask[128], want[128];

@@ -14,6 +14,8 @@ static struct rig the_rig;
 
 static struct {
 	int fail;             /* index of the store whose calls fail; -1: none */
+	bool fail_full;       /* they do so because the store has no memory left */
+	unsigned flood;       /* so many more times store 1 sends its exemplars */
 	char queries[4][256]; /* of exemplars */
 	char limit[4][16];
 } fake;
@@ -27,7 +29,7 @@ static bool fails(const void *store, struct err *err)
 {
 	if (fake.fail != (int)index_of(store))
 		return false;
-	err_set(err, ERR_INTERNAL, "no luck");
+	err_set(err, fake.fail_full ? ERR_RESOURCE_EXHAUSTED : ERR_INTERNAL, "no luck");
 	return true;
 }
 
@@ -195,7 +197,9 @@ static int co_fake_exemplars(struct grpc_call *c, void *arg, struct err *err)
 	d.n_exemplars = 2;
 	resp.result_case = THANOS__EXEMPLARS_RESPONSE__RESULT_DATA;
 	resp.data = &d;
-	return co_grpc_send_pb(c, &resp, err);
+	for (unsigned i = 0; rc == 0 && i < fake.flood * index_of(arg); i++)
+		rc = co_grpc_send_pb(c, &resp, err);
+	return rc ? rc : co_grpc_send_pb(c, &resp, err);
 }
 
 static int co_fake_status(struct grpc_call *c, void *arg, struct err *err)
@@ -239,7 +243,8 @@ static const struct grpc_method more[] = {
 	{ "/thanos.Status/TSDBStatistics", GRPC_SERVER_STREAM, co_fake_status },
 };
 
-static const char *the_tenant; /* default of the querier; NULL: the flag's */
+static const char *the_tenant;    /* default of the querier; NULL: the flag's */
+static uint64_t the_memory_limit; /* of one of its queries; 0: none */
 
 /* The API of a querier above the rig's. */
 static void above_body(struct rig *rig)
@@ -272,7 +277,10 @@ static void run_with(void (*body)(struct rig *rig), const struct query_http_conf
 	fake_add(&rig->store[1], L("__name__", "n", "i", "2"), 1000, 1000, 2, 5, 1);
 	if (the_tenant)
 		rig->cfg.default_tenant = the_tenant;
+	rig->cfg.memory_limit_bytes = the_memory_limit;
 	fake.fail = -1;
+	fake.fail_full = false;
+	fake.flood = 0;
 	web.cfg = cfg ? *cfg : (struct query_http_config){ .partial_response = true };
 	web.body = body;
 	rig_run(rig, above ? above_body : web_body);
@@ -540,6 +548,40 @@ static void test_a_failure_is_all_of_it_without_partial_response(void **state)
 	run_both(abort_body, &cfg);
 }
 
+static void full_body(struct rig *rig)
+{
+	const char *path = "/api/v1/query_exemplars?query=reqs";
+	fake.fail = 0;
+	fake.fail_full = true;
+	if (web.cfg.exemplars_abort)
+		(void)co_get(path, 500); /* the store's memory, not the query's */
+	else
+		assert_non_null(
+			strstr(co_get(path, 200), "\"warnings\":[\"receiving exemplars from exemplars client "));
+	fake.fail = -1;
+	fake.flood = 20000;
+	char whose[160];
+	const char *got = co_get(path, 422);
+	assert_non_null(strstr(got,
+			       "{\"status\":\"error\",\"errorType\":\"execution\",\"error\":\"retrieving exemplars: "
+			       "query memory limit of 1000000 bytes reached: "));
+	assert_non_null(strstr(got, " more wanted, for reqs; "));
+	assert_non_null(strstr(got, " of 2 endpoints read so far, "));
+	snprintf(whose, sizeof(whose), " of them from %s\"", rig->store[1].addr);
+	assert_non_null(strstr(got, whose));
+	fake.flood = 0;
+	(void)co_get(path, 200);
+}
+
+static void test_answers_over_the_querys_memory_are_its_error_not_a_warning(void **state)
+{
+	const struct query_http_config abort = { .exemplars_abort = true };
+	the_memory_limit = 1000000;
+	run(full_body, NULL);
+	run(full_body, &abort);
+	the_memory_limit = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -553,6 +595,7 @@ int main(void)
 		cmocka_unit_test(test_tsdb_statistics_are_summed),
 		cmocka_unit_test(test_tsdb_statistics_are_the_enforced_tenants),
 		cmocka_unit_test(test_a_failure_is_all_of_it_without_partial_response),
+		cmocka_unit_test(test_answers_over_the_querys_memory_are_its_error_not_a_warning),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
