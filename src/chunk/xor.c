@@ -114,7 +114,6 @@ static NO_INLINE struct tail put_first(struct xor_app *a, struct tail w, int64_t
 	if (a->n == 0) {
 		put_uvarint(&w, (uint64_t)t << 1 ^ (uint64_t)(t >> 63));
 		put(&w, bits, 64);
-		a->t_first = t;
 		a->delta = 0;
 	} else {
 		a->delta = (int64_t)((uint64_t)t - (uint64_t)a->t);
@@ -167,10 +166,8 @@ int xor_app_resume(struct xor_app *a, uint8_t *buf, size_t n, size_t cap, struct
 	xor_app_init(a, buf, cap);
 	int64_t t;
 	double v;
-	while ((r = xor_iter_next(&it, &t, &v, err)) > 0) {
-		if (it.i == 1)
-			a->t_first = t;
-	}
+	while ((r = xor_iter_next(&it, &t, &v, err)) > 0)
+		;
 	if (r < 0)
 		return r;
 	a->t = it.t;

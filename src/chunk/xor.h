@@ -31,20 +31,20 @@
 
 /*
  * An open chunk: 64 bytes. Copyable; the owner may move the buffer
- * (xor_app_set_buf). Times and counts are readable, the rest is private.
+ * (xor_app_set_buf). Time and count are readable, the rest is private.
  */
 struct xor_app {
-	uint8_t *buf;    /* the owner's memory */
-	uint64_t acc;    /* bits not yet stored, left-aligned */
-	int64_t t_first; /* time of the first sample */
-	int64_t t;       /* time of the last sample */
-	int64_t delta;   /* t minus the time before */
-	uint64_t v;      /* bits of the last value */
-	uint32_t pos;    /* whole bytes stored */
-	uint32_t cap;    /* bytes of memory at buf */
-	uint16_t n;      /* samples */
-	uint8_t acc_n;   /* bits in acc, 0..63 */
-	uint8_t lead;    /* window of the last coded value; 255: none yet */
+	uint8_t *buf;  /* the owner's memory */
+	uint64_t acc;  /* bits not yet stored, left-aligned */
+	int64_t end;   /* for the owner: when the chunk is to end; not looked at here, zero at first */
+	int64_t t;     /* time of the last sample */
+	int64_t delta; /* t minus the time before */
+	uint64_t v;    /* bits of the last value */
+	uint32_t pos;  /* whole bytes stored */
+	uint32_t cap;  /* bytes of memory at buf */
+	uint16_t n;    /* samples */
+	uint8_t acc_n; /* bits in acc, 0..63 */
+	uint8_t lead;  /* window of the last coded value; 255: none yet */
 	uint8_t trail;
 	uint8_t spare[3]; /* free for the owner */
 } __attribute__((aligned(64)));

@@ -87,6 +87,13 @@ static ALWAYS_INLINE void move_wide(uint8_t *to, const uint8_t *from)
 	memcpy(to + 8, &b, 8);
 }
 
+static ALWAYS_INLINE void move_8(uint8_t *to, const uint8_t *from)
+{
+	uint64_t a;
+	memcpy(&a, from, 8);
+	memcpy(to, &a, 8);
+}
+
 /* A literal of more than 60 bytes: its length follows in 1 to 4 bytes. False when these are missing. */
 static bool long_literal(struct unpack *u, size_t *len)
 {
@@ -129,10 +136,10 @@ static ALWAYS_INLINE bool put_copy(struct unpack *u, size_t offset, size_t len)
 	size_t room = (size_t)(u->op_end - u->op);
 	if (UNLIKELY(offset == 0 || offset > (size_t)(u->op - u->start) || len > room))
 		return false;
-	if (LIKELY(offset >= WIDE && room >= 4 * WIDE)) {
-		move_wide(u->op, u->op - offset);
-		for (size_t at = WIDE; UNLIKELY(at < len); at += WIDE) /* at most 64 bytes */
-			move_wide(u->op + at, u->op + at - offset);
+	if (LIKELY(offset >= 8 && room >= 4 * WIDE)) {
+		move_8(u->op, u->op - offset);
+		for (size_t at = 8; UNLIKELY(at < len); at += 8) /* at most 64 bytes */
+			move_8(u->op + at, u->op + at - offset);
 	} else {
 		copy_slowly(u->op, offset, len);
 	}

@@ -156,14 +156,13 @@ static void free_series(struct head *h)
 {
 	for (uint32_t i = 0; i < h->n_slabs; i++) {
 		for (uint32_t k = 0; h->slabs[i] && k < SLAB_SERIES; k++) {
-			if (h->slabs[i][k].labels)
-				head_series_fini(h, &h->slabs[i][k]);
+			if (h->slabs[i]->s[k].labels)
+				head_series_fini(h, &h->slabs[i]->s[k]);
 		}
 		free(h->slabs[i]);
 	}
 	free(h->slabs);
-	for (size_t i = 0; i < KEY_SHARDS; i++)
-		free(h->shards[i].slots);
+	head_keys_fini(h);
 }
 
 void head_close(struct head *h)

@@ -104,7 +104,7 @@ void head_close_chunk(struct head *h, struct head_series *s)
 	struct closed_chunk c = { 0 };
 	if (series_kind(s) == KIND_FLOAT) {
 		struct str b = xor_app_bytes(&s->app);
-		c = (struct closed_chunk){ s->app.t_first, s->app.t, { s->app.buf }, (uint32_t)b.n, CHUNK_XOR, false };
+		c = (struct closed_chunk){ s->t_first, s->app.t, { s->app.buf }, (uint32_t)b.n, CHUNK_XOR, false };
 		s->app.buf = NULL;
 	} else {
 		struct hist_app_stat st = hist_app_stat(s->hist);
@@ -131,7 +131,7 @@ static void open_chunk(struct head *h, struct head_series *s, enum head_kind kin
 {
 	s->app.spare[SPARE_KIND] = (uint8_t)kind;
 	s->app.spare[SPARE_FLAGS] |= SERIES_OPEN;
-	s->next_at = range_end(t, h->cfg.chunk_range_ms);
+	s->app.end = range_end(t, h->cfg.chunk_range_ms);
 	h->n_open++;
 }
 
@@ -150,13 +150,13 @@ static size_t next_buf_size(size_t n)
 /* Begins an empty float chunk; time and owner's bytes of the series stay. */
 static void open_float(struct head *h, struct head_series *s, int64_t t)
 {
-	uint8_t flags = s->app.spare[SPARE_FLAGS];
+	struct xor_app old = s->app;
 	size_t cap = next_buf_size(0);
-	free(s->app.buf);
-	int64_t last = s->app.t;
+	free(old.buf);
 	xor_app_init(&s->app, xmalloc(cap), cap);
-	s->app.t = last;
-	s->app.spare[SPARE_FLAGS] = flags;
+	s->app.t = old.t;
+	memcpy(s->app.spare, old.spare, sizeof(old.spare));
+	s->t_first = t;
 	open_chunk(h, s, KIND_FLOAT, t);
 }
 
@@ -167,8 +167,8 @@ static NO_INLINE void prepare_float(struct head *h, struct head_series *s, int64
 		struct xor_app *a = &s->app;
 		bool cut = series_kind(s) != KIND_FLOAT || xor_app_size(a) > CHUNK_FLOAT_BYTES;
 		if (!cut && a->n == CHUNK_SAMPLES / 4)
-			s->next_at = predict_end(a->t_first, a->t, s->next_at, 4);
-		if (cut || t >= s->next_at || a->n >= 2 * CHUNK_SAMPLES)
+			s->app.end = predict_end(s->t_first, a->t, s->app.end, 4);
+		if (cut || t >= s->app.end || a->n >= 2 * CHUNK_SAMPLES)
 			head_close_chunk(h, s);
 	}
 	if (!series_open(s))
@@ -186,7 +186,7 @@ static NO_INLINE void grow_float(struct head_series *s)
 static ALWAYS_INLINE void put_float(struct head *h, struct head_series *s, int64_t t, double v)
 {
 	struct xor_app *a = &s->app;
-	if (UNLIKELY(a->n == CHUNK_SAMPLES / 4 || a->n >= 2 * CHUNK_SAMPLES || t >= s->next_at ||
+	if (UNLIKELY(a->n == CHUNK_SAMPLES / 4 || a->n >= 2 * CHUNK_SAMPLES || t >= s->app.end ||
 		     a->pos >= CHUNK_FLOAT_BYTES - 8 || series_kind(s) != KIND_FLOAT || !series_open(s)))
 		prepare_float(h, s, t);
 	if (UNLIKELY(!xor_append(a, t, v))) {
@@ -226,13 +226,13 @@ static bool hist_must_cut(const struct head *h, struct head_series *s, int64_t t
 {
 	struct hist_app_stat st = hist_app_stat(s->hist);
 	bool predicted = s->app.spare[SPARE_FLAGS] & SERIES_HIST_END;
-	int64_t range = predicted ? range_end(st.t_first, h->cfg.chunk_range_ms) : s->next_at;
+	int64_t range = predicted ? range_end(st.t_first, h->cfg.chunk_range_ms) : s->app.end;
 	if (!predicted && st.size_bytes >= CHUNK_HIST_BYTES / 4) {
-		s->next_at = predict_end(st.t_first, st.t_last, s->next_at,
+		s->app.end = predict_end(st.t_first, st.t_last, s->app.end,
 					 (double)CHUNK_HIST_BYTES / (double)st.size_bytes);
 		s->app.spare[SPARE_FLAGS] |= SERIES_HIST_END;
 	}
-	return (t >= s->next_at || st.size_bytes >= 2 * CHUNK_HIST_BYTES) && (st.n >= CHUNK_HIST_SAMPLES || t >= range);
+	return (t >= s->app.end || st.size_bytes >= 2 * CHUNK_HIST_BYTES) && (st.n >= CHUNK_HIST_SAMPLES || t >= range);
 }
 
 static void open_hist(struct head *h, struct head_series *s, enum head_kind kind, int64_t t)
@@ -361,7 +361,7 @@ static NO_INLINE enum head_result append_ooo(struct head *h, struct head_series 
 		return r;
 	h->n_ooo++;
 	if (!hist) {
-		record_add_float(&h->wbl.samples, s->ref, t, v);
+		record_add_float(&h->wbl.samples, series_ref(s), t, v);
 		return r;
 	}
 	struct record_buf *const bufs[] = {
@@ -370,7 +370,7 @@ static NO_INLINE enum head_result append_ooo(struct head *h, struct head_series 
 		[KIND_FHIST] = &h->wbl.fhists,
 		[KIND_FHIST_CUSTOM] = &h->wbl.custom_fhists,
 	};
-	record_add_hist(bufs[kind_of(hist)], s->ref, t, hist);
+	record_add_hist(bufs[kind_of(hist)], series_ref(s), t, hist);
 	return r;
 }
 
@@ -393,7 +393,7 @@ enum head_result head_append(struct head *h, struct head_series *s, int64_t t, d
 		if (UNLIKELY(kind != KIND_FLOAT))
 			kind_changes(h, s, KIND_FLOAT);
 		put_float(h, s, t, v);
-		record_add_float(&h->wal.samples, s->ref, t, v);
+		record_add_float(&h->wal.samples, series_ref(s), t, v);
 		h->n_samples++;
 		if (UNLIKELY(t > h->maxt || t < h->mint))
 			head_update_time(h, t);
@@ -414,7 +414,7 @@ static void stage_hist(struct head *h, struct head_series *s, int64_t t, const s
 		[KIND_FHIST] = &h->wal.fhists,
 		[KIND_FHIST_CUSTOM] = &h->wal.custom_fhists,
 	};
-	record_add_hist(bufs[kind_of(hist)], s->ref, t, hist);
+	record_add_hist(bufs[kind_of(hist)], series_ref(s), t, hist);
 }
 
 enum head_result head_append_hist(struct head *h, struct head_series *s, int64_t t, const struct histogram *hist,
@@ -528,6 +528,6 @@ enum head_result head_append_exemplar(struct head *h, struct head_series *s, int
 	if (r != HEAD_OK)
 		return r;
 	head_put_exemplar(h, s, t, v, l);
-	record_add_exemplar(&h->wal.exemplars, s->ref, t, v, l);
+	record_add_exemplar(&h->wal.exemplars, series_ref(s), t, v, l);
 	return HEAD_OK;
 }

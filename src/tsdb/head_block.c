@@ -207,7 +207,7 @@ static bool has_data(const struct cutter *c, const struct head_series *s)
 	}
 	if (!series_open(s))
 		return false;
-	int64_t first = series_kind(s) == KIND_FLOAT ? s->app.t_first : hist_app_stat(s->hist).t_first;
+	int64_t first = series_kind(s) == KIND_FLOAT ? s->t_first : hist_app_stat(s->hist).t_first;
 	return range_overlaps(c, first, s->app.t);
 }
 

@@ -43,7 +43,7 @@ struct head_flush *head_flush_begin(struct head *h, uint64_t max_bytes)
 			continue;
 		*vec_push(&f->ids) = u->id;
 		*vec_push(&f->recs) = (struct head_chunk_rec){
-			.series_ref = head_by_id(h, u->id)->ref,
+			.series_ref = series_ref(head_by_id(h, u->id)),
 			.mint = c->mint,
 			.maxt = c->maxt,
 			.chunk = { c->enc, str_mem(c->bytes, c->size) },

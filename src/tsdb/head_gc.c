@@ -82,13 +82,13 @@ static void drop_open(struct head *h, struct head_series *s)
 
 static void remove_series(struct head *h, struct head_series *s)
 {
-	*vec_push(&h->removed) = (struct head_removed){ s->ref, h->wal_pos.segment };
+	*vec_push(&h->removed) = (struct head_removed){ series_ref(s), h->wal_pos.segment };
 	head_series_free_later(h, s);
+	head_key_forget(h, s->id);
 	memset(s, 0, sizeof(*s));
 	h->n_series--;
 	h->n_removed++;
 	h->gc_removed++;
-	h->dead_keys = true;
 }
 
 static int64_t oldest_time(const struct head_series *s)
@@ -97,7 +97,7 @@ static int64_t oldest_time(const struct head_series *s)
 		return s->closed[0].mint;
 	if (!series_open(s))
 		return INT64_MAX;
-	return series_kind(s) == KIND_FLOAT ? s->app.t_first : hist_app_stat(s->hist).t_first;
+	return series_kind(s) == KIND_FLOAT ? s->t_first : hist_app_stat(s->hist).t_first;
 }
 
 static void visit(struct head *h, struct head_series *s)
@@ -109,7 +109,7 @@ static void visit(struct head *h, struct head_series *s)
 		return;
 	}
 	h->gc_mint = MIN(h->gc_mint, oldest_time(s));
-	*vec_push(&h->live_refs) = s->ref;
+	*vec_push(&h->live_refs) = series_ref(s);
 }
 
 /* --- stages ------------------------------------------------------------------------------- */
@@ -145,11 +145,10 @@ static void gc_keys(struct head *h, size_t budget)
 {
 	for (size_t work = 0; h->gc_at < KEY_SHARDS && work < budget; h->gc_at++) {
 		work += h->shards[h->gc_at].cap + 1;
-		head_shard_sweep(&h->shards[h->gc_at]);
+		head_shard_sweep(h, &h->shards[h->gc_at]);
 	}
 	if (h->gc_at < KEY_SHARDS)
 		return;
-	h->dead_keys = false;
 	h->gc_at = 0;
 	h->gc_stage = GC_POSTINGS;
 	head_postings_sweep_begin(&h->postings);
@@ -174,10 +173,10 @@ static int gc_emptied(struct head *h, size_t budget)
 	return 1;
 }
 
-static bool slab_empty(const struct head_series *slab)
+static bool slab_empty(const struct head_slab *slab)
 {
 	for (uint32_t k = 0; k < SLAB_SERIES; k++) {
-		if (slab[k].labels)
+		if (slab->s[k].labels)
 			return false;
 	}
 	return true;
@@ -187,7 +186,7 @@ static bool slab_empty(const struct head_series *slab)
 static void gc_slabs(struct head *h, size_t budget)
 {
 	for (size_t work = 0; h->gc_at < h->next_id >> SLAB_BITS && work < budget; h->gc_at++) {
-		struct head_series **slab = &h->slabs[h->gc_at];
+		struct head_slab **slab = &h->slabs[h->gc_at];
 		work += SLAB_SERIES;
 		if (*slab && slab_empty(*slab)) {
 			free(*slab);

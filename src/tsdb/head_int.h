@@ -34,12 +34,12 @@ enum head_kind {
 	KIND_FHIST_CUSTOM,
 };
 
-/* Meaning of the owner's bytes in struct xor_app. */
-enum { SPARE_KIND, SPARE_FLAGS, SPARE_UNUSED };
+/* Meaning of the owner's bytes in struct xor_app. SPARE_PLACE: which one of its slab the series is. */
+enum { SPARE_KIND, SPARE_FLAGS, SPARE_PLACE };
 
 /* Bits of spare[SPARE_FLAGS]. */
 #define SERIES_OPEN 0x01u     /* there is an open chunk with samples */
-#define SERIES_HIST_END 0x02u /* next_at of the histogram chunk was predicted */
+#define SERIES_HIST_END 0x02u /* app.end of the histogram chunk was predicted */
 #define SERIES_DELETED 0x04u  /* tombstones in head->tombstones name it */
 #define SERIES_ALIAS 0x10u    /* unit of the count of aliases, bits 4-5 */
 #define SERIES_ALIAS_MASK 0x30u
@@ -90,10 +90,10 @@ struct head_ooo {
 };
 
 struct head_series {
-	struct xor_app app; /* app.t is the newest time in order of any kind */
+	struct xor_app app; /* app.t is the newest time in order of any kind; app.end: the open chunk ends before it */
 
-	int64_t next_at;             /* the open chunk ends before this time */
-	uint64_t ref;                /* name in the logs; kept over restarts */
+	/* From here on nothing that appending in order needs. */
+	int64_t t_first;             /* of the open chunk of floats */
 	uint32_t *labels;            /* n_labels pairs of symbols: name, value */
 	struct closed_chunk *closed; /* ascending; room for 4, 8, 16 ...: the next power of two */
 	struct head_ooo *ooo;
@@ -111,16 +111,38 @@ struct head_series {
 #define SLAB_SERIES (1u << SLAB_BITS)
 #define KEY_SHARDS 256
 
-/* A slot of the key table; free when s is NULL. */
-struct key_slot {
-	uint64_t lo, hi;
-	struct head_series *s;
+/* Neighbouring series, what names them, and which one was looked up after each of them last time. */
+struct head_slab {
+	struct head_series s[SLAB_SERIES];
+	uint64_t ref[SLAB_SERIES];       /* names in the logs; kept over restarts */
+	struct hash128 key[SLAB_SERIES]; /* zero: of no series */
+	uint32_t next[SLAB_SERIES];      /* ids */
 };
+
+/* A slot of the key table. */
+struct key_slot {
+	uint32_t tag;  /* of the key */
+	uint32_t name; /* id + 1, or the number of an alias with KEY_ALIAS; 0: free */
+};
+
+#define KEY_ALIAS 0x80000000u
 
 struct key_shard {
 	struct key_slot *slots;
 	uint32_t cap, n;
 };
+
+/* Another key of a series. */
+struct key_alias {
+	struct hash128 key;
+	uint32_t id;   /* of the series; of a free one: its place is given to the next */
+	uint32_t next; /* free one, + 1 */
+};
+
+#define ALIAS_PAGE_BITS 10
+
+/* After a batch in which most guesses were wrong so many go without. */
+#define GUESS_PAUSE 16
 
 /* An exemplar in the ring. */
 struct ring_exemplar {
@@ -208,8 +230,11 @@ struct head {
 
 	/* Series. */
 	struct key_shard shards[KEY_SHARDS];
-	bool dead_keys;             /* slots of removed series are among them */
-	struct head_series **slabs; /* by id >> SLAB_BITS; NULL when all of it is gone */
+	VEC(struct key_alias *) aliases; /* pages */
+	uint32_t n_aliases, free_alias;  /* places given out so far; the first one that is free, + 1 */
+	uint32_t last_found;             /* id that was looked up last */
+	unsigned no_guesses;             /* batches to be looked up without */
+	struct head_slab **slabs;        /* by id >> SLAB_BITS; NULL when all of it is gone */
 	uint32_t n_slabs, next_id;
 	uint64_t n_series, n_created, n_removed;
 	uint64_t n_closed, n_open, closed_bytes;
@@ -275,9 +300,16 @@ struct head {
 /* The series with this id, or NULL. */
 static inline struct head_series *head_by_id(const struct head *h, uint32_t id)
 {
-	struct head_series *slab = (id >> SLAB_BITS) < h->n_slabs ? h->slabs[id >> SLAB_BITS] : NULL;
-	struct head_series *s = slab ? &slab[id & (SLAB_SERIES - 1)] : NULL;
+	struct head_slab *slab = (id >> SLAB_BITS) < h->n_slabs ? h->slabs[id >> SLAB_BITS] : NULL;
+	struct head_series *s = slab ? &slab->s[id & (SLAB_SERIES - 1)] : NULL;
 	return s && s->labels ? s : NULL;
+}
+
+/* The name of `s` in the logs. */
+static inline uint64_t series_ref(const struct head_series *s)
+{
+	uint8_t place = s->app.spare[SPARE_PLACE];
+	return ((const struct head_slab *)(s - place))->ref[place];
 }
 
 /* What the open chunk of `s` holds. */
@@ -322,8 +354,17 @@ struct head_series *head_series_new(struct head *h, struct hash128 key, struct l
 /* Frees what a series owns and its labels' references; it is out of all tables, and no reader holds it. */
 void head_series_fini(struct head *h, struct head_series *s);
 
+/* Its key names the series no more. */
+void head_key_forget(struct head *h, uint32_t id);
+
 /* Drops the slots of removed series from one shard. */
-void head_shard_sweep(struct key_shard *sh);
+void head_shard_sweep(struct head *h, struct key_shard *sh);
+
+/* Frees the table of keys. */
+void head_keys_fini(struct head *h);
+
+/* Bytes of memory of the table of keys. */
+uint64_t head_keys_memory(const struct head *h);
 
 /* The labels of `s` as pairs in `dst` (s->n_labels of them). */
 struct labels head_series_labels(const struct head *h, const struct head_series *s, struct label *dst);

@@ -257,7 +257,7 @@ static int seen_in_order(struct head *h, struct head_series *s, int64_t t, doubl
 {
 	bool is_float = series_kind(s) == KIND_FLOAT;
 	struct chunk c;
-	if (series_open(s) && t >= (is_float ? s->app.t_first : hist_app_stat(s->hist).t_first)) {
+	if (series_open(s) && t >= (is_float ? s->t_first : hist_app_stat(s->hist).t_first)) {
 		c.enc = is_float ? CHUNK_XOR : hist_app_stat(s->hist).enc;
 		c.data = is_float ? xor_app_bytes(&s->app) : hist_app_bytes(s->hist);
 		return seen_in(c, t, v, hist);

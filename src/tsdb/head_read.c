@@ -71,7 +71,7 @@ static int add_closed(struct filler *f, const struct closed_chunk *c, bool ooo, 
 static int add_open(struct filler *f, struct head_series *s, struct err *err)
 {
 	bool is_float = series_kind(s) == KIND_FLOAT;
-	int64_t first = is_float ? s->app.t_first : hist_app_stat(s->hist).t_first;
+	int64_t first = is_float ? s->t_first : hist_app_stat(s->hist).t_first;
 	if (!overlaps(f->r, first, s->app.t, false))
 		return 0;
 	struct str b = is_float ? xor_app_bytes(&s->app) : hist_app_bytes(s->hist);
@@ -188,7 +188,7 @@ int head_reader_series(struct head_reader *r, uint32_t id, bool with_chunks, str
 	if (!pairs)
 		return arena_err(a, err);
 	ret->labels = head_series_labels(r->h, s, pairs);
-	ret->ref = s->ref;
+	ret->ref = series_ref(s);
 	int rc = with_chunks ? fill_chunks(r, s, a, ret, err) : 0;
 	return rc != 0 ? rc : 1;
 }
@@ -199,7 +199,7 @@ int head_reader_chunks(struct head_reader *r, uint32_t id, struct arena *a, stru
 	*ret = (struct head_view){ 0 };
 	if (!s)
 		return 0;
-	ret->ref = s->ref;
+	ret->ref = series_ref(s);
 	int rc = fill_chunks(r, s, a, ret, err);
 	return rc != 0 ? rc : 1;
 }
@@ -213,10 +213,10 @@ void head_reader_prefetch(const struct head_reader *r, const uint32_t *ids, size
 	const struct head *h = r->h;
 	if (n > PREFETCH_SERIES) {
 		uint32_t id = ids[PREFETCH_SERIES];
-		const struct head_series *slab = (id >> SLAB_BITS) < h->n_slabs ? h->slabs[id >> SLAB_BITS] : NULL;
+		const struct head_slab *slab = (id >> SLAB_BITS) < h->n_slabs ? h->slabs[id >> SLAB_BITS] : NULL;
 		if (slab) {
-			__builtin_prefetch(&slab[id & (SLAB_SERIES - 1)]);
-			__builtin_prefetch((const char *)&slab[id & (SLAB_SERIES - 1)] + 64);
+			__builtin_prefetch(&slab->s[id & (SLAB_SERIES - 1)]);
+			__builtin_prefetch((const char *)&slab->s[id & (SLAB_SERIES - 1)] + 64);
 		}
 	}
 	if (n > PREFETCH_PARTS) {

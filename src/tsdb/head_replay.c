@@ -1,4 +1,5 @@
 /* Reading a head back from its files. */
+#include "tsdb/head_gather.h"
 #include "tsdb/head_int.h"
 
 #include "base/assert.h"
@@ -10,18 +11,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Samples resolved and fetched together. */
-#define REPLAY_BATCH 32
-
 /* Records between calls of progress. */
 #define PROGRESS_EVERY 256
 
 #define REF_PAGE_BITS 10
 #define REF_PAGE (1u << REF_PAGE_BITS)
 
-/* References in the logs to series: pages for the dense ones, a table for large numbers. */
+/* What a reference in the logs names. */
+struct ref_entry {
+	struct head_series *s; /* NULL: nothing */
+	int64_t from;          /* samples before are in blocks or chunk files */
+	uint32_t id;           /* of the series */
+};
+
+/* References to series: pages for the dense ones, a table for large numbers. */
 struct ref_map {
-	struct head_series ***pages;
+	struct ref_entry **pages;
 	size_t n_pages;
 	struct hmap large;
 };
@@ -40,6 +45,7 @@ struct replay {
 	void *arg;
 	uint64_t done_before, total; /* bytes of logs */
 	struct ref_map refs;
+	struct gather gather;
 	VEC(struct waiting_chunk) chunks; /* by series_ref once sorted */
 	struct arena arena;
 	struct strbuf scratch;
@@ -58,19 +64,28 @@ static bool always(const void *value, const void *key)
 	return true;
 }
 
-static struct head_series *ref_get(const struct ref_map *m, uint64_t ref)
+/* What `ref` names; NULL when it is unknown. */
+static inline struct ref_entry *ref_find(const struct ref_map *m, uint64_t ref)
 {
 	uint64_t page = ref >> REF_PAGE_BITS;
-	if (LIKELY(page < m->n_pages))
-		return m->pages[page] ? m->pages[page][ref & (REF_PAGE - 1)] : NULL;
+	if (LIKELY(page < m->n_pages)) {
+		struct ref_entry *e = m->pages[page] ? &m->pages[page][ref & (REF_PAGE - 1)] : NULL;
+		return e && e->s ? e : NULL;
+	}
 	return m->large.n ? hmap_find(&m->large, mix_ref(ref), always, NULL) : NULL;
 }
 
-static void ref_put(struct ref_map *m, uint64_t ref, struct head_series *s)
+static struct head_series *ref_get(const struct ref_map *m, uint64_t ref)
+{
+	const struct ref_entry *e = ref_find(m, ref);
+	return e ? e->s : NULL;
+}
+
+static void ref_put(struct ref_map *m, uint64_t ref, struct ref_entry e)
 {
 	uint64_t page = ref >> REF_PAGE_BITS;
 	if (page >> 22) {
-		hmap_add(&m->large, mix_ref(ref), s);
+		hmap_add(&m->large, mix_ref(ref), xmemdup(&e, sizeof(e)));
 		return;
 	}
 	if (page >= m->n_pages) {
@@ -81,11 +96,14 @@ static void ref_put(struct ref_map *m, uint64_t ref, struct head_series *s)
 	}
 	if (!m->pages[page])
 		m->pages[page] = xcalloc(REF_PAGE, sizeof(**m->pages));
-	m->pages[page][ref & (REF_PAGE - 1)] = s;
+	m->pages[page][ref & (REF_PAGE - 1)] = e;
 }
 
 static void ref_map_fini(struct ref_map *m)
 {
+	struct ref_entry *e;
+	for (size_t pos = 0; (e = hmap_next(&m->large, &pos));)
+		free(e);
 	for (size_t i = 0; i < m->n_pages; i++)
 		free(m->pages[i]);
 	free(m->pages);
@@ -185,6 +203,13 @@ static int load_chunks(struct replay *r, struct err *err)
 
 /* --- records ------------------------------------------------------------------------------ */
 
+/* The time from which on samples of the series may be new to it. */
+static int64_t first_needed(const struct head *h, const struct head_series *s)
+{
+	int64_t from = series_has_time(s) ? s->app.t : INT64_MIN;
+	return MAX(h->min_valid_time, from == INT64_MAX ? from : from + series_has_time(s));
+}
+
 static int replay_series(struct replay *r, struct record_iter *it, struct err *err)
 {
 	struct record_series rec;
@@ -204,22 +229,24 @@ static int replay_series(struct replay *r, struct record_iter *it, struct err *e
 		arena_rewind(&r->arena, m);
 		if (ref_get(&r->refs, rec.ref))
 			continue;
-		ref_put(&r->refs, rec.ref, s);
-		if (rec.ref != s->ref) /* a second name: kept while the logs use it */
+		if (rec.ref != series_ref(s)) { /* a second name: kept while the logs use it */
 			*vec_push(&r->h->removed) = (struct head_removed){ rec.ref, UINT32_MAX };
+			gather_end_of(&r->gather, s->id);
+		}
 		r->h->next_ref = MAX(r->h->next_ref, rec.ref + 1);
 		attach_chunks(r, s, rec.ref);
+		ref_put(&r->refs, rec.ref, (struct ref_entry){ s, first_needed(r->h, s), s->id });
 	}
 }
 
-static void put_sample(struct replay *r, struct head_series *s, int64_t t, double v)
+static void put_ooo(struct replay *r, const struct record_samples *c)
 {
-	if (r->wbl) {
-		head_put_ooo(r->h, s, t, v, NULL);
-		r->stats->ooo_samples++;
-	} else if (t >= r->h->min_valid_time && head_put_float(r->h, s, t, v)) {
-		if (UNLIKELY(t > r->h->maxt || t < r->h->mint))
-			head_update_time(r->h, t);
+	for (size_t i = 0; i < c->n; i++) {
+		struct head_series *s = ref_get(&r->refs, c->ref[i]);
+		r->stats->unknown_refs += !s;
+		r->stats->ooo_samples += s != NULL;
+		if (s)
+			head_put_ooo(r->h, s, c->t[i], c->v[i], NULL);
 	}
 }
 
@@ -229,27 +256,17 @@ static int replay_samples(struct replay *r, struct str rec, struct err *err)
 	int rc = record_samples(rec, &r->arena, &c, err);
 	if (rc != 0)
 		return rc;
-	r->stats->samples += r->wbl ? 0 : c.n;
-	for (size_t i = 0; i < c.n; i += REPLAY_BATCH) {
-		struct head_series *s[REPLAY_BATCH];
-		size_t n = MIN(c.n - i, (size_t)REPLAY_BATCH);
-		for (size_t k = 0; k < n; k++) {
-			s[k] = ref_get(&r->refs, c.ref[i + k]);
-			if (s[k])
-				__builtin_prefetch(&s[k]->app, 1);
-			if (s[k])
-				__builtin_prefetch(&s[k]->next_at);
-		}
-		for (size_t k = 0; k < n; k++) {
-			if (s[k])
-				__builtin_prefetch((const void *)((uintptr_t)s[k]->app.buf + s[k]->app.pos), 1);
-		}
-		for (size_t k = 0; k < n; k++) {
-			if (LIKELY(s[k] != NULL))
-				put_sample(r, s[k], c.t[i + k], c.v[i + k]);
-			else
-				r->stats->unknown_refs++;
-		}
+	if (r->wbl) {
+		put_ooo(r, &c);
+		return 0;
+	}
+	r->stats->samples += c.n;
+	for (size_t i = 0; i < c.n; i++) {
+		const struct ref_entry *e = ref_find(&r->refs, c.ref[i]);
+		if (UNLIKELY(!e))
+			r->stats->unknown_refs++;
+		else if (c.t[i] >= e->from)
+			gather_add(&r->gather, e->id, c.t[i], c.v[i]);
 	}
 	return 0;
 }
@@ -258,6 +275,7 @@ static void put_hist(struct replay *r, struct head_series *s, const struct recor
 {
 	if (!hist_is_stale(&rec->h) && hist_validate(&rec->h, NULL) != 0)
 		return;
+	gather_end_of(&r->gather, s->id);
 	if (r->wbl) {
 		head_put_ooo(r->h, s, rec->t, 0, &rec->h);
 		r->stats->ooo_samples++;
@@ -410,6 +428,7 @@ static int replay_log(struct replay *r, const char *dir, uint32_t first, struct 
 	if (rc != 0)
 		return rc;
 	rc = walk(r, w, dir, err);
+	gather_end(&r->gather);
 	size_t n;
 	const struct wal_damage *d = wal_reader_damage(w, &n);
 	uint64_t bytes = 0;
@@ -491,10 +510,11 @@ static int replay_logs(struct replay *r, struct err *err)
 int head_replay_all(struct head *h, head_progress_fn *progress, void *arg, struct head_replay *ret, struct err *err)
 {
 	*ret = (struct head_replay){ 0 };
-	struct replay r = { .h = h, .stats = ret, .progress = progress, .arg = arg };
+	struct replay r = { .h = h, .stats = ret, .progress = progress, .arg = arg, .gather = { .head = h } };
 	arena_init(&r.arena, NULL);
 	int rc = replay_logs(&r, err);
 	arena_fini(&r.arena);
+	gather_fini(&r.gather);
 	ref_map_fini(&r.refs);
 	vec_fini(&r.chunks);
 	strbuf_fini(&r.scratch);

@@ -9,9 +9,8 @@ static uint64_t memory(const struct head *h)
 {
 	uint64_t n = head_postings_memory(&h->postings) + h->closed_bytes;
 	n += (h->order.n + (uint64_t)(h->order.limit - h->order.first)) * sizeof(uint32_t);
-	for (size_t i = 0; i < KEY_SHARDS; i++)
-		n += h->shards[i].cap * sizeof(struct key_slot);
-	n += h->n_slabs * sizeof(*h->slabs) + h->n_series * sizeof(struct head_series);
+	n += head_keys_memory(h);
+	n += h->n_slabs * sizeof(*h->slabs) + h->n_series * (sizeof(struct head_slab) / SLAB_SERIES);
 	return n + h->ring_cap * sizeof(*h->ring);
 }
 

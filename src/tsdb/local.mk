@@ -13,6 +13,7 @@ src_tsdb_libtsdb_a_SOURCES = \
 	src/tsdb/head_chunks.c src/tsdb/head_chunks.h \
 	src/tsdb/head_commit.c \
 	src/tsdb/head_flush.c \
+	src/tsdb/head_gather.c src/tsdb/head_gather.h \
 	src/tsdb/head_gc.c \
 	src/tsdb/head_labels.c \
 	src/tsdb/head_ooo.c \

@@ -1,7 +1,8 @@
 /*
  * The head: making series, steady ingest with WAL, memory per series, selecting, label calls, replay.
  * Shape: 200,000 series of 10 labels (263 bytes), integer counters every 15 s.
- * All times are CPU times. Usage: bench_head [series] [rounds]
+ * All times are CPU times. Usage: bench_head [series] [rounds], or bench_head replay series rounds dir times: what a
+ * first run leaves in `dir` is replayed again and again.
  */
 #include "base/file.h"
 #include "base/mem.h"
@@ -251,8 +252,28 @@ static void replay_log_only(struct job *j)
 	replay(j);
 }
 
+/* The log is made if it is not there; then only replays, for profiles and comparisons. */
+static int only_replay(char **argv)
+{
+	struct job j = { .n_series = strtoul(argv[2], NULL, 10), .rounds = strtoul(argv[3], NULL, 10) };
+	snprintf(j.dir, sizeof(j.dir), "%s", argv[4]);
+	if (!file_exists(j.dir)) {
+		j.keys = xcalloc(j.n_series, sizeof(*j.keys));
+		open_head(&j);
+		create(&j);
+		ingest(&j);
+		head_close(j.h);
+		free(j.keys);
+	}
+	for (unsigned long i = strtoul(argv[5], NULL, 10); i > 0; i--)
+		replay(&j);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 6 && strcmp(argv[1], "replay") == 0)
+		return only_replay(argv);
 	struct job j = { .n_series = argc > 1 ? strtoul(argv[1], NULL, 10) : 200000,
 			 .rounds = argc > 2 ? strtoul(argv[2], NULL, 10) : 60,
 			 .dir = "/tmp/bench-head-XXXXXX" };
