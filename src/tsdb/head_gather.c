@@ -1,11 +1,15 @@
 #include "tsdb/head_gather.h"
 
+#include "base/assert.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 /* Memory for runs comes in pieces, so large that malloc gives them back to the kernel, and is touched only as far as it is needed. */
-#define PIECE_RUNS (((size_t)8 << 20) / sizeof(struct gather_run))
+#define PIECE_BYTES ((size_t)8 << 20)
+#define PIECE_RUNS (PIECE_BYTES / sizeof(struct gather_run))
+#define HUGE_PAGE ((size_t)2 << 20)
 
 /* One piece, and one more for so many series each, up to a number. */
 #define MAX_PIECES 8
@@ -31,14 +35,16 @@ static ALWAYS_INLINE struct head_series *place(const struct head *h, uint32_t id
 	return &h->slabs[id >> SLAB_BITS]->s[id & (SLAB_SERIES - 1)];
 }
 
+/* Appends a run; the next one is fetched meanwhile. */
 static void append_run(struct head *h, const struct gather_run *r, uint32_t n)
 {
+	const struct gather_run *next = r->next;
 	int64_t mint = INT64_MAX, maxt = INT64_MIN;
 	for (uint32_t i = 0; i < n; i++) {
-		if (i + AHEAD_SERIES < n) {
-			const struct head_series *s = place(h, r->p[i + AHEAD_SERIES].id);
-			__builtin_prefetch(&s->app, 1);
-		}
+		if (next)
+			__builtin_prefetch(&next->p[i]);
+		if (i + AHEAD_SERIES < n)
+			__builtin_prefetch(&place(h, r->p[i + AHEAD_SERIES].id)->app, 1);
 		if (i + AHEAD_BYTES < n) {
 			const struct head_series *s = place(h, r->p[i + AHEAD_BYTES].id);
 			__builtin_prefetch((const void *)((uintptr_t)s->app.buf + s->app.pos), 1);
@@ -92,6 +98,14 @@ static void add_groups(struct gather *g, uint32_t need)
 	g->n_groups = n;
 }
 
+static struct gather_run *new_piece(void)
+{
+	void *p = aligned_alloc(HUGE_PAGE, PIECE_BYTES);
+	CHECK(p);
+	(void)madvise(p, PIECE_BYTES, MADV_HUGEPAGE);
+	return p;
+}
+
 /* A run that is free, or NULL. */
 static struct gather_run *take_run(struct gather *g)
 {
@@ -103,15 +117,15 @@ static struct gather_run *take_run(struct gather *g)
 	if (g->pieces.n == 0 || g->fresh == PIECE_RUNS) {
 		if (g->pieces.n >= MIN(1 + g->head->n_series / PIECE_SERIES, MAX_PIECES))
 			return NULL;
-		*vec_push(&g->pieces) = xmalloc(PIECE_RUNS * sizeof(*r));
+		*vec_push(&g->pieces) = new_piece();
 		g->fresh = 0;
 	}
 	return &(*vec_last(&g->pieces))[g->fresh++];
 }
 
-void gather_more(struct gather *g, uint32_t id)
+/* Appends all that is there when memory has run out, then makes another run for the group. */
+static NO_INLINE void more(struct gather *g, uint32_t group)
 {
-	uint32_t group = id >> GATHER_GROUP_BITS;
 	if (group >= g->n_groups)
 		add_groups(g, group + 1);
 	struct gather_run *r = take_run(g);
@@ -125,4 +139,24 @@ void gather_more(struct gather *g, uint32_t id)
 	gr->last = r;
 	gr->next = r->p;
 	gr->left = GATHER_RUN;
+}
+
+void gather_add(struct gather *g, const struct gather_sample *p, size_t n)
+{
+	for (size_t i = 0; i < n;) {
+		uint32_t group = p[i].id >> GATHER_GROUP_BITS;
+		if (UNLIKELY(group >= g->n_groups || g->groups[group].left == 0))
+			more(g, group);
+		/* As many as go there: mostly many, for logs have series in the order in which they were made. */
+		struct gather_group *gr = &g->groups[group];
+		size_t end = i + MIN(n - i, (size_t)gr->left), from = i;
+		struct gather_sample *to = gr->next;
+		uint8_t *waiting = g->waiting;
+		for (; i < end && p[i].id >> GATHER_GROUP_BITS == group; i++) {
+			*to++ = p[i];
+			waiting[p[i].id] = 1;
+		}
+		gr->next = to;
+		gr->left -= (uint32_t)(i - from);
+	}
 }

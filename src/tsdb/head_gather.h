@@ -13,7 +13,7 @@
 
 /* Series of a group, and samples of a run. */
 #define GATHER_GROUP_BITS 9
-#define GATHER_RUN 128
+#define GATHER_RUN 256
 
 /* A sample that waits. */
 struct gather_sample {
@@ -55,21 +55,10 @@ void gather_end(struct gather *g);
 /* Appends what was gathered of the series' group, if there is anything of the series: for what must come after it. */
 void gather_end_of(struct gather *g, uint32_t id);
 
-/* Appends all that is there when memory has run out, else makes another run, and groups where they are missing. */
-void gather_more(struct gather *g, uint32_t id);
-
 /*
- * Adds a sample in order, not too old for the head. One that is not newer than the newest of its series is left out when its turn comes.
+ * Adds n samples in order, not too old for the head. One that is not newer than the newest of its series is left out when its turn
+ * comes.
  */
-static ALWAYS_INLINE void gather_add(struct gather *g, uint32_t id, int64_t t, double v)
-{
-	uint32_t group = id >> GATHER_GROUP_BITS;
-	if (UNLIKELY(group >= g->n_groups || g->groups[group].left == 0))
-		gather_more(g, id);
-	struct gather_group *gr = &g->groups[group];
-	gr->left--;
-	*gr->next++ = (struct gather_sample){ t, v, id };
-	g->waiting[id] = 1;
-}
+void gather_add(struct gather *g, const struct gather_sample *p, size_t n);
 
 #endif

@@ -114,9 +114,9 @@ struct head_series {
 /* Neighbouring series, what names them, and which one was looked up after each of them last time. */
 struct head_slab {
 	struct head_series s[SLAB_SERIES];
-	uint64_t ref[SLAB_SERIES];       /* names in the logs; kept over restarts */
-	struct hash128 key[SLAB_SERIES]; /* zero: of no series */
-	uint32_t next[SLAB_SERIES];      /* ids */
+	uint64_t ref[SLAB_SERIES]; /* names in the logs; kept over restarts */
+	struct hash128 key[SLAB_SERIES];
+	uint32_t next[SLAB_SERIES]; /* ids */
 };
 
 /* A slot of the key table. */

@@ -11,6 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Samples resolved together. */
+#define REPLAY_BATCH 64
+
 /* Records between calls of progress. */
 #define PROGRESS_EVERY 256
 
@@ -261,12 +264,16 @@ static int replay_samples(struct replay *r, struct str rec, struct err *err)
 		return 0;
 	}
 	r->stats->samples += c.n;
-	for (size_t i = 0; i < c.n; i++) {
-		const struct ref_entry *e = ref_find(&r->refs, c.ref[i]);
-		if (UNLIKELY(!e))
-			r->stats->unknown_refs++;
-		else if (c.t[i] >= e->from)
-			gather_add(&r->gather, e->id, c.t[i], c.v[i]);
+	for (size_t i = 0; i < c.n;) {
+		struct gather_sample some[REPLAY_BATCH];
+		size_t n = 0;
+		for (size_t end = MIN(c.n, i + REPLAY_BATCH); i < end; i++) {
+			const struct ref_entry *e = ref_find(&r->refs, c.ref[i]);
+			r->stats->unknown_refs += !e;
+			if (LIKELY(e && c.t[i] >= e->from))
+				some[n++] = (struct gather_sample){ c.t[i], c.v[i], e->id };
+		}
+		gather_add(&r->gather, some, n);
 	}
 	return 0;
 }

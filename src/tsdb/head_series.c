@@ -33,6 +33,9 @@ static bool same_key(struct hash128 a, struct hash128 b)
 	return a.lo == b.lo && a.hi == b.hi;
 }
 
+/* What no labels hash to, nor anybody asks for who has none to hash. */
+static const struct hash128 no_key = { UINT64_MAX, UINT64_MAX };
+
 static struct key_alias *alias_at(const struct head *h, uint32_t i)
 {
 	return &h->aliases.p[i >> ALIAS_PAGE_BITS][i & ((1u << ALIAS_PAGE_BITS) - 1)];
@@ -99,7 +102,7 @@ struct head_series *head_find(const struct head *h, struct hash128 key)
 
 void head_key_forget(struct head *h, uint32_t id)
 {
-	h->slabs[id >> SLAB_BITS]->key[id & (SLAB_SERIES - 1)] = (struct hash128){ 0, 0 };
+	h->slabs[id >> SLAB_BITS]->key[id & (SLAB_SERIES - 1)] = no_key;
 }
 
 /* Whether the series of a slot is gone; an alias is free then. */
@@ -305,8 +308,10 @@ static struct head_series *slab_place(struct head *h)
 		h->slabs[slab] = aligned_alloc(64, sizeof(**h->slabs));
 		CHECK(h->slabs[slab]);
 		memset(h->slabs[slab], 0, sizeof(**h->slabs));
-		for (uint32_t i = 0; i < SLAB_SERIES; i++)
+		for (uint32_t i = 0; i < SLAB_SERIES; i++) {
+			h->slabs[slab]->key[i] = no_key;
 			h->slabs[slab]->next[i] = (slab << SLAB_BITS) + i + 1;
+		}
 	}
 	return &h->slabs[slab]->s[h->next_id & (SLAB_SERIES - 1)];
 }

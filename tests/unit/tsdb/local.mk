@@ -4,6 +4,7 @@ TSDB_TESTS = \
 	tests/unit/tsdb/test_chunks \
 	tests/unit/tsdb/test_head \
 	tests/unit/tsdb/test_head_damage \
+	tests/unit/tsdb/test_head_gather \
 	tests/unit/tsdb/test_head_golden \
 	tests/unit/tsdb/test_head_order \
 	tests/unit/tsdb/test_head_postings \
@@ -26,6 +27,7 @@ tests_unit_tsdb_test_head_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_head_damage_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_head_postings_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_head_order_LDADD = $(TSDB_TEST_LIBS)
+tests_unit_tsdb_test_head_gather_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_head_golden_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_head_promtool_LDADD = $(TSDB_TEST_LIBS)
 tests_unit_tsdb_test_head_random_LDADD = $(TSDB_TEST_LIBS)
