@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- sum and avg ---- */
 
@@ -81,21 +82,43 @@ static uint64_t lanes_push(struct lanes *l, const struct slide *w, lanes_fn *fn,
 	return work / LANES;
 }
 
+/* Sums or means of all windows of a series of floats, from prefix sums. */
+static void from_prefix(const struct windows *w, uint32_t n, const double *prefix, bool avg, double *out)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		double sum = prefix[w->hi[i]] - prefix[w->lo[i]], count = (double)(int32_t)(w->hi[i] - w->lo[i]);
+		out[i] = count == 0 ? absent() : avg ? sum / count : sum;
+	}
+}
+
+/* Prefix sums of the series where they are worth it and exact; else *ret is NULL. */
+static int make_prefix(struct rollup *r, const struct samples *s, double **ret, struct err *err)
+{
+	*ret = NULL;
+	if (!s->n || !windows_overlap(r))
+		return 0;
+	double *prefix = rollup_buf(r, 0, s->n + 1, sizeof(*prefix));
+	if (!prefix)
+		return eval_oom(r->n.ev, err);
+	if (whole_prefix(s->v, s->n, prefix) || exact_prefix(s->v, s->n, prefix))
+		*ret = prefix;
+	return 0;
+}
+
 static int sum_or_avg(struct rollup *r, const struct samples *s, struct row *out, bool avg, struct err *err)
 {
-	double *prefix = NULL;
-	if (s->n && windows_overlap(r)) {
-		prefix = rollup_buf(r, 0, s->n + 1, sizeof(*prefix));
-		if (!prefix)
-			return eval_oom(r->n.ev, err);
-		if (!whole_prefix(s->v, s->n, prefix) && !exact_prefix(s->v, s->n, prefix))
-			prefix = NULL;
-	}
+	double *prefix;
+	int rc = make_prefix(r, s, &prefix, err);
 	struct slide w = slide_begin(r, s);
+	if (!rc && prefix && w.known) {
+		from_prefix(w.known, r->n.grid.n, prefix, avg, out->v);
+		return 0;
+	}
 	struct lanes lanes = { 0 };
 	lanes_fn *fn = avg ? lanes_avg : lanes_sum;
 	bool mixed = false;
-	int rc = s->nh ? rollup_hists(r, out, err) : 0;
+	if (!rc && s->nh)
+		rc = rollup_hists(r, out, err);
 	while (!rc && slide_next(&w)) {
 		size_t n = slide_n(&w), nh = slide_nh(&w);
 		if (n && nh)
@@ -128,7 +151,12 @@ int rollup_avg(struct rollup *r, const struct samples *s, struct row *out, struc
 int rollup_count(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
 {
 	(void)err;
-	for (struct slide w = slide_begin(r, s); slide_next(&w);)
+	struct slide w = slide_begin(r, s);
+	if (w.known) {
+		memcpy(out->v, w.known->count, r->n.grid.n * sizeof(*out->v));
+		return 0;
+	}
+	while (slide_next(&w))
 		if (slide_n(&w) + slide_nh(&w))
 			out->v[w.i] = (double)(slide_n(&w) + slide_nh(&w));
 	return 0;
@@ -136,10 +164,9 @@ int rollup_count(struct rollup *r, const struct samples *s, struct row *out, str
 
 int rollup_present(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
 {
-	(void)err;
-	for (struct slide w = slide_begin(r, s); slide_next(&w);)
-		if (slide_n(&w) + slide_nh(&w))
-			out->v[w.i] = 1;
+	rollup_count(r, s, out, err);
+	for (uint32_t i = 0; i < r->n.grid.n; i++)
+		out->v[i] = is_absent(out->v[i]) ? absent() : 1;
 	return 0;
 }
 
@@ -147,7 +174,11 @@ int rollup_last(struct rollup *r, const struct samples *s, struct row *out, stru
 {
 	if (s->nh && rollup_hists(r, out, err))
 		return -err->code;
-	for (struct slide w = slide_begin(r, s); slide_next(&w);) {
+	struct slide w = slide_begin(r, s);
+	for (uint32_t i = 0; w.known && i < r->n.grid.n; i++)
+		if (w.known->hi[i] > w.known->lo[i])
+			out->v[i] = s->v[w.known->hi[i] - 1];
+	while (!w.known && slide_next(&w)) {
 		if (slide_nh(&w) && (!slide_n(&w) || s->ht[w.hhi - 1] >= s->t[w.hi - 1]))
 			out->h[w.i] = s->h[w.hhi - 1];
 		else if (slide_n(&w))
@@ -245,14 +276,73 @@ static int extreme(struct rollup *r, const struct samples *s, struct row *out, s
 	return 0;
 }
 
+static inline double worst(double a, double b, bool max)
+{
+	/* Of equal ones `b`: upstream keeps the older one, and zeros have signs. */
+	return max ? (a > b ? a : b) : (a < b ? a : b);
+}
+
+/*
+ * Extremes of the windows of a series of numbers, known windows. All windows that begin before `cut` are parted there: before[k] is
+ * the extreme of samples [k, cut), `since` that from there on. Once a window begins at the cut or later the next cut is at its
+ * end. So each sample is compared twice, and there is no jump that depends on values.
+ */
+static ALWAYS_INLINE void extremes(const struct windows *w, uint32_t n, const double *v, double *before, bool max,
+				   double *out)
+{
+	const double none = max ? -INFINITY : INFINITY;
+	size_t cut = 0, seen = 0;
+	double since = none;
+	for (uint32_t i = 0; i < n; i++) {
+		size_t lo = w->lo[i], hi = w->hi[i];
+		if (lo == hi)
+			continue;
+		if (lo >= cut) {
+			cut = hi;
+			since = none;
+			before[hi] = none;
+			for (size_t k = hi; k > lo; k--)
+				before[k - 1] = worst(before[k], v[k - 1], max);
+			seen = hi;
+		}
+		for (; seen < hi; seen++)
+			since = worst(v[seen], since, max);
+		out[i] = worst(since, before[lo], max);
+	}
+}
+
+/* Whether no value is NaN. */
+static bool are_numbers(const double *v, size_t n)
+{
+	bool nan = false;
+	for (size_t i = 0; i < n; i++)
+		nan |= isnan(v[i]);
+	return !nan;
+}
+
+static int min_or_max(struct rollup *r, const struct samples *s, struct row *out, bool max, struct err *err)
+{
+	const struct windows *w = s->nh ? NULL : rollup_windows(r, s);
+	if (!w || !are_numbers(s->v, s->n))
+		return extreme(r, s, out, (struct extreme){ .max = max }, err);
+	double *before = rollup_buf(r, 0, s->n + 1, sizeof(*before));
+	if (!before)
+		return eval_oom(r->n.ev, err);
+	if (max)
+		extremes(w, r->n.grid.n, s->v, before, true, out->v);
+	else
+		extremes(w, r->n.grid.n, s->v, before, false, out->v);
+	return 0;
+}
+
 int rollup_min(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
 {
-	return extreme(r, s, out, (struct extreme){ .max = false }, err);
+	return min_or_max(r, s, out, false, err);
 }
 
 int rollup_max(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
 {
-	return extreme(r, s, out, (struct extreme){ .max = true }, err);
+	return min_or_max(r, s, out, true, err);
 }
 
 int rollup_ts_min(struct rollup *r, const struct samples *s, struct row *out, struct err *err)

@@ -67,7 +67,8 @@ static struct windows *windows_new(struct rollup *r)
 		return NULL;
 	w->lo = arena_array(a, r->n.grid.n, sizeof(*w->lo));
 	w->hi = arena_array(a, r->n.grid.n, sizeof(*w->hi));
-	return w->lo && w->hi ? w : NULL;
+	w->count = arena_array(a, r->n.grid.n, sizeof(*w->count));
+	return w->lo && w->hi && w->count ? w : NULL;
 }
 
 const struct windows *rollup_windows(struct rollup *r, const struct samples *s)
@@ -80,6 +81,7 @@ const struct windows *rollup_windows(struct rollup *r, const struct samples *s)
 	for (struct slide w = { .s = s, .r = r, .i = UINT32_MAX }; slide_next(&w);) {
 		known->lo[w.i] = (uint32_t)w.lo;
 		known->hi[w.i] = (uint32_t)w.hi;
+		known->count[w.i] = w.hi > w.lo ? (double)(w.hi - w.lo) : absent();
 	}
 	known->version++;
 	return known_times_set(&known->times, s->t, s->n, r->n.ev->arena) ? known : NULL;

@@ -65,6 +65,7 @@ const char *rollup_name(struct rollup *r, const struct samples *s);
 struct windows {
 	struct known_times times;
 	uint32_t *lo, *hi; /* per step */
+	double *count;     /* hi - lo, missing where that is 0 */
 	uint64_t version;  /* changes with the times */
 };
 
