@@ -2,6 +2,7 @@
 
 #include "base/compiler.h"
 #include "base/mem.h"
+#include "text/float_digits.h"
 #include "text/float_shim.h"
 #include "text/float_table.h"
 
@@ -97,62 +98,12 @@ static inline int digit_count(uint64_t v)
 	return t + (v >= powers[t]) + (v == 0);
 }
 
-/* '0' in every byte. */
-#define ZEROS 0x3030303030303030
-
-/*
- * The 8 digits of v < 10^8 as numbers, the first of them in the lowest byte: halves, then pairs, then digits are
- * parted side by side in one register. (P. Khuong, "How to print integers really fast", 2017.)
- */
-static ALWAYS_INLINE uint64_t digits8(uint32_t v)
-{
-	uint64_t x = v / 10000 | (uint64_t)(v % 10000) << 32;
-	uint64_t q = ((x * 10486) >> 20) & 0x0000007f0000007f;
-	x = q | (x - 100 * q) << 16;
-	q = ((x * 103) >> 10) & 0x000f000f000f000f;
-	return q | (x - 10 * q) << 8;
-}
-
-/* Writes 8 characters, the first of them in the lowest byte. */
-static ALWAYS_INLINE void store8(char *p, uint64_t x)
-{
-	if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
-		x = __builtin_bswap64(x);
-	memcpy(p, &x, sizeof(x));
-}
-
-/* Writes the 8 digits of v < 10^8. */
-static ALWAYS_INLINE void put8(char *p, uint32_t v)
-{
-	store8(p, digits8(v) | ZEROS);
-}
-
-/* Writes v < 10^8 without leading zeros in place of 8 bytes; returns the end. */
-static ALWAYS_INLINE char *put_short(char *p, uint32_t v)
-{
-	uint64_t x = digits8(v);
-	unsigned leading = (unsigned)__builtin_ctzll(x | 1ull << 56) & ~7u; /* the last digit always stays */
-	store8(p, (x | ZEROS) >> leading);
-	return p + 8 - leading / 8;
-}
-
-/* Writes v < 10^16 as put_short does. */
-static ALWAYS_INLINE char *put_uint(char *p, uint64_t v)
-{
-	if (LIKELY(v < 100000000))
-		return put_short(p, (uint32_t)v);
-	uint64_t top = v / 100000000;
-	p = put_short(p, (uint32_t)top);
-	put8(p, (uint32_t)(v - top * 100000000));
-	return p + 8;
-}
-
 /* Writes the 16 digits of v < 10^16. */
 static ALWAYS_INLINE void put16(char *p, uint64_t v)
 {
 	uint64_t top = v / 100000000;
-	put8(p, (uint32_t)top);
-	put8(p + 8, (uint32_t)(v - top * 100000000));
+	digits_put8(p, (uint32_t)top);
+	digits_put8(p + 8, (uint32_t)(v - top * 100000000));
 }
 
 /* Writes the `n` decimal digits of v at `p`, and up to 15 bytes of no meaning after them; returns the end. */
@@ -160,7 +111,7 @@ static ALWAYS_INLINE char *put_digits(char *p, uint64_t v, int n)
 {
 	if (n > 16) {
 		uint64_t top = v / 10000000000000000;
-		put8(p, (uint32_t)(top * powers[24 - n]));
+		digits_put8(p, (uint32_t)(top * powers[24 - n]));
 		v -= top * 10000000000000000;
 		p += n - 16;
 		n = 16;
@@ -168,7 +119,7 @@ static ALWAYS_INLINE char *put_digits(char *p, uint64_t v, int n)
 	if (n > 8)
 		put16(p, v * powers[16 - n]);
 	else
-		put8(p, (uint32_t)(v * powers[8 - n]));
+		digits_put8(p, (uint32_t)(v * powers[8 - n]));
 	return p + n;
 }
 
@@ -205,10 +156,10 @@ static ALWAYS_INLINE bool has_micros(double a, uint64_t *ret_micro)
 /* Writes a number that has_micros without an exponent, its fraction not being 0. */
 static ALWAYS_INLINE char *put_micros(char *p, uint64_t m)
 {
-	p = put_uint(p, m / 1000000);
-	uint64_t x = digits8((uint32_t)(m % 1000000) * 100);
+	p = digits_put_uint(p, m / 1000000);
+	uint64_t x = digits_of8((uint32_t)(m % 1000000) * 100);
 	*p++ = '.';
-	store8(p, x | ZEROS);
+	digits_store8(p, x | DIGITS_ZEROS);
 	return p + 8 - __builtin_clzll(x) / 8;
 }
 
@@ -249,7 +200,7 @@ static ALWAYS_INLINE bool put_fraction(char **p, double a)
 	digits += !down;
 	bool zeros = shorter & (digits % 10 == 0);
 	digits = longer ^ ((longer ^ digits * 10) & -(uint64_t)shorter);
-	*p = put_uint(*p, e < 0 ? 0 : m >> (52 - e));
+	*p = digits_put_uint(*p, e < 0 ? 0 : m >> (52 - e));
 	*(*p)++ = '.';
 	*p = put_digits(*p, digits, k) - shorter;
 	while (UNLIKELY(zeros) && (*p)[-1] == '0')
@@ -327,21 +278,6 @@ static size_t put_special(char *out, double v, enum text_float_style style)
 	return n;
 }
 
-/* Whole numbers without exponent, the most common values of all. False when it is none. */
-static ALWAYS_INLINE bool put_whole(char **p, double v)
-{
-	if (!(fabs(v) < 9007199254740992.0))
-		return false;
-	int64_t i = (int64_t)v;
-	if ((double)i != v || (i == 0 && signbit(v)))
-		return false;
-	uint64_t u = i < 0 ? (uint64_t)-i : (uint64_t)i;
-	if (i < 0)
-		*(*p)++ = '-';
-	*p = put_uint(*p, u);
-	return true;
-}
-
 static inline char *put_decimal(char *p, const struct decimal *x, enum text_float_style style)
 {
 	if (!wants_exponent(x, style))
@@ -375,13 +311,12 @@ static char *put_float(char *p, double v, enum text_float_style style)
 {
 	/* FormatFloat 'g' has whole numbers of six digits and more with an exponent, 'e' all. */
 	bool plain = style == TEXT_FLOAT_G ? fabs(v) < 1e6 : style != TEXT_FLOAT_E;
-	return plain && put_whole(&p, v) ? p : put_other(p, v, plain, style);
+	return plain && digits_put_whole(&p, v) ? p : put_other(p, v, plain, style);
 }
 
-/* Apart, so that whole numbers need no registers saved. */
-static NO_INLINE char *put_other_json(char *p, double v)
+char *text_float_json_other(char *out, double v)
 {
-	return put_other(p, v, true, TEXT_FLOAT_JSON);
+	return put_other(out, v, true, TEXT_FLOAT_JSON);
 }
 
 size_t text_float(char *out, double v, enum text_float_style style)
@@ -391,7 +326,7 @@ size_t text_float(char *out, double v, enum text_float_style style)
 
 char *text_float_json(char *out, double v)
 {
-	return put_whole(&out, v) ? out : put_other_json(out, v);
+	return digits_put_whole(&out, v) ? out : text_float_json_other(out, v);
 }
 
 void text_float_add(struct strbuf *b, double v, enum text_float_style style)

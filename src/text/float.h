@@ -33,6 +33,9 @@ size_t text_float(char *out, double v, enum text_float_style style);
 /* As text_float in the style TEXT_FLOAT_JSON; returns the end. */
 char *text_float_json(char *out, double v);
 
+/* text_float_json of a number that digits_put_whole (text/float_digits.h) has refused; in a function of its own it costs its caller no registers. */
+char *text_float_json_other(char *out, double v);
+
 /* Appends `v` to `b`. */
 void text_float_add(struct strbuf *b, double v, enum text_float_style style);
 

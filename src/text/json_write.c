@@ -4,6 +4,7 @@
 #include "base/compiler.h"
 #include "text/duration.h"
 #include "text/float.h"
+#include "text/float_digits.h"
 
 #include <math.h>
 #include <string.h>
@@ -187,40 +188,44 @@ void jsonw_seconds(struct jsonw *w, int64_t t_ms)
 	value_done(w);
 }
 
+/* Most bytes of a value in style JSON: the longest is -0.0000012345678901234567. What is written beyond its end fits too. */
+#define VALUE_MAX 32
+
 /* Most bytes of a sample with its comma, and what is written beyond the end. */
-#define SAMPLE_MAX (TEXT_FLOAT_MAX + TEXT_SECONDS_MAX + 48)
+#define SAMPLE_MAX (VALUE_MAX + sizeof(((struct jsonw_time *)0)->text) + 16)
 
 /* Samples that room is made for at a time. */
-#define SAMPLES_AT_ONCE 32
+#define SAMPLES_AT_ONCE 128
+
+/* What stands between a value and the time after it, at the start of the text of a time. */
+#define BETWEEN "\"],"
+#define BETWEEN_N (sizeof(BETWEEN) - 1)
 
 static inline char *put_time(char *p, int64_t t_ms)
 {
-	*p++ = '[';
+	memcpy(p, BETWEEN "[", BETWEEN_N + 1);
+	p += BETWEEN_N + 1;
 	p += text_seconds(p, t_ms);
-	*p++ = ',';
-	*p++ = '"';
-	return p;
+	memcpy(p, ",\"", 2);
+	return p + 2;
 }
 
 void jsonw_time_set(struct jsonw_time *ret, int64_t t_ms)
 {
-	ret->t_ms = t_ms;
-	ret->n = (uint8_t)(put_time(ret->text, t_ms) - ret->text);
-}
-
-static inline char *put_value(char *p, double v)
-{
-	p = text_float_json(p, v);
-	*p++ = '"';
-	*p++ = ']';
-	return p;
+	char text[BETWEEN_N + TEXT_SECONDS_MAX + 16];
+	size_t n = (size_t)(put_time(text, t_ms) - text);
+	CHECK(n <= sizeof(ret->text));
+	*ret = (struct jsonw_time){ .t_ms = t_ms, .n = (uint8_t)n };
+	memcpy(ret->text, text, n);
 }
 
 void jsonw_sample(struct jsonw *w, int64_t t_ms, double v)
 {
-	char tmp[SAMPLE_MAX];
+	char tmp[SAMPLE_MAX + TEXT_SECONDS_MAX];
 	value_begin(w);
-	strbuf_add(w->out, tmp, (size_t)(put_value(put_time(tmp, t_ms), v) - tmp));
+	char *p = text_float_json(put_time(tmp, t_ms), v);
+	memcpy(p, BETWEEN, BETWEEN_N - 1);
+	strbuf_add(w->out, tmp + BETWEEN_N, (size_t)(p + BETWEEN_N - 1 - (tmp + BETWEEN_N)));
 	value_done(w);
 }
 
@@ -229,46 +234,115 @@ struct times {
 	const struct jsonw_time *next, *end;
 };
 
-static inline char *put_prepared(char *p, int64_t t_ms, struct times *k)
+/* 16 bytes at a time, from anywhere to anywhere. */
+static ALWAYS_INLINE void copy16(char *to, const char *from)
 {
-	while (k->next < k->end && k->next->t_ms < t_ms)
-		k->next++;
-	if (UNLIKELY(k->next == k->end || k->next->t_ms != t_ms))
-		return put_time(p, t_ms);
-	memcpy(p, k->next->text, sizeof(k->next->text));
-	return p + k->next++->n;
+	char tmp[16];
+	memcpy(tmp, from, sizeof(tmp));
+	memcpy(to, tmp, sizeof(tmp));
 }
 
-/* Most bytes of a value in style JSON with what follows it: the longest is -0.0000012345678901234567. */
-#define VALUE_MAX 32
-
-/* Writes n samples from number `from` on at p. */
-static char *put_samples(char *p, const struct jsonw_samples *s, size_t from, size_t n, struct times *k)
+static NO_INLINE char *put_other_time(char *p, int64_t t_ms, struct times *k)
 {
-	const char *t = (const char *)s->t_ms + from * s->stride, *v = (const char *)s->v + from * s->stride;
+	struct jsonw_time made;
+	const struct jsonw_time *t = &made;
+	while (k->next < k->end && k->next->t_ms < t_ms)
+		k->next++;
+	if (k->next < k->end && k->next->t_ms == t_ms)
+		t = k->next++;
+	else
+		jsonw_time_set(&made, t_ms);
+	memcpy(p, t->text, sizeof(t->text));
+	return p + t->n;
+}
+
+static ALWAYS_INLINE char *put_prepared(char *p, int64_t t_ms, struct times *k)
+{
+	const struct jsonw_time *t = k->next;
+	if (UNLIKELY(t == k->end || t->t_ms != t_ms))
+		return put_other_time(p, t_ms, k);
+	k->next++;
+	copy16(p, t->text); /* whole seconds of this century with all that belongs to them */
+	if (UNLIKELY(t->n > 16))
+		memcpy(p + 16, t->text + 16, sizeof(t->text) - 16);
+	return p + t->n;
+}
+
+/* The time of a first sample, before which there is no value. */
+static char *put_first_time(char *p, int64_t t_ms, struct times *k)
+{
+	char tmp[sizeof(((struct jsonw_time *)0)->text)] = { 0 };
+	size_t n = (size_t)(put_prepared(tmp, t_ms, k) - tmp) - BETWEEN_N;
+	memcpy(p, tmp + BETWEEN_N, sizeof(tmp) - BETWEEN_N);
+	return p + n;
+}
+
+/* Element i of a column of s. */
+static inline const char *sample_at(const void *column, const struct jsonw_samples *s, size_t i)
+{
+	return (const char *)column + i * s->stride;
+}
+
+static ALWAYS_INLINE char *put_sample_time(char *p, const struct jsonw_samples *s, size_t i, bool first, struct times *k)
+{
+	int64_t t_ms;
+	memcpy(&t_ms, sample_at(s->t_ms, s, i), sizeof(t_ms));
+	return first ? put_first_time(p, t_ms, k) : put_prepared(p, t_ms, k);
+}
+
+/* Writes samples [from, to) of any values; `first` if none stands before. The last value has no end yet. */
+static char *put_any(char *p, const struct jsonw_samples *s, size_t from, size_t to, bool first, struct times *k)
+{
 	const char *last = NULL; /* what the value before was written as */
 	uint64_t last_bits = 0;
 	size_t last_n = 0;
-	for (size_t i = 0; i < n; i++, t += s->stride, v += s->stride) {
-		int64_t t_ms;
+	struct times known = *k;
+	for (size_t i = from; i < to; i++) {
+		double value;
 		uint64_t bits;
-		memcpy(&t_ms, t, sizeof(t_ms));
-		memcpy(&bits, v, sizeof(bits));
-		p = put_prepared(p, t_ms, k);
+		memcpy(&value, sample_at(s->v, s, i), sizeof(value));
+		memcpy(&bits, &value, sizeof(bits));
+		p = put_sample_time(p, s, i, first && i == from, &known);
 		if (bits == last_bits && last) {
-			memmove(p, last, VALUE_MAX); /* what lies behind a short one may reach p */
+			copy16(p, last);
+			if (UNLIKELY(last_n > 16))
+				copy16(p + 16, last + 16);
 			p += last_n;
 			continue;
 		}
-		double value;
-		memcpy(&value, &bits, sizeof(value));
 		last = p;
 		last_bits = bits;
-		p = put_value(p, value);
-		*p++ = ',';
+		if (UNLIKELY(!digits_put_whole(&p, value)))
+			p = text_float_json_other(p, value);
 		last_n = (size_t)(p - last);
 	}
-	return p - 1; /* the comma before the next one is value_begin's */
+	*k = known;
+	return p;
+}
+
+/* As put_any the first n samples from `from` on, whose digits are known; the value column has no gaps. */
+static char *put_short_ones(char *p, const struct jsonw_samples *s, size_t from, size_t n, const uint64_t *digits,
+			    struct times *k)
+{
+	struct times known = *k;
+	const int64_t *t_ms = s->t_ms + from;
+	for (size_t i = 0; i < n; i++) {
+		p = i ? put_prepared(p, t_ms[i], &known) : put_first_time(p, t_ms[i], &known);
+		p = digits_put_of8(p, digits[i]);
+	}
+	*k = known;
+	return p;
+}
+
+/* Writes n samples, at least one and at most SAMPLES_AT_ONCE, from number `from` on at p. */
+static char *put_samples(char *p, const struct jsonw_samples *s, size_t from, size_t n, struct times *k)
+{
+	uint64_t digits[SAMPLES_AT_ONCE];
+	size_t done = s->stride == sizeof(*s->v) ? digits_column(s->v + from, n, digits) : 0;
+	p = put_short_ones(p, s, from, done, digits, k);
+	p = put_any(p, s, from + done, from + n, done == 0, k);
+	memcpy(p, BETWEEN, BETWEEN_N - 1); /* the comma before the next one is value_begin's */
+	return p + BETWEEN_N - 1;
 }
 
 void jsonw_samples(struct jsonw *w, const struct jsonw_samples *s, const struct jsonw_time *times, size_t n_times)

@@ -110,7 +110,7 @@ void jsonw_seconds(struct jsonw *w, int64_t t_ms);
 /* [t,"v"]: one sample of a query result, in one go. */
 void jsonw_sample(struct jsonw *w, int64_t t_ms, double v);
 
-/* A time as it is written before a value: [t," */
+/* A time as it is written between two values, with the end of the one: "],[t," */
 struct jsonw_time {
 	int64_t t_ms;
 	uint8_t n;

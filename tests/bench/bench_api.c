@@ -46,16 +46,19 @@ static void measure(const char *name, const struct promql_result *r, double item
 
 static struct promql_point points[SERIES * POINTS];
 static struct promql_rseries series[SERIES * POINTS];
+static int64_t times[POINTS];
+static double values[SERIES * POINTS];
 
 static void matrix(const char *name, double (*value)(size_t i))
 {
-	for (size_t i = 0; i < SERIES * POINTS; i++)
-		points[i] = (struct promql_point){ 1700000000000 + (int64_t)(i % POINTS) * 15000, value(i) };
-	for (size_t i = 0; i < SERIES; i++) {
-		series[i].floats = points + i * POINTS;
-		series[i].n_floats = POINTS;
+	for (size_t i = 0; i < SERIES * POINTS; i++) {
+		times[i % POINTS] = 1700000000000 + (int64_t)(i % POINTS) * 15000;
+		values[i] = value(i);
+		points[i] = (struct promql_point){ times[i % POINTS], value(i) };
 	}
-	struct promql_result r = { .type = PROMQL_TYPE_MATRIX, .series = series, .n_series = SERIES };
+	for (size_t i = 0; i < SERIES; i++)
+		series[i] = (struct promql_rseries){ .values = values + i * POINTS, .n_floats = POINTS };
+	struct promql_result r = { .type = PROMQL_TYPE_MATRIX, .series = series, .n_series = SERIES, .times = times };
 	measure(name, &r, SERIES * POINTS, "point");
 }
 

@@ -168,6 +168,8 @@ static void test_samples_in_one_go(void **state)
 		int64_t t;
 		double v;
 	} points[N];
+	int64_t t[N];
+	double v[N];
 	struct jsonw_time times[N];
 	struct strbuf one = { 0 }, all = { 0 };
 	struct jsonw w;
@@ -177,26 +179,35 @@ static void test_samples_in_one_go(void **state)
 		seed = seed * 6364136223846793005u + 1442695040888963407u;
 		points[i].t = 1700000000000 + i * 15000ll + (seed >> 60 == 0 ? 1 : 0);
 		points[i].v = (double)(int64_t)seed / (double)(1ull << (seed >> 59));
-		if (i % 10 > 3) /* values that stay: short ones, and as long as they can be */
+		if (i > N / 2 && i % 100 < 90) /* whole ones of any length, mostly in a row */
+			points[i].v = i % 17 ? (double)(seed >> (34 + seed % 30)) : i % 2 ? -0.0 : 99999999 + i % 3;
+		else if (i % 10 > 3) /* values that stay: short ones, and as long as they can be */
 			points[i].v = i % 20 > 10 ? 1 : -0.0000012345678901234567;
+	}
+	for (int i = 0; i < N; i++) {
+		t[i] = points[i].t;
+		v[i] = points[i].v;
 	}
 	for (size_t n = 1; n < N; n += 1 + n / 3) {
 		for (size_t prepared = 0; prepared <= N; prepared += N / 2) {
 			struct jsonw_samples s = { &points[N - n].t, &points[N - n].v, sizeof(points[0]), n };
+			struct jsonw_samples columns = { t + N - n, v + N - n, sizeof(v[0]), n };
 			strbuf_reset(&one);
-			strbuf_reset(&all);
 			jsonw_init(&w, &one, 0);
 			jsonw_array_begin(&w);
 			for (size_t i = N - n; i < N; i++)
 				jsonw_sample(&w, points[i].t, points[i].v);
 			jsonw_array_end(&w);
 			assert_int_equal(jsonw_finish(&w, NULL), 0);
-			jsonw_init(&w, &all, 0);
-			jsonw_array_begin(&w);
-			jsonw_samples(&w, &s, times, prepared);
-			jsonw_array_end(&w);
-			assert_int_equal(jsonw_finish(&w, NULL), 0);
-			assert_string_equal(one.p, all.p);
+			for (int as_columns = 0; as_columns < 2; as_columns++) {
+				strbuf_reset(&all);
+				jsonw_init(&w, &all, 0);
+				jsonw_array_begin(&w);
+				jsonw_samples(&w, as_columns ? &columns : &s, times, prepared);
+				jsonw_array_end(&w);
+				assert_int_equal(jsonw_finish(&w, NULL), 0);
+				assert_string_equal(one.p, all.p);
+			}
 		}
 	}
 	strbuf_fini(&one);
