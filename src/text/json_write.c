@@ -283,7 +283,8 @@ static inline const char *sample_at(const void *column, const struct jsonw_sampl
 	return (const char *)column + i * s->stride;
 }
 
-static ALWAYS_INLINE char *put_sample_time(char *p, const struct jsonw_samples *s, size_t i, bool first, struct times *k)
+static ALWAYS_INLINE char *put_sample_time(char *p, const struct jsonw_samples *s, size_t i, bool first,
+					   struct times *k)
 {
 	int64_t t_ms;
 	memcpy(&t_ms, sample_at(s->t_ms, s, i), sizeof(t_ms));
