@@ -5,6 +5,7 @@ src_base_libbase_a_SOURCES = \
 	src/base/compiler.h \
 	src/base/err.c src/base/err.h \
 	src/base/file.c src/base/file.h \
+	src/base/gosort.c src/base/gosort.h \
 	src/base/hash.c src/base/hash.h \
 	src/base/hmap.c src/base/hmap.h \
 	src/base/list.h \

@@ -36,10 +36,7 @@ class Answer:
         if self.type in ("vector", "matrix"):
             result = [(sorted(s["metric"].items()), s.get("value"), s.get("values"), s.get("histogram"), s.get("histograms"))
                       for s in result]
-        # Of sort() the values are in order, and equal ones in any; of sort_by_label() all is in order.
-        self.order = None
-        if ordered and self.type == "vector":
-            self.order = [v if ordered in ("sort", "sort_desc") else labels for labels, v, *_ in result]
+        self.order = [labels for labels, *_ in result] if ordered and self.type == "vector" else None
         if self.type in ("vector", "matrix"):
             result.sort(key=lambda s: s[0])
         self.result = result

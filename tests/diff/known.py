@@ -3,7 +3,6 @@ import json
 import re
 
 import expressions
-from compare import sorting
 
 HISTOGRAMS = set(expressions.NATIVES) | {"h_bucket"}
 # An aggregation whose parameter may change, of something that does not: with @, or a number.
@@ -14,24 +13,15 @@ WORDS = re.compile(r"[a-z_0-9]+|\^")
 def deliberate(expr, want, got):
     """What differs on purpose, or because Prometheus says now this and now that, from every version.
 
-    sort_by_label() puts series without the label first, where upstream's natural order is no order of them at all.
-    Over ranges limitk() and limit_ratio() hand on series as they come;
-    upstream in the order of a map, which shows in the last digits of sums. Parameters of aggregations are taken at
-    each step; upstream takes them once where what is aggregated has @. Of several pairs of series that match alike upstream
-    tells any in range queries, whose series come in random order. Texts of errors are cut where they become long.
+    Over ranges limitk() and limit_ratio() hand on series as they come; upstream in the order of a map, which shows in the last
+    digits of sums. Texts of errors are cut where they become long.
     """
-    if ONCE.search(expr) and got.range:
-        return "parameters of aggregations of what has @"
     if is_panic(want.error):
         return "panic of Prometheus"
     if unwritable(expr.encode(), want):
         return "trees that Prometheus cannot write"
-    if want.status == got.status == 422 and want.error != got.error and re.fullmatch(error_pattern(want.error, got.range), got.error):
-        return "another of several pairs" if len(want.error) < LONG else "long errors"
-    if want.result == got.result and want.order != got.order and (sorting(expr) or "").startswith("sort_by_label"):
-        labels = re.findall('"([a-z]+)"', expr.rpartition(")")[0].rpartition(")")[2]) or re.findall('"([a-z]+)"', expr)
-        if any(label not in dict(s[0]) for label in labels for s in got.result):
-            return "order of missing labels"
+    if want.status == got.status == 422 and len(got.error.encode()) > LONG and want.error.startswith(got.error.rstrip("\ufffd")):
+        return "long errors"
     if re.search("limit(k|_ratio)", expr) and (got.range or re.search(r"\[[^]]*:", expr)) and (want.close(got) or re.search("topk|bottomk", expr) and values(want) == values(got)):
         return "order of limitk and limit_ratio"
     return None
@@ -39,25 +29,29 @@ def deliberate(expr, want, got):
 
 
 
-# A subquery that is moved, with a selector inside that stands still.
+# Subqueries that are moved: brackets, @ before the offset, its amount, @ after it.
+AT = r"(?: @ (?:start\(\)|end\(\)|[\d.]+))"
+MOVED = re.compile(rf"(\[[^][]*:[^][]*\])({AT}?)(?: offset (-?(?:\w+|\((?:[^()]|\([^()]*\))*\))))?({AT}?)")
 STANDS_STILL = re.compile(r"@.*\[[^]]*:[^]]*\][ )]*(offset|@)")
 
 
-def forgotten(params, want, ask):
-    """Whether upstream looked for a selector with @ elsewhere.
+def forgotten(expr, ask):
+    """Whether the two agree where subqueries that are moved are moved by a millisecond more.
 
     Where a subquery's first step is the time at which it stands, upstream leaves selectors with @ inside of it where its own
-    place has put them (setOffsetForAtModifier). In a query's outermost subquery that is over a millisecond later; where
-    subqueries nest, steps meet whatever the time is, and nothing is found.
+    place has put them (setOffsetForAtModifier).
     """
-    if not STANDS_STILL.search(params["query"]):
+    if not STANDS_STILL.search(expr):
         return False
-    if want.result == [] and len(re.findall(r"\[[^]]*:", params["query"])) > 1:
-        return True
-    if not isinstance(params.get("time"), (int, float)):
-        return False
-    later, ours = ask(0.001)
-    return later.same(ours) and not later.same(want)
+    theirs, ours = ask(MOVED.sub(further, expr))
+    return not theirs.error_type and theirs.same(ours)
+
+
+def further(found):
+    brackets, at, offset, later_at = found.groups(default="")
+    if not at and not offset and not later_at:
+        return found[0]
+    return f"{brackets}{at} offset ({offset or '0s'} + 0.001){later_at}"
 
 
 def info_unseen(expr, want, ask):
@@ -85,6 +79,11 @@ def error_pattern(error, is_range):
         return re.escape(re.match("found duplicate series for (the match group|info metric)", error)[0]) + "(?s:.*)"
     text = error.encode()
     return re.escape(error) if len(text) < LONG else re.escape(text[:LONG].decode(errors="ignore")) + "(?s:.*)"
+
+
+def other_of_many(error, is_range, other):
+    """Whether another error may be told in place of one: of several pairs of series that match alike upstream tells any."""
+    return bool(re.fullmatch(error_pattern(error, is_range), other))
 
 
 def error_lines(error, is_range):

@@ -1,6 +1,7 @@
 /* label_replace, label_join, and the sort functions. */
 #include "promql/vector/vector.h"
 
+#include "base/gosort.h"
 #include "labels/builder.h"
 #include "labels/regex.h"
 
@@ -159,60 +160,76 @@ static struct str cut_run(struct str *s)
 	return run;
 }
 
-/* Natural order: runs of digits by their number. <0 if a comes first, 0 when equal. */
-static int natural_cmp(struct str a, struct str b)
+/*
+ * Natural order as upstream's natsort has it: runs of digits go by their number. It contradicts itself: the empty text
+ * comes after all others and these after it, "1" comes before "01" and "01" before "1".
+ */
+static bool natural_less(struct str a, struct str b)
 {
 	while (a.n && b.n) {
 		struct str x = cut_run(&a), y = cut_run(&b);
 		int64_t i, j;
 		if (str_to_i64(x, &i) && str_to_i64(y, &j)) {
 			if (i != j)
-				return i < j ? -1 : 1;
+				return i < j;
 		} else if (!str_eq(x, y)) {
-			return str_cmp(x, y);
+			return str_cmp(x, y) < 0;
 		}
+		if (a.n == 0)
+			return true;
 	}
-	return (a.n > 0) - (b.n > 0);
+	return false;
 }
 
-static int cmp_labels(const struct promql_call *c, struct labels a, struct labels b)
+/* By labels: the first of those named that differs, then all. */
+static bool less_labels(const struct promql_call *c, struct labels a, struct labels b, bool desc)
 {
 	for (size_t i = 1; i < c->n_args; i++) {
 		struct str name = string_arg(c, i);
 		struct str x = labels_get(a, name), y = labels_get(b, name);
-		int d = str_eq(x, y) ? 0 : natural_cmp(x, y);
-		if (d)
-			return d;
+		if (!str_eq(x, y))
+			return natural_less(x, y) != desc;
 	}
-	return labels_cmp(a, b);
+	return desc ? labels_cmp(b, a) < 0 : labels_cmp(a, b) < 0;
 }
 
-/* NaN last whatever the direction. */
-static int cmp_values(double a, double b, bool desc)
+/* Upstream sorts in the reverse of an order in which NaN comes first, even before NaN. */
+static bool less_values(double a, double b, bool desc)
 {
-	if (isnan(a) || isnan(b))
-		return isnan(a) - isnan(b);
-	return desc ? (a < b) - (a > b) : (a > b) - (a < b);
+	return isnan(b) || (desc ? a > b : a < b);
 }
 
-static int cmp_rows(const void *pa, const void *pb, void *arg)
+static bool less_rows(void *arg, const void *pa, const void *pb)
 {
-	const struct trow *a = *(struct trow *const *)pa, *b = *(struct trow *const *)pb;
+	const struct trow *a = pa, *b = pb;
 	const struct promql_call *c = arg;
-	int d;
 	switch (c->func->fn) {
 	case PROMQL_FN_SORT:
-		d = cmp_values(a->v[0], b->v[0], false);
-		break;
+		return less_values(a->v[0], b->v[0], false);
 	case PROMQL_FN_SORT_DESC:
-		d = cmp_values(a->v[0], b->v[0], true);
-		break;
+		return less_values(a->v[0], b->v[0], true);
 	case PROMQL_FN_SORT_BY_LABEL:
-		return cmp_labels(c, a->labels, b->labels);
+		return less_labels(c, a->labels, b->labels, false);
 	default:
-		return -cmp_labels(c, a->labels, b->labels);
+		return less_labels(c, a->labels, b->labels, true);
 	}
-	return d ? d : (a->tag > b->tag) - (a->tag < b->tag);
+}
+
+static bool sorts_values(const struct node *n)
+{
+	enum promql_fn fn = n->expr->call.func->fn;
+	return fn == PROMQL_FN_SORT || fn == PROMQL_FN_SORT_DESC;
+}
+
+/* Leaves out rows that have no sample to be sorted. */
+static void keep_sorted(struct sort *s)
+{
+	bool values = sorts_values(&s->n);
+	size_t n = 0;
+	for (size_t i = 0; i < s->t.n; i++)
+		if (!is_absent(s->t.p[i]->v[0]) || (!values && s->t.p[i]->h && s->t.p[i]->h[0]))
+			s->t.p[n++] = s->t.p[i];
+	s->t.n = n;
 }
 
 static int sort_fill(struct sort *s, struct err *err)
@@ -225,17 +242,14 @@ static int sort_fill(struct sort *s, struct err *err)
 	int rc = table_fill(&s->t, s->child, err);
 	if (rc || s->n.grid.n != 1)
 		return rc;
-	for (size_t i = 0; i < s->t.n; i++)
-		s->t.p[i]->tag = (uint32_t)i;
-	if (s->t.n)
-		qsort_r(s->t.p, s->t.n, sizeof(*s->t.p), cmp_rows, (void *)&s->n.expr->call);
+	keep_sorted(s);
+	gosort((void **)s->t.p, s->t.n, less_rows, (void *)&s->n.expr->call);
 	return 0;
 }
 
 static int sort_next(struct node *n, struct row *ret, struct err *err)
 {
 	struct sort *s = (struct sort *)n;
-	enum promql_fn fn = n->expr->call.func->fn;
 	int rc = s->filled ? 0 : sort_fill(s, err);
 	if (rc)
 		return rc;
@@ -243,7 +257,7 @@ static int sort_next(struct node *n, struct row *ret, struct err *err)
 		if (s->at == s->t.n)
 			return 0;
 		*ret = trow_row(s->t.p[s->at++]);
-		if (fn == PROMQL_FN_SORT || fn == PROMQL_FN_SORT_DESC)
+		if (sorts_values(n))
 			ret->h = NULL;
 	} while (row_is_empty(ret, n->grid.n));
 	return 1;
