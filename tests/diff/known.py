@@ -13,6 +13,8 @@ WORDS = re.compile(r"[a-z_0-9]+|\^")
 def deliberate(expr, want, got):
     """What differs on purpose, or because Prometheus says now this and now that, from every version.
 
+    What has parameters that change is evaluated at each step, upstream at one where what is aggregated has @: the order of what it
+    hands on, by which pairs are found that match alike, is then another.
     Over ranges limitk() and limit_ratio() hand on series as they come; upstream in the order of a map, which shows in the last
     digits of sums. Texts of errors are cut where they become long.
     """
@@ -22,36 +24,33 @@ def deliberate(expr, want, got):
         return "trees that Prometheus cannot write"
     if want.status == got.status == 422 and len(got.error.encode()) > LONG and want.error.startswith(got.error.rstrip("\ufffd")):
         return "long errors"
-    if re.search("limit(k|_ratio)", expr) and (got.range or re.search(r"\[[^]]*:", expr)) and (want.close(got) or re.search("topk|bottomk", expr) and values(want) == values(got)):
+    if want.error and got.error and ONCE.search(expr) and other_of_many(expr, want, got):
+        return "parameters of aggregations of what has @"
+    if re.search("limit(k|_ratio)", expr) and (got.range or SUBQUERY.search(expr)) and (want.close(got) or re.search("topk|bottomk", expr) and values(want) == values(got)):
         return "order of limitk and limit_ratio"
     return None
 
 
 
 
-# Subqueries that are moved: brackets, @ before the offset, its amount, @ after it.
-AT = r"(?: @ (?:start\(\)|end\(\)|[\d.]+))"
-MOVED = re.compile(rf"(\[[^][]*:[^][]*\])({AT}?)(?: offset (-?(?:\w+|\((?:[^()]|\([^()]*\))*\))))?({AT}?)")
+SUBQUERY = re.compile(r"\[([^][]*):([^][]*)\]")
+MOVED = re.compile(SUBQUERY.pattern + "(?= (?:offset|@))")
 STANDS_STILL = re.compile(r"@.*\[[^]]*:[^]]*\][ )]*(offset|@)")
 
 
 def forgotten(expr, ask):
-    """Whether the two agree where subqueries that are moved are moved by a millisecond more.
+    """Whether the two agree where subqueries that are moved have one to three more steps.
 
     Where a subquery's first step is the time at which it stands, upstream leaves selectors with @ inside of it where its own
     place has put them (setOffsetForAtModifier).
     """
     if not STANDS_STILL.search(expr):
         return False
-    theirs, ours = ask(MOVED.sub(further, expr))
-    return not theirs.error_type and theirs.same(ours)
+    return any(not theirs.error_type and theirs.same(ours) for theirs, ours in map(ask, (longer(expr, n) for n in (1, 2, 3))))
 
 
-def further(found):
-    brackets, at, offset, later_at = found.groups(default="")
-    if not at and not offset and not later_at:
-        return found[0]
-    return f"{brackets}{at} offset ({offset or '0s'} + 0.001){later_at}"
+def longer(expr, steps):
+    return MOVED.sub(lambda found: f"[({found[1]}) + {steps} * ({found[2].strip() or '1m'}):{found[2]}]", expr)
 
 
 def info_unseen(expr, want, ask):
@@ -81,9 +80,9 @@ def error_pattern(error, is_range):
     return re.escape(error) if len(text) < LONG else re.escape(text[:LONG].decode(errors="ignore")) + "(?s:.*)"
 
 
-def other_of_many(error, is_range, other):
-    """Whether another error may be told in place of one: of several pairs of series that match alike upstream tells any."""
-    return bool(re.fullmatch(error_pattern(error, is_range), other))
+def other_of_many(expr, want, got):
+    """Whether another error may be told in place of one: of several pairs of series that match alike upstream tells any of ranges."""
+    return bool(re.fullmatch(error_pattern(want.error, got.range or SUBQUERY.search(expr)), got.error))
 
 
 def error_lines(error, is_range):

@@ -40,10 +40,15 @@ static bool print(struct str text, size_t line_max, struct strbuf *out)
 	return ok;
 }
 
-/* Whether a printed text may not parse: it may have grown past a limit, and U+FFFD is printed but never read. */
+/*
+ * Whether a printed text may not parse: it may have grown past a limit, and as upstream we print U+FFFD, which is never
+ * read, and nothing at all for the selector of info(x, {}).
+ */
 static bool may_fail(const struct strbuf *b)
 {
-	return b->n > PROMQL_MAX_TEXT / 2 || str_find(strbuf_str(b), STR("\xef\xbf\xbd")) >= 0;
+	struct str s = strbuf_str(b);
+	return b->n > PROMQL_MAX_TEXT / 2 || str_find(s, STR("\xef\xbf\xbd")) >= 0 || str_find(s, STR(", )")) >= 0 ||
+	       str_find(s, STR(",  ")) >= 0;
 }
 
 static void fuzz_expr(struct str text)

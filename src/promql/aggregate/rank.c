@@ -1,4 +1,5 @@
 /* topk, bottomk and quantile: aggregations that need all values of a step together. */
+#include "base/gosort.h"
 #include "promql/aggregate/aggregate.h"
 #include "promql/math/gomath.h"
 #include "promql/math/quantile.h"
@@ -297,27 +298,18 @@ static void offer(const struct rank *k, struct entry *h, size_t *n, size_t max, 
 	}
 }
 
-/* Order of an instant result: best first, NaN last. */
-static bool comes_before(const struct rank *k, const struct entry *a, const struct entry *b)
+/* Order of a result: the reverse of the heap's. */
+static bool better_entry(void *rank, const void *x, const void *y)
 {
-	if (isnan(a->v) || isnan(b->v))
-		return isnan(b->v) && !isnan(a->v);
-	return k->g.op == PROMQL_AGG_TOPK ? a->v > b->v : a->v < b->v;
+	return less(rank, y, x);
 }
 
-/*
- * Few are sorted as Go's sort.Sort does, by insertion, with upstream's order, in which NaN comes before NaN: so equals keep the
- * order they have, and NaN are turned round. Of many neither promises an order of equals.
- */
-static void sort_entries(const struct rank *k, struct entry *h, size_t n)
+/* Best first, NaN last; equals, and NaN, stand where Go's sort.Sort has them. `sorted` has room for as many. */
+static void sort_entries(struct rank *k, struct entry *h, size_t n, struct entry **sorted)
 {
-	for (size_t i = 1; i < n && n <= 12; i++)
-		for (size_t j = i; j > 0 && worse(k, h[j - 1].v, h[j].v); j--)
-			swap(&h[j], &h[j - 1]);
-	for (size_t gap = n > 12 ? n / 2 : 0; gap > 0; gap /= 2)
-		for (size_t i = gap; i < n; i++)
-			for (size_t j = i; j >= gap && comes_before(k, &h[j], &h[j - gap]); j -= gap)
-				swap(&h[j], &h[j - gap]);
+	for (size_t i = 0; i < n; i++)
+		sorted[i] = &h[i];
+	gosort((void **)sorted, n, better_entry, k);
 }
 
 /* Marks a value as part of the result. */
@@ -337,7 +329,7 @@ static int pick(struct rank *k, const struct entry *e, uint32_t step, struct err
 
 /* `values` are those of the group's rows at the step. */
 static int topk_step(struct rank *k, const struct rank_group *grp, const double *values, struct entry *heap,
-		     uint32_t step, struct err *err)
+		     struct entry **sorted, uint32_t step, struct err *err)
 {
 	int64_t want = (int64_t)k->g.param[step];
 	size_t max = want < 1 ? 0 : MIN((uint64_t)want, grp->n), n = 0;
@@ -350,9 +342,9 @@ static int topk_step(struct rank *k, const struct rank_group *grp, const double 
 	}
 	if (rc)
 		return rc;
-	sort_entries(k, heap, n);
+	sort_entries(k, heap, n, sorted);
 	for (size_t j = 0; j < n && !rc; j++)
-		rc = pick(k, &heap[j], step, err);
+		rc = pick(k, sorted[j], step, err);
 	return rc ? rc : eval_work(k->g.n.ev, grp->n % 4096, err);
 }
 
@@ -362,7 +354,8 @@ static int cmp_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int topk_group(struct rank *k, const struct rank_group *grp, struct entry *heap, struct err *err)
+static int topk_group(struct rank *k, const struct rank_group *grp, struct entry *heap, struct entry **sorted,
+		      struct err *err)
 {
 	struct arena_mark m = arena_mark(&k->g.n.tmp);
 	double *block = arena_array(&k->g.n.tmp, grp->n, BLOCK_STEPS * sizeof(*block));
@@ -372,7 +365,7 @@ static int topk_group(struct rank *k, const struct rank_group *grp, struct entry
 		if (i % BLOCK_STEPS == 0)
 			rc = gather_steps(k, grp, i, block, err);
 		if (!rc)
-			rc = topk_step(k, grp, block + i % BLOCK_STEPS * grp->n, heap, i, err);
+			rc = topk_step(k, grp, block + i % BLOCK_STEPS * grp->n, heap, sorted, i, err);
 	}
 	arena_rewind(&k->g.n.tmp, m);
 	return rc;
@@ -387,10 +380,11 @@ static int topk_all(struct rank *k, struct err *err)
 	k->picked = arena_array(&k->g.arena, k->t.n + 1, sizeof(*k->picked));
 	k->order = arena_array(&k->g.arena, k->t.n + 1, sizeof(*k->order));
 	struct entry *heap = arena_array(&k->g.arena, k->t.n + 1, sizeof(*heap));
-	if (!k->picked || !k->order || !heap)
+	struct entry **sorted = arena_array(&k->g.arena, k->t.n + 1, sizeof(*sorted));
+	if (!k->picked || !k->order || !heap || !sorted)
 		return arena_err(&k->g.arena, err);
 	for (size_t g = 0; g < k->n_groups && !rc; g++)
-		rc = topk_group(k, k->groups[g], heap, err);
+		rc = topk_group(k, k->groups[g], heap, sorted, err);
 	if (k->g.n.grid.n > 1)
 		qsort(k->order, k->n_order, sizeof(*k->order), cmp_size);
 	return rc;
