@@ -16,6 +16,12 @@ static uint32_t *find_resets(struct rollup *r, const struct samples *s, size_t *
 	return at;
 }
 
+uint32_t *rate_falls(struct rollup *r, const struct samples *s, size_t *ret_n)
+{
+	struct samples floats = { .t = s->t, .v = s->v, .n = s->n };
+	return find_resets(r, &floats, ret_n);
+}
+
 bool rate_from_start(const struct rollup *r, int64_t ref, int64_t st, int64_t t)
 {
 	return r->counter && st != 0 && ref - r->m->win.range_ms < st && st < t;

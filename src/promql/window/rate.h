@@ -19,6 +19,9 @@ struct rate_window {
 /* By what the increase between the samples is multiplied. */
 double rate_factor(const struct rollup *r, const struct rate_window *w);
 
+/* Indexes i > 0 of samples that are less than the one before; *ret_n of them. NULL over budget. */
+uint32_t *rate_falls(struct rollup *r, const struct samples *s, size_t *ret_n);
+
 /*
  * rate, increase or delta of all windows of a series that has floats alone and no start times. `resets` are n_resets
  * indexes i of samples with a reset between i - 1 and i. Returns 1, 0 if no window has a result, or an error.
@@ -32,15 +35,16 @@ bool rate_from_start(const struct rollup *r, int64_t ref, int64_t st, int64_t t)
 /* Info "metric might not be a counter" about a series with a float result. */
 void rate_judge_name(struct rollup *r, const struct samples *s);
 
-/* A window of an anchored or smoothed range over one kind of samples. */
+/* A window of an anchored or smoothed range over one kind of samples. It may move on: none of its ends goes back. */
 struct ext_window {
 	size_t lo, hi;      /* all samples that were fetched for it: [lo, hi) */
 	size_t first, last; /* those at or around its ends */
 	int64_t from, to;
 	bool smoothed;
+	size_t later, reached; /* the first samples after `from` and at or after `to`; 0 before the first is found */
 };
 
-/* Finds the ends of a window; false where it has no value. `t` are the times of the samples. */
+/* Finds the ends of a window with samples; false where it has no value. `t` are the times of the samples. */
 bool ext_window_find(struct ext_window *w, const int64_t *t);
 
 /* Values at the ends of a window of floats, interpolated where it is smoothed. */

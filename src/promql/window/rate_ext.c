@@ -8,16 +8,13 @@
 
 bool ext_window_find(struct ext_window *w, const int64_t *t)
 {
-	size_t i = w->lo;
-	while (i < w->hi - 1 && t[i] <= w->from)
-		i++;
-	w->first = i > w->lo ? i - 1 : w->lo;
-	w->last = w->hi - 1;
-	if (w->smoothed) {
-		w->last = w->first;
-		while (w->last < w->hi - 1 && t[w->last] < w->to)
-			w->last++;
-	}
+	while (w->later < w->hi && t[w->later] <= w->from)
+		w->later++;
+	while (w->reached < w->hi && t[w->reached] < w->to)
+		w->reached++;
+	size_t end = w->hi - 1, inside = MIN(MAX(w->later, w->lo), end);
+	w->first = inside > w->lo ? inside - 1 : w->lo;
+	w->last = w->smoothed ? MIN(MAX(w->reached, w->first), end) : end;
 	return t[w->last] > w->from;
 }
 
@@ -40,21 +37,34 @@ void ext_window_ends(const struct ext_window *w, const int64_t *t, const double 
 		*ret_right = interpolate(t[l - 1], v[l - 1], t[l], v[l], w->to, counter);
 }
 
-static double ext_float(const struct rollup *r, const struct samples *s, const struct ext_window *w)
+/* Where a series of floats falls, looked at by windows that move on. */
+struct falls {
+	const uint32_t *at;
+	size_t n, next; /* the first that is not before all windows to come */
+};
+
+/* What a counter had counted before each of its resets between left, the samples inside the window, and right. */
+static double lost(const struct samples *s, const struct ext_window *w, double left, double right, struct falls *f)
 {
-	double left, right, corr = 0;
-	ext_window_ends(w, s->t, s->v, r->counter, &left, &right);
-	double prev = left, result = right - left;
-	for (size_t i = w->first; i <= w->last && r->counter; i++) {
-		if ((i == w->first && s->t[i] <= w->from) || (i == w->last && s->t[i] >= w->to))
-			continue;
-		if (s->v[i] < prev)
-			corr += prev;
-		prev = s->v[i];
+	size_t a = w->first + (s->t[w->first] <= w->from), end = w->last + 1 - (s->t[w->last] >= w->to);
+	double corr = 0, prev = left;
+	if (a < end) {
+		if (s->v[a] < left)
+			corr += left;
+		while (f->next < f->n && f->at[f->next] <= a)
+			f->next++;
+		for (size_t k = f->next; k < f->n && f->at[k] < end; k++)
+			corr += s->v[f->at[k] - 1];
+		prev = s->v[end - 1];
 	}
-	if (r->counter && right < prev)
-		corr += prev;
-	result += corr;
+	return right < prev ? corr + prev : corr;
+}
+
+static double ext_float(const struct rollup *r, const struct samples *s, const struct ext_window *w, struct falls *f)
+{
+	double left, right;
+	ext_window_ends(w, s->t, s->v, r->counter, &left, &right);
+	double result = right - left + (r->counter ? lost(s, w, left, right, f) : 0);
 	return r->per_second ? result / r->m->win.range_s : result;
 }
 
@@ -187,43 +197,45 @@ static int ext_hist(struct rollup *r, const struct samples *s, const struct ext_
 
 /* ---- windows ---- */
 
-/* Two ends that move over the times of one kind of samples. */
-struct ends {
-	size_t lo, hi;
-};
-
-static void move(struct ends *e, const int64_t *t, size_t n, int64_t from, int64_t to)
+/* Moves a window on to (from, to] over n samples with times t. Whether there are any. */
+static bool move(struct ext_window *w, const struct window *win, const int64_t *t, size_t n, int64_t from, int64_t to)
 {
-	while (e->hi < n && t[e->hi] <= to)
-		e->hi++;
-	while (e->lo < e->hi && t[e->lo] <= from)
-		e->lo++;
+	w->from = from;
+	w->to = to;
+	w->smoothed = win->smoothed;
+	while (w->hi < n && t[w->hi] <= to + win->ahead_ms)
+		w->hi++;
+	while (w->lo < w->hi && t[w->lo] <= from - win->back_ms)
+		w->lo++;
+	return w->lo < w->hi;
+}
+
+/* Finds its ends; whether it has a value. */
+static bool find(struct ext_window *w, const int64_t *t)
+{
+	return ext_window_find(w, t) && !(w->smoothed && t[w->first] > w->to);
 }
 
 int rollup_rate_ext(struct rollup *r, const struct samples *s, struct row *out, struct err *err)
 {
 	const struct window *win = &r->m->win;
-	struct ends f = { 0, 0 }, h = { 0, 0 };
+	struct ext_window f = { .lo = 0 }, h = { .lo = 0 };
+	struct falls falls = { .at = NULL };
 	bool mixed = false, any = false;
+	if (s->n && r->counter && !(falls.at = rate_falls(r, s, &falls.n)))
+		return eval_oom(r->n.ev, err);
 	int rc = s->nh ? rollup_hists(r, out, err) : 0;
 	for (uint32_t i = 0; i < r->n.grid.n && !rc; i++) {
 		int64_t to = window_ref(win, &r->n.grid, i), from = to - win->range_ms;
-		move(&f, s->t, s->n, from - win->back_ms, to + win->ahead_ms);
-		move(&h, s->ht, s->nh, from - win->back_ms, to + win->ahead_ms);
-		bool has_f = f.hi > f.lo, has_h = h.hi > h.lo;
-		struct ext_window w = { has_f ? f.lo : h.lo, has_f ? f.hi : h.hi, 0, 0, from, to, win->smoothed };
-		if (has_f && has_h)
+		bool has_f = move(&f, win, s->t, s->n, from, to), has_h = move(&h, win, s->ht, s->nh, from, to);
+		if (has_f && has_h) {
 			mixed = true;
-		else if (!has_f && !has_h)
-			continue;
-		else if (!ext_window_find(&w, has_f ? s->t : s->ht) ||
-			 (w.smoothed && (has_f ? s->t : s->ht)[w.first] > to))
-			continue;
-		else if (has_h)
-			rc = ext_hist(r, s, &w, &out->h[i], err);
-		else
-			out->v[i] = ext_float(r, s, &w);
-		any |= has_f && !has_h;
+		} else if (has_f && find(&f, s->t)) {
+			out->v[i] = ext_float(r, s, &f, &falls);
+			any = true;
+		} else if (has_h && find(&h, s->ht)) {
+			rc = ext_hist(r, s, &h, &out->h[i], err);
+		}
 	}
 	if (mixed)
 		rollup_warn_mixed(r, s);

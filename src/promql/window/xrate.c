@@ -7,47 +7,75 @@
 
 #include <math.h>
 
-static double counter_correction(const double *v, size_t n)
+/* A window: samples [lo, hi) of a series, and perhaps one before them, which need not be their neighbour. */
+struct x_window {
+	const struct samples *s;
+	bool has_before;
+	size_t before, lo, hi;
+	int64_t ref;           /* its right end */
+	const uint32_t *falls; /* of a counter: where the series falls */
+	size_t n_falls, next;  /* the first that is not before all windows to come */
+};
+
+static size_t x_count(const struct x_window *w)
 {
-	double last = 0, corr = 0;
-	for (size_t i = 0; i < n; i++) {
-		if (v[i] < last)
-			corr += last;
-		last = v[i];
-	}
+	return w->hi - w->lo + w->has_before;
+}
+
+/* The k-th sample's index. */
+static size_t x_at(const struct x_window *w, size_t k)
+{
+	return w->has_before ? (k == 0 ? w->before : w->lo + k - 1) : w->lo + k;
+}
+
+/* What the counter had counted before each of its resets from the k-th sample on. */
+static double counter_correction(struct x_window *w, size_t k)
+{
+	const double *v = w->s->v;
+	size_t first = x_at(w, k), lo = MAX(first, w->lo);
+	double corr = 0;
+	if (first < w->lo && w->lo < w->hi && v[w->lo] < v[first])
+		corr += v[first];
+	while (w->next < w->n_falls && w->falls[w->next] <= w->lo)
+		w->next++;
+	for (size_t i = w->next; i < w->n_falls && w->falls[i] < w->hi; i++)
+		if (w->falls[i] > lo)
+			corr += v[w->falls[i] - 1];
 	return corr;
 }
 
-static bool all_equal(const double *v, size_t n)
+static bool all_equal(const struct x_window *w)
 {
-	for (size_t i = 1; i < n; i++)
-		if (v[i] != v[0])
+	for (size_t k = 1; k < x_count(w); k++)
+		if (w->s->v[x_at(w, k)] != w->s->v[x_at(w, 0)])
 			return false;
 	return true;
 }
 
-/* The value of a window of n >= 1 samples. */
-static double x_value(const struct rollup *r, const int64_t *t, const double *v, size_t n, int64_t ref,
-		      int64_t appeared)
+/* The value of a window of at least one sample. */
+static double x_value(const struct rollup *r, struct x_window *w, int64_t appeared)
 {
-	int64_t range = r->m->win.range_ms, from = ref - range;
+	const int64_t *t = w->s->t;
+	const double *v = w->s->v;
+	int64_t range = r->m->win.range_ms, from = w->ref - range;
 	bool increase = r->counter && !r->per_second;
-	size_t first = 0;
-	if (increase && all_equal(v, n) && ref <= appeared + range)
-		return v[0];
-	double sampled = (double)(t[n - 1] - t[0]);
+	size_t n = x_count(w), first = 0, a = x_at(w, 0), z = x_at(w, n - 1);
+	if (increase && w->ref <= appeared + range && all_equal(w))
+		return v[a];
+	double sampled = (double)(t[z] - t[a]);
 	double avg = sampled / (double)(n - 1);
-	if (!increase && (double)(from - t[0]) > avg) {
+	if (!increase && (double)(from - t[a]) > avg) {
 		if (n < 3)
 			return 0;
 		first = 1;
-		sampled = (double)(t[n - 1] - t[1]);
+		a = x_at(w, 1);
+		sampled = (double)(t[z] - t[a]);
 		avg = sampled / (double)(n - 2);
 	}
-	double result = v[n - 1] - v[first];
+	double result = v[z] - v[a];
 	if (r->counter)
-		result += counter_correction(v + first, n - first);
-	if (!increase && t[first] <= from && (double)(ref - t[n - 1]) < avg)
+		result += counter_correction(w, first);
+	if (!increase && t[a] <= from && (double)(w->ref - t[z]) < avg)
 		result *= (double)(range / 1000) / (sampled / 1000);
 	return r->per_second ? result / (double)(range / 1000) : result;
 }
@@ -57,9 +85,8 @@ int rollup_xrate(struct rollup *r, const struct samples *s, struct row *out, str
 	if (s->nh)
 		return err_set(err, ERR_FAILED_PRECONDITION,
 			       "native histograms are not supported in extended range functions");
-	int64_t *t = rollup_buf(r, 0, s->n + 1, sizeof(*t));
-	double *v = rollup_buf(r, 1, s->n + 1, sizeof(*v));
-	if (!t || !v)
+	struct x_window x = { .s = s };
+	if (s->n && r->counter && !(x.falls = rate_falls(r, s, &x.n_falls)))
 		return eval_oom(r->n.ev, err);
 	/* A subquery has no samples before its windows, so there is no telling when the series appeared. */
 	bool before_known = r->m->selector != NULL;
@@ -67,19 +94,17 @@ int rollup_xrate(struct rollup *r, const struct samples *s, struct row *out, str
 	int64_t seen = INT64_MAX; /* the right end of the step before */
 	for (struct slide w = slide_begin(r, s); slide_next(&w); seen = w.ref) {
 		int64_t oldest = w.ref - r->m->win.range_ms - (r->n.ev->opts.x_lookback_ms - 1);
-		size_t before = w.lo, n = 0;
+		size_t before = w.lo;
 		/* What lies between two windows is never looked at. */
 		while (before > 0 && s->t[before - 1] > seen)
 			before--;
-		if (before_known && before > 0 && s->t[before - 1] >= oldest) {
-			t[n] = s->t[before - 1];
-			v[n++] = s->v[before - 1];
-		}
-		memcpy(t + n, s->t + w.lo, slide_n(&w) * sizeof(*t));
-		memcpy(v + n, s->v + w.lo, slide_n(&w) * sizeof(*v));
-		n += slide_n(&w);
-		if (n)
-			out->v[w.i] = x_value(r, t, v, n, w.ref, appeared);
+		x.has_before = before_known && before > 0 && s->t[before - 1] >= oldest;
+		x.before = before - x.has_before;
+		x.lo = w.lo;
+		x.hi = w.hi;
+		x.ref = w.ref;
+		if (x_count(&x))
+			out->v[w.i] = x_value(r, &x, appeared);
 	}
 	return 0;
 }
