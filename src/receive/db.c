@@ -123,7 +123,7 @@ int co_receive_db_open(struct receive_db **ret, const struct receive_db_config *
 	receive_db_log_scan(db, &j.scan);
 	log_replay(db, &j.replay, sys_mono_ms() - begin);
 	db->stats.replay_ms = sys_mono_ms() - begin;
-	db->stats.corruptions = j.replay.corruptions;
+	db->stats.replay = j.replay;
 	*ret = db;
 	return 0;
 }

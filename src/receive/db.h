@@ -69,15 +69,34 @@ struct labels receive_db_external(const struct receive_db *db);
 /* The head; for reading and appending by the caller in the loop. */
 struct head *receive_db_head(struct receive_db *db);
 
+/* How long cuts of blocks took: upper bounds in seconds, and how many were up to each, the last beyond all. */
+#define RECEIVE_DB_CUT_BOUNDS 14
+struct receive_db_cut_times {
+	uint64_t n[RECEIVE_DB_CUT_BOUNDS + 1]; /* up to 1 s, 2 s, 4 s ... */
+	double sum_s;
+};
+
+/* Number and time of something that takes long. */
+struct receive_db_times {
+	uint64_t n;
+	int64_t ns;
+};
+
 /* Figures beside those of the head. */
 struct receive_db_stats {
 	uint64_t blocks, block_bytes;             /* now */
 	uint64_t compactions, compactions_failed; /* blocks cut from the head; cuts that failed */
+	uint64_t compactions_triggered;           /* rounds of maintenance that began to cut */
+	struct receive_db_cut_times cut_times;
+	bool cutting;
+	uint64_t truncations; /* of the head, after its samples are in a block */
+	struct receive_db_times gc, log_truncation;
+	uint64_t reloads, reloads_failed; /* of the set of blocks */
 	uint64_t checkpoints, checkpoints_failed;
 	uint64_t time_retentions, size_retentions; /* blocks deleted */
 	uint64_t commits_failed;
-	uint64_t corruptions;       /* damaged places that opening found */
-	int64_t replay_ms;          /* what opening took */
+	struct head_replay replay;  /* what opening found */
+	int64_t replay_ms;          /* what it took */
 	int64_t commit_ns, commits; /* time that commits took, their number */
 	int64_t min_time;           /* receive_db_min_time */
 };

@@ -14,6 +14,7 @@ src_receive_libreceive_a_SOURCES = \
 	src/receive/status.c \
 	src/receive/store.c src/receive/store.h \
 	src/receive/tenant.c src/receive/tenant.h \
+	src/receive/tsdb_metrics.c src/receive/tsdb_metrics.h \
 	src/receive/view.c src/receive/view.h \
 	src/receive/write.c src/receive/write.h \
 	src/receive/write_http.c

@@ -69,6 +69,8 @@ static int co_scan(struct receive_db *db, struct err *err)
 	int rc = co_offload("scan blocks", run_scan, scan, err);
 	fiber_unmask();
 	local_blocks_scan_end(db->blocks, scan, rc, &found);
+	db->stats.reloads++;
+	db->stats.reloads_failed += rc != 0;
 	receive_db_log_scan(db, &found);
 	return rc;
 }
@@ -111,15 +113,27 @@ static int co_checkpoint_log(struct receive_db *db, struct err *err)
 	int rc = co_begin_checkpoint(db, &c, err);
 	if (!c)
 		return rc;
+	int64_t begin = sys->mono_ns();
 	fiber_mask();
 	rc = co_offload("checkpoint", run_checkpoint, c, err);
 	fiber_unmask();
+	db->stats.log_truncation.n++;
+	db->stats.log_truncation.ns += sys->mono_ns() - begin;
 	head_checkpoint_end(db->head, c, rc);
 	if (rc == 0)
 		db->stats.checkpoints++;
 	else
 		db->stats.checkpoints_failed++;
 	return rc;
+}
+
+/* A step of head_gc, timed. */
+static int gc_some(struct receive_db *db)
+{
+	int64_t begin = sys->mono_ns();
+	int more = head_gc(db->head, GC_STEP);
+	db->stats.gc.ns += sys->mono_ns() - begin;
+	return more;
 }
 
 /*
@@ -130,13 +144,14 @@ static int co_collect(struct receive_db *db, struct err *err)
 {
 	int64_t give_up = sys_mono_ms() + WAIT_MS;
 	int more, rc = 0;
-	while (rc == 0 && (more = head_gc(db->head, GC_STEP)) != 0) {
+	while (rc == 0 && (more = gc_some(db)) != 0) {
 		if (more == HEAD_GC_WAIT && sys_mono_ms() >= give_up)
 			return 0;
 		rc = more == HEAD_GC_WAIT ? co_sleep_ms(20, err) : co_yield(err);
 	}
 	if (rc != 0 || !db->collecting)
 		return rc;
+	db->stats.gc.n++;
 	rc = co_checkpoint_log(db, err);
 	if (rc == 0)
 		db->collecting = false;
@@ -169,6 +184,23 @@ static void log_block(const struct receive_db *db, const struct head_block *b, b
 		 log_b("out_of_order", ooo), log_i("ms", took_ms));
 }
 
+/* Runs the child that cuts, and takes its time. Suspends. */
+static int co_cut_child(struct receive_db *db, const char *name, child_fn *fn, struct cut_job *j, struct strbuf *out,
+			struct err *err)
+{
+	int64_t begin = sys->mono_ns();
+	db->stats.cutting = true;
+	int rc = co_child_run(name, fn, j, CHILD_MEMORY, CHILD_NICE, out, err);
+	db->stats.cutting = false;
+	double took_s = (double)(sys->mono_ns() - begin) / 1e9;
+	size_t i = 0;
+	while (i < RECEIVE_DB_CUT_BOUNDS && took_s > (double)(1u << i))
+		i++;
+	db->stats.cut_times.n[i]++;
+	db->stats.cut_times.sum_s += took_s;
+	return rc;
+}
+
 /* Cuts [mint, maxt) off the head; *ret_empty when nothing was in it. Suspends. */
 static int co_cut(struct receive_db *db, int64_t mint, int64_t maxt, bool *ret_empty, struct err *err)
 {
@@ -177,7 +209,7 @@ static int co_cut(struct receive_db *db, int64_t mint, int64_t maxt, bool *ret_e
 	struct head_block b = { 0 };
 	int64_t begin = sys_mono_ms();
 	head_cut_begin(db->head, maxt);
-	int rc = co_child_run("cut block", cut_in_child, &j, CHILD_MEMORY, CHILD_NICE, &out, err);
+	int rc = co_cut_child(db, "cut block", cut_in_child, &j, &out, err);
 	if (rc == 0 && out.n == sizeof(b))
 		memcpy(&b, out.p, sizeof(b));
 	strbuf_fini(&out);
@@ -192,6 +224,7 @@ static int co_cut(struct receive_db *db, int64_t mint, int64_t maxt, bool *ret_e
 	}
 	/* In the turn in which the block came into the set: no reader sees its samples twice or not at all. */
 	head_truncate(db->head, maxt);
+	db->stats.truncations++;
 	head_cut_end(db->head);
 	db->collecting = true;
 	db->stats.compactions++;
@@ -280,7 +313,7 @@ static int co_cut_ooo(struct receive_db *db, struct err *err)
 	struct cut_job j = { .db = db, .mark = head_ooo_mark(db->head) };
 	rc = co_receive_db_commit(db, err); /* begins the new segment */
 	if (rc == 0)
-		rc = co_child_run("cut out of order", cut_ooo_in_child, &j, CHILD_MEMORY, CHILD_NICE, &out, err);
+		rc = co_cut_child(db, "cut out of order", cut_ooo_in_child, &j, &out, err);
 	if (rc == 0)
 		rc = co_take_ooo(db, &out, begin, err);
 	strbuf_fini(&out);
@@ -370,6 +403,7 @@ static int co_cut_due(struct receive_db *db, struct err *err)
 	int64_t mint, maxt;
 	bool cut = false, empty = false;
 	int rc = 0;
+	db->stats.compactions_triggered += !db->collecting && head_cut_due(db->head, &mint, &maxt);
 	while (rc == 0 && !db->collecting && head_cut_due(db->head, &mint, &maxt)) {
 		rc = co_cut(db, mint, maxt, &empty, err);
 		cut = true;

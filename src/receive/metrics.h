@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "receive/append.h"
+#include "receive/tsdb_metrics.h"
 
 #include <stdint.h>
 
@@ -30,11 +31,9 @@ struct receive_metrics {
 	struct metrics_vec *head_limits; /* gauges by tenant */
 	struct counter *db_updates_attempted, *db_updates_completed;
 	struct counter *limits_reloads, *limits_reload_errors;
-	struct receive_dbs *dbs;
 	struct metrics_histogram *series_requested, *chunks_requested; /* of Series calls */
 	struct gauge *series_pending;
-	struct metrics_vec *tsdb[32]; /* by tenant, refreshed at exposition */
-	struct metrics_vec *commits;  /* summaries, likewise */
+	struct tsdb_metrics tsdb;
 };
 
 /*

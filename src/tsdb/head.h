@@ -88,17 +88,29 @@ struct head_config {
 	bool read_only;  /* replay only: no file is made or changed, appends give HEAD_UNAVAILABLE */
 };
 
+/* Elements of logs that name series. */
+enum head_unknown {
+	HEAD_UNKNOWN_SAMPLES,
+	HEAD_UNKNOWN_HISTOGRAMS,
+	HEAD_UNKNOWN_EXEMPLARS,
+	HEAD_UNKNOWN_TOMBSTONES,
+	HEAD_UNKNOWN_MARKERS,
+	HEAD_UNKNOWN_KINDS
+};
+
 /* What opening found. */
 struct head_replay {
 	uint64_t segments, records, series, samples, histograms, exemplars;
 	uint64_t ooo_samples;
-	uint64_t chunks;            /* loaded from head chunk files */
-	uint64_t unknown_refs;      /* samples whose series record was not there */
-	uint64_t unknown_records;   /* record types that are not known: skipped */
-	uint64_t corruptions;       /* damaged ranges of log and chunk files */
-	uint64_t quarantined_bytes; /* copied to quarantine/ */
-	uint64_t lost_segments;     /* gaps in the numbering */
-	char first_corruption[160]; /* where, "" when there was none */
+	uint64_t chunks;                         /* loaded from head chunk files */
+	uint64_t unknown_refs;                   /* elements whose series record was not there */
+	uint64_t unknown[2][HEAD_UNKNOWN_KINDS]; /* of them in the WAL and in the WBL */
+	uint64_t unknown_records;                /* record types that are not known: skipped */
+	uint64_t corruptions;                    /* damaged ranges of log and chunk files */
+	uint64_t chunk_corruptions;              /* of them in chunk files */
+	uint64_t quarantined_bytes;              /* copied to quarantine/ */
+	uint64_t lost_segments;                  /* gaps in the numbering */
+	char first_corruption[160];              /* where, "" when there was none */
 };
 
 /* Called now and then during replay; `done` and `total` are bytes of log. */
@@ -254,19 +266,38 @@ int64_t head_min_time(const struct head *h);
 /* Time of the newest sample; INT64_MIN in an empty head. */
 int64_t head_max_time(const struct head *h);
 
+/* What was written to a log since open. */
+struct head_log_stats {
+	uint32_t segment;                                       /* the current one */
+	uint64_t bytes, writes, parts, part_bytes, saved_bytes; /* as in struct wal_writer_stats */
+};
+
+/* By how much samples out of order were late: upper bounds in seconds, and how many were up to each, the last beyond all. */
+#define HEAD_DELAYS 7
+extern const double head_delay_bounds[HEAD_DELAYS];
+struct head_delays {
+	uint64_t n[HEAD_DELAYS + 1];
+	double sum_s;
+};
+
 /* Figures of a head. */
 struct head_stats {
 	uint64_t series;                         /* now */
 	uint64_t series_created, series_removed; /* since open */
 	uint64_t samples, histograms;            /* appended in order since open */
-	uint64_t ooo_samples;                    /* appended out of order since open */
-	uint64_t chunks;                         /* open and closed, out of order too */
-	uint64_t label_pairs;                    /* distinct name/value pairs */
-	uint64_t exemplars;                      /* in the ring */
-	uint64_t refused[HEAD_RESULTS];
+	uint64_t ooo_samples, ooo_histograms;    /* appended out of order since open; of them histograms */
+	struct head_delays ooo_delays;
+	uint64_t chunks;                       /* open and closed, out of order too */
+	uint64_t chunks_removed, chunks_filed; /* since open; that went to chunk files */
+	uint64_t label_pairs;                  /* distinct name/value pairs */
+	uint64_t exemplars, exemplar_series;   /* in the ring; of so many series */
+	uint64_t exemplars_appended;           /* since open */
+	int64_t oldest_exemplar;               /* time of the one that goes next, 0 where there is none */
+	uint64_t refused[HEAD_RESULTS], refused_histograms[HEAD_RESULTS]; /* of them histograms */
 	uint64_t memory_bytes;         /* tables, series, chunks, postings; without the symbol table */
 	uint64_t wal_bytes, wbl_bytes; /* written since open */
-	uint64_t chunk_file_bytes;     /* on disk */
+	struct head_log_stats wal, wbl;
+	uint64_t chunk_file_bytes; /* on disk */
 	int64_t min_time, max_time;
 	int64_t ooo_min_time, ooo_max_time;
 };

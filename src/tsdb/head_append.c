@@ -73,9 +73,10 @@ void head_cut_end(struct head *h)
 	h->cut_until = INT64_MIN;
 }
 
-static enum head_result refuse(struct head *h, enum head_result r)
+static enum head_result refuse(struct head *h, enum head_result r, bool is_hist)
 {
 	h->refused[r]++;
+	h->refused_hists[r] += is_hist;
 	return r;
 }
 
@@ -327,7 +328,7 @@ static NO_INLINE enum head_result same_time(struct head *h, struct head_series *
 					    const struct histogram *hist)
 {
 	if (!hist && series_open(s) && series_kind(s) == KIND_FLOAT)
-		return s->app.v == double_bits(v) ? HEAD_OK_SAME : refuse(h, HEAD_DUPLICATE);
+		return s->app.v == double_bits(v) ? HEAD_OK_SAME : refuse(h, HEAD_DUPLICATE, false);
 	struct arena a;
 	arena_init(&a, NULL);
 	struct chunk_cols cols;
@@ -340,7 +341,7 @@ static NO_INLINE enum head_result same_time(struct head *h, struct head_series *
 			same = hist && head_same_hist(&cols.h[last], hist, &a);
 	}
 	arena_fini(&a);
-	return same ? HEAD_OK_SAME : refuse(h, HEAD_DUPLICATE);
+	return same ? HEAD_OK_SAME : refuse(h, HEAD_DUPLICATE, hist != NULL);
 }
 
 void head_update_time(struct head *h, int64_t t)
@@ -351,15 +352,30 @@ void head_update_time(struct head *h, int64_t t)
 		h->mint = t;
 }
 
+/* Bounds of upstream's tsdb/head.go. */
+const double head_delay_bounds[HEAD_DELAYS] = { 600, 1800, 3600, 7200, 10800, 21600, 43200 };
+
+static void count_ooo(struct head *h, int64_t t, bool is_hist)
+{
+	double late_s = ((double)h->maxt - (double)t) / 1000;
+	size_t i = 0;
+	while (i < HEAD_DELAYS && late_s > head_delay_bounds[i])
+		i++;
+	h->ooo_delays.n[i]++;
+	h->ooo_delays.sum_s += late_s;
+	h->n_ooo++;
+	h->n_ooo_hists += is_hist;
+}
+
 static NO_INLINE enum head_result append_ooo(struct head *h, struct head_series *s, int64_t t, double v,
 					     const struct histogram *hist)
 {
 	enum head_result r = head_put_ooo(h, s, t, v, hist);
 	if (r == HEAD_DUPLICATE)
-		return refuse(h, r);
+		return refuse(h, r, hist != NULL);
 	if (r == HEAD_OK_SAME)
 		return r;
-	h->n_ooo++;
+	count_ooo(h, t, hist != NULL);
 	if (!hist) {
 		record_add_float(&h->wbl.samples, series_ref(s), t, v);
 		return r;
@@ -403,7 +419,7 @@ enum head_result head_append(struct head *h, struct head_series *s, int64_t t, d
 		return same_time(h, s, v, NULL);
 	if (r == HEAD_OK_OOO)
 		return append_ooo(h, s, t, v, NULL);
-	return refuse(h, r);
+	return refuse(h, r, false);
 }
 
 static void stage_hist(struct head *h, struct head_series *s, int64_t t, const struct histogram *hist)
@@ -421,7 +437,7 @@ enum head_result head_append_hist(struct head *h, struct head_series *s, int64_t
 				  struct err *err)
 {
 	if (!hist_is_stale(hist) && hist_validate(hist, err) != 0)
-		return refuse(h, HEAD_BAD_HISTOGRAM);
+		return refuse(h, HEAD_BAD_HISTOGRAM, true);
 	enum head_result r = admit(h, s, t);
 	if (r == HEAD_OK) {
 		kind_changes(h, s, kind_of(hist));
@@ -435,7 +451,7 @@ enum head_result head_append_hist(struct head *h, struct head_series *s, int64_t
 		return same_time(h, s, 0, hist);
 	if (r == HEAD_OK_OOO)
 		return append_ooo(h, s, t, 0, hist);
-	return refuse(h, r);
+	return refuse(h, r, true);
 }
 
 /* --- exemplars ---------------------------------------------------------------------------- */
@@ -474,7 +490,7 @@ static enum head_result check_exemplar(struct head *h, struct head_series *s, in
 	if (h->ring_cap == 0)
 		return HEAD_EXEMPLAR_OFF;
 	if (labels_too_long(l))
-		return refuse(h, HEAD_EXEMPLAR_TOO_LONG);
+		return refuse(h, HEAD_EXEMPLAR_TOO_LONG, false);
 	if (s->exemplar == 0)
 		return HEAD_OK;
 	const struct ring_exemplar *e = &h->ring[s->exemplar - 1];
@@ -482,7 +498,7 @@ static enum head_result check_exemplar(struct head *h, struct head_series *s, in
 	if (same && e->t == t && double_bits(e->v) == double_bits(v))
 		return HEAD_EXEMPLAR_DUPLICATE;
 	if (t < e->t || (t == e->t && v < e->v))
-		return refuse(h, HEAD_EXEMPLAR_OUT_OF_ORDER);
+		return refuse(h, HEAD_EXEMPLAR_OUT_OF_ORDER, false);
 	return HEAD_OK;
 }
 
@@ -495,8 +511,10 @@ static void evict(struct head *h, uint32_t i)
 	struct head_series *s = head_by_id(h, e->series_id);
 	if (e->newer)
 		h->ring[e->newer - 1].older = 0;
-	else if (s)
+	else if (s) {
 		s->exemplar = 0;
+		h->ring_series--;
+	}
 	free(e->labels);
 	e->labels = NULL;
 	h->ring_n--;
@@ -515,6 +533,8 @@ void head_put_exemplar(struct head *h, struct head_series *s, int64_t t, double 
 	labels_pack(l, e->labels);
 	if (s->exemplar)
 		h->ring[s->exemplar - 1].newer = i + 1;
+	else
+		h->ring_series++;
 	s->exemplar = i + 1;
 	h->ring_next = i + 1 == h->ring_cap ? 0 : i + 1;
 	h->ring_n++;
@@ -523,11 +543,12 @@ void head_put_exemplar(struct head *h, struct head_series *s, int64_t t, double 
 enum head_result head_append_exemplar(struct head *h, struct head_series *s, int64_t t, double v, struct labels l)
 {
 	if (!h->writable)
-		return refuse(h, HEAD_UNAVAILABLE);
+		return refuse(h, HEAD_UNAVAILABLE, false);
 	enum head_result r = check_exemplar(h, s, t, v, l);
 	if (r != HEAD_OK)
 		return r;
 	head_put_exemplar(h, s, t, v, l);
+	h->n_exemplars++;
 	record_add_exemplar(&h->wal.exemplars, series_ref(s), t, v, l);
 	return HEAD_OK;
 }

@@ -81,6 +81,7 @@ void head_flush_end(struct head *h, struct head_flush *f, int result)
 		CHECK(c); /* nothing is removed during a flush */
 		uint8_t *bytes = c->bytes;
 		c->in_file = true;
+		h->n_chunks_filed++;
 		c->ref = f->recs.p[i].ref;
 		h->unflushed_bytes -= c->size;
 		h->closed_bytes -= c->size;

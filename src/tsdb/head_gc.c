@@ -56,6 +56,7 @@ static void drop_closed(struct head *h, struct head_series *s)
 	if (drop == 0)
 		return;
 	h->n_closed -= drop;
+	h->n_chunks_removed += drop;
 	s->n_closed -= drop;
 	size_t cap = 4;
 	while (cap < s->n_closed)
@@ -74,6 +75,7 @@ static void drop_open(struct head *h, struct head_series *s)
 		return;
 	s->app.spare[SPARE_FLAGS] &= (uint8_t)~SERIES_OPEN;
 	h->n_open--;
+	h->n_chunks_removed++;
 	free(s->app.buf); /* readers hold copies */
 	s->app.buf = NULL;
 	hist_app_free(s->hist);
@@ -83,6 +85,7 @@ static void drop_open(struct head *h, struct head_series *s)
 static void remove_series(struct head *h, struct head_series *s)
 {
 	*vec_push(&h->removed) = (struct head_removed){ series_ref(s), h->wal_pos.segment };
+	h->ring_series -= s->exemplar != 0;
 	head_series_free_later(h, s);
 	head_key_forget(h, s->id);
 	memset(s, 0, sizeof(*s));

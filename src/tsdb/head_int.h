@@ -222,7 +222,9 @@ struct head {
 	struct head_stage wal, wbl;
 	struct head_stage spare_wal, spare_wbl; /* empty, with memory from before, unless a commit is under way */
 	uint64_t n_samples, n_hists, n_ooo;
-	uint64_t refused[HEAD_RESULTS];
+	uint64_t n_ooo_hists;
+	struct head_delays ooo_delays;
+	uint64_t refused[HEAD_RESULTS], refused_hists[HEAD_RESULTS];
 
 	int64_t min_valid_time; /* from blocks and truncation */
 	int64_t cut_until;      /* samples before are being cut; INT64_MIN: none */
@@ -238,6 +240,7 @@ struct head {
 	uint32_t n_slabs, next_id;
 	uint64_t n_series, n_created, n_removed;
 	uint64_t n_closed, n_open, closed_bytes;
+	uint64_t n_chunks_removed, n_chunks_filed;
 	struct head_postings postings;
 	struct head_order order;
 	struct strbuf key_scratch;
@@ -246,7 +249,7 @@ struct head {
 	/* Exemplars. */
 	struct ring_exemplar *ring;
 	uint32_t ring_cap, ring_next;
-	uint64_t ring_n;
+	uint64_t ring_n, ring_series, n_exemplars;
 
 	/* Out of order. */
 	uint64_t ooo_seq; /* given to chunks made now */

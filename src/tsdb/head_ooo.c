@@ -119,6 +119,7 @@ void head_ooo_free(struct head_series *s)
 static void drop_chunk(struct head *h, struct closed_chunk *c)
 {
 	h->n_closed--;
+	h->n_chunks_removed++;
 	if (c->in_file)
 		return;
 	h->closed_bytes -= c->size;

@@ -196,6 +196,7 @@ static int load_chunks(struct replay *r, struct err *err)
 		return rc;
 	r->stats->chunks = found.chunks;
 	r->stats->corruptions += found.corruptions;
+	r->stats->chunk_corruptions += found.corruptions;
 	r->stats->quarantined_bytes += found.quarantined_bytes;
 	if (found.corruptions)
 		snprintf(r->stats->first_corruption, sizeof(r->stats->first_corruption), "%s", found.where);
@@ -242,14 +243,22 @@ static int replay_series(struct replay *r, struct record_iter *it, struct err *e
 	}
 }
 
+static void note_unknown(struct replay *r, enum head_unknown kind)
+{
+	r->stats->unknown_refs++;
+	r->stats->unknown[r->wbl][kind]++;
+}
+
 static void put_ooo(struct replay *r, const struct record_samples *c)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		struct head_series *s = ref_get(&r->refs, c->ref[i]);
-		r->stats->unknown_refs += !s;
-		r->stats->ooo_samples += s != NULL;
-		if (s)
-			head_put_ooo(r->h, s, c->t[i], c->v[i], NULL);
+		if (!s) {
+			note_unknown(r, HEAD_UNKNOWN_SAMPLES);
+			continue;
+		}
+		r->stats->ooo_samples++;
+		head_put_ooo(r->h, s, c->t[i], c->v[i], NULL);
 	}
 }
 
@@ -269,8 +278,9 @@ static int replay_samples(struct replay *r, struct str rec, struct err *err)
 		size_t n = 0;
 		for (size_t end = MIN(c.n, i + REPLAY_BATCH); i < end; i++) {
 			const struct ref_entry *e = ref_find(&r->refs, c.ref[i]);
-			r->stats->unknown_refs += !e;
-			if (LIKELY(e && c.t[i] >= e->from))
+			if (UNLIKELY(!e))
+				note_unknown(r, HEAD_UNKNOWN_SAMPLES);
+			else if (c.t[i] >= e->from)
 				some[n++] = (struct gather_sample){ c.t[i], c.v[i], e->id };
 		}
 		gather_add(&r->gather, some, n);
@@ -304,7 +314,7 @@ static int replay_hists(struct replay *r, struct record_iter *it, struct err *er
 		if (s)
 			put_hist(r, s, &rec);
 		else
-			r->stats->unknown_refs++;
+			note_unknown(r, HEAD_UNKNOWN_HISTOGRAMS);
 		arena_rewind(&r->arena, m);
 	}
 }
@@ -320,7 +330,7 @@ static int replay_exemplars(struct replay *r, struct record_iter *it, struct err
 		struct head_series *s = ref_get(&r->refs, rec.ref);
 		r->stats->exemplars++;
 		if (!s)
-			r->stats->unknown_refs++;
+			note_unknown(r, HEAD_UNKNOWN_EXEMPLARS);
 		else if (s->exemplar == 0 || rec.t > r->h->ring[s->exemplar - 1].t)
 			head_put_exemplar(r->h, s, rec.t, rec.v, rec.labels);
 		arena_rewind(&r->arena, m);
@@ -333,6 +343,8 @@ static int replay_tombstones(struct replay *r, struct record_iter *it, struct er
 	int rc;
 	while ((rc = record_next_tombstone(it, &rec, err)) == 1) {
 		struct head_series *s = ref_get(&r->refs, rec.ref);
+		if (!s)
+			note_unknown(r, HEAD_UNKNOWN_TOMBSTONES);
 		if (!s || rec.maxt < r->h->min_valid_time)
 			continue;
 		*vec_push(&r->h->tombstones) = (struct head_tombstone){ s->id, rec.mint, rec.maxt };
@@ -349,6 +361,8 @@ static int replay_markers(struct replay *r, struct record_iter *it, struct err *
 	while ((rc = record_next_marker(it, &rec, err)) == 1) {
 		struct head_series *s = ref_get(&r->refs, rec.ref);
 		bool loaded = false;
+		if (!s)
+			note_unknown(r, HEAD_UNKNOWN_MARKERS);
 		for (uint32_t i = 0; s && s->ooo && i < s->ooo->n_closed; i++)
 			loaded |= s->ooo->closed[i].c.in_file && s->ooo->closed[i].c.ref == rec.chunk_ref;
 		if (loaded)

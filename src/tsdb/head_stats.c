@@ -14,6 +14,26 @@ static uint64_t memory(const struct head *h)
 	return n + h->ring_cap * sizeof(*h->ring);
 }
 
+static struct head_log_stats log_stats(const struct wal_writer_stats *s, struct wal_pos at)
+{
+	return (struct head_log_stats){
+		.segment = at.segment,
+		.bytes = s->bytes,
+		.writes = s->writes,
+		.parts = s->parts,
+		.part_bytes = s->part_bytes,
+		.saved_bytes = s->saved_bytes,
+	};
+}
+
+/* Time of the exemplar whose place the next one takes. */
+static int64_t oldest_exemplar(const struct head *h)
+{
+	if (h->ring_n == 0)
+		return 0;
+	return h->ring[h->ring[h->ring_next].labels ? h->ring_next : 0].t;
+}
+
 void head_stats(const struct head *h, struct head_stats *ret)
 {
 	*ret = (struct head_stats){
@@ -23,12 +43,21 @@ void head_stats(const struct head *h, struct head_stats *ret)
 		.samples = h->n_samples,
 		.histograms = h->n_hists,
 		.ooo_samples = h->n_ooo,
+		.ooo_histograms = h->n_ooo_hists,
+		.ooo_delays = h->ooo_delays,
 		.chunks = h->n_open + h->n_closed,
+		.chunks_removed = h->n_chunks_removed,
+		.chunks_filed = h->n_chunks_filed,
 		.label_pairs = h->postings.n_pairs,
 		.exemplars = h->ring_n,
+		.exemplar_series = h->ring_series,
+		.exemplars_appended = h->n_exemplars,
+		.oldest_exemplar = oldest_exemplar(h),
 		.memory_bytes = memory(h),
 		.wal_bytes = h->wal_stats.bytes,
 		.wbl_bytes = h->wbl_stats.bytes,
+		.wal = log_stats(&h->wal_stats, h->wal_pos),
+		.wbl = log_stats(&h->wbl_stats, h->wbl_pos),
 		.chunk_file_bytes = head_chunks_size(h->files),
 		.min_time = h->mint,
 		.max_time = h->maxt,
@@ -36,6 +65,7 @@ void head_stats(const struct head *h, struct head_stats *ret)
 		.ooo_max_time = h->ooo_maxt,
 	};
 	memcpy(ret->refused, h->refused, sizeof(ret->refused));
+	memcpy(ret->refused_histograms, h->refused_hists, sizeof(ret->refused_histograms));
 }
 
 /* --- top lists ------------------------------------------------------------------------------ */

@@ -95,6 +95,9 @@ struct wal_config {
 /* Figures of a writer. */
 struct wal_writer_stats {
 	uint64_t records, bytes;  /* accepted; bytes of file written */
+	uint64_t writes, parts;   /* calls that wrote them; fragments of records */
+	uint64_t part_bytes;      /* of fragments with their headers: of `bytes` what is not padding */
+	uint64_t saved_bytes;     /* by compression */
 	uint64_t syncs, resealed; /* successful syncs; segments given up after a failed one */
 	uint64_t write_errors, sync_errors;
 };

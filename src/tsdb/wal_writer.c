@@ -224,6 +224,7 @@ static int flush_out(struct wal_writer *w, struct err *err)
 	}
 	w->off += w->out.n;
 	w->stats.bytes += w->out.n;
+	w->stats.writes++;
 	w->dirty = true;
 	strbuf_reset(&w->out);
 	return 0;
@@ -277,6 +278,8 @@ static void frame_part(struct wal_writer *w, uint8_t type, const char *p, size_t
 	if (n)
 		memcpy(h + WAL_FRAG_HEADER, p, n);
 	w->out.n += WAL_FRAG_HEADER + n;
+	w->stats.parts++;
+	w->stats.part_bytes += WAL_FRAG_HEADER + n;
 }
 
 /*
@@ -417,8 +420,9 @@ int wal_write(struct wal_writer *w, const struct wal_batch *b, struct err *err)
 	int rc = 0;
 	for (size_t i = 0; i < b->n && rc == 0; i++) {
 		uint8_t flags;
-		struct str rec = pack(w, wal_batch_get(b, i), &flags);
+		struct str whole = wal_batch_get(b, i), rec = pack(w, whole, &flags);
 		rc = put_record(w, flags, rec, err);
+		w->stats.saved_bytes += rc == 0 ? whole.n - rec.n : 0;
 		if (rc == 0 && w->retain)
 			keep(w, flags, rec);
 	}
