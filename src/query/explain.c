@@ -1,6 +1,7 @@
 #include "query/explain.h"
 
 #include "promql/profile.h"
+#include "query/below.h"
 #include "query/query.h"
 #include "query/source.h"
 #include "series/wire_series.h"
@@ -104,24 +105,6 @@ int query_explain_select(void *source, const struct promql_read *read, struct js
 
 /* --- what it brought -------------------------------------------------------------------- */
 
-/* The first seven keys are upstream's. */
-static void write_peer(struct jsonw *w, const struct fanout_peer *p)
-{
-	jsonw_object_begin(w);
-	jsonw_kv_cstr(w, "endpointAddr", p->name);
-	jsonw_kv_goduration(w, "duration", p->duration_ns);
-	jsonw_kv_u64(w, "bytesProcessed", p->bytes);
-	jsonw_kv_u64(w, "numResponses", p->frames);
-	jsonw_kv_u64(w, "series", p->series);
-	jsonw_kv_u64(w, "chunks", p->chunks);
-	jsonw_kv_u64(w, "samples", p->samples);
-	jsonw_kv_goduration(w, "firstResponse", p->first_ns);
-	jsonw_kv_goduration(w, "waitTime", p->wait_ns);
-	if (p->failed)
-		jsonw_kv_bool(w, "failed", true);
-	jsonw_object_end(w);
-}
-
 void query_analyze_select(void *source, uint32_t id, struct jsonw *w)
 {
 	const struct query_select *sel = query_source_selects(source);
@@ -132,7 +115,6 @@ void query_analyze_select(void *source, uint32_t id, struct jsonw *w)
 	write_request(w, &sel->req);
 	jsonw_key(w, "fanout");
 	jsonw_array_begin(w);
-	for (size_t i = 0; i < sel->n_peers; i++)
-		write_peer(w, &sel->peers[i]);
+	below_write(w, sel->peers, sel->n_peers);
 	jsonw_array_end(w);
 }

@@ -1,3 +1,4 @@
+#include "query/below.h"
 #include "query/fanout_internal.h"
 
 #include "base/mem.h"
@@ -397,11 +398,13 @@ const char *fanout_store_text(const struct endpoint_info *i, struct arena *a)
 
 void fanout_call_opts(const struct fanout_scope *scope, struct grpc_metadata *meta, struct grpc_call_opts *opts)
 {
-	if (!scope || !scope->tenant.n)
-		return;
-	*meta = (struct grpc_metadata){ STR("thanos-tenant"), scope->tenant };
+	size_t n = 0;
+	if (scope && scope->tenant.n)
+		meta[n++] = (struct grpc_metadata){ STR("thanos-tenant"), scope->tenant };
+	if (scope && scope->detail)
+		meta[n++] = (struct grpc_metadata){ STR(BELOW_ASK), STR("1") };
 	opts->metadata = meta;
-	opts->n_metadata = 1;
+	opts->n_metadata = n;
 }
 
 bool co_fanout_try_again(const struct endpoint_info *i, int code, unsigned tries)

@@ -63,7 +63,7 @@ struct fanout_scope {
 	const struct fanout_match *store_match; /* stores must pass one of them; none: all pass */
 	size_t n_store_match;
 	struct str tenant; /* sent on as metadata thanos-tenant; empty: not sent */
-	bool detail;       /* samples are counted per endpoint, too */
+	bool detail;       /* samples are counted per endpoint, too, and queriers below tell of theirs */
 };
 
 /* Warnings of a request, distinct, in the order noted. Texts lie in the arena. Zero `texts` is empty. */
@@ -93,7 +93,8 @@ struct fanout_peer {
 	int64_t wait_ns;     /* spent waiting for its frames */
 	int64_t duration_ns; /* from the call's begin to its end; 0: not ended */
 	bool ended, failed;
-	bool refused; /* it failed before its stream was open */
+	bool refused;    /* it failed before its stream was open */
+	struct str told; /* what it says its own endpoints did (query/below.h), unchecked; with scope.detail, as long as the call */
 };
 
 /* A merged stream of series. */

@@ -56,7 +56,10 @@ void fanout_plan_fini(struct fanout_plan *p);
 /* The store's name in messages: "Addr: ... MinTime: ... MaxTime: ...". In `a`; NULL over its budget. */
 const char *fanout_store_text(const struct endpoint_info *i, struct arena *a);
 
-/* Fills in the tenant's metadata; both structs live as long as the call is being made. */
+/* Most entries of a call's metadata. */
+#define FANOUT_METADATA 2
+
+/* Fills in the metadata, tenant and all, FANOUT_METADATA entries at most; both live as long as the call is being made. */
 void fanout_call_opts(const struct fanout_scope *scope, struct grpc_metadata *meta, struct grpc_call_opts *opts);
 
 /*
@@ -84,6 +87,7 @@ struct stream_shared {
 	struct fanout_warnings *warnings;
 	bool abort;
 	struct budget *budget;
+	struct arena *arena; /* of the call */
 	uint64_t bytes;   /* received by all */
 	int64_t begin_ns; /* monotonic */
 	bool failed_here; /* some stream failed for want of memory, time or because of cancellation: not the store's failure */

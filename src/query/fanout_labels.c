@@ -31,11 +31,11 @@ static void part_main(void *arg)
 {
 	struct labels_part *p = arg;
 	const struct labels_call *c = p->call;
-	struct grpc_metadata meta;
+	struct grpc_metadata meta[FANOUT_METADATA];
 	struct grpc_call_opts opts = { .timeout_ms = c->f->cfg.response_timeout_ms, .budget = p->budget };
 	struct grpc_part part = grpc_part_copy(c->message);
 	struct str msg;
-	fanout_call_opts(c->scope, &meta, &opts);
+	fanout_call_opts(c->scope, meta, &opts);
 	uint64_t refusals = budget_refusals(p->budget);
 	int rc;
 	unsigned tries = 0;

@@ -192,6 +192,7 @@ int co_fanout_series(struct fanout *f, const struct series_request *req, const s
 		.warnings = w,
 		.abort = !fanout_warns(req->partial_response_disabled, req->partial_response),
 		.budget = budget,
+		.arena = &s->arena,
 		.begin_ns = sys->mono_ns(),
 	};
 	f->pending++;

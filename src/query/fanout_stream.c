@@ -14,6 +14,7 @@
 #include "loop/fiber.h"
 #include "loop/reactor.h"
 #include "metrics/metrics.h"
+#include "query/below.h"
 #include "series/shard.h"
 #include "text/duration.h"
 
@@ -84,6 +85,17 @@ static void note_failed(struct store_stream *st)
 	if (!p->duration_ns)
 		p->duration_ns = MAX(sys->mono_ns() - st->sh->begin_ns, 1);
 	p->failed = p->ended = true;
+}
+
+/* Keeps what the store told of its own endpoints when its stream ended. */
+static void note_told(struct store_stream *st)
+{
+	struct str text = grpc_stream_trailer(st->grpc, BELOW_TELL);
+	if (!st->sh->scope || !st->sh->scope->detail || text.n == 0 || text.n > BELOW_TEXT_MAX)
+		return;
+	const char *copy = arena_memdup(st->sh->arena, text.p, text.n);
+	if (copy)
+		st->peer->told = str_mem(copy, text.n);
 }
 
 /* --- failures ---------------------------------------------------------------------------------- */
@@ -166,6 +178,8 @@ static int co_receive(struct store_stream *st, struct str *ret, bool *ret_end)
 	int rc = co_grpc_recv(st->grpc, ret, ret_end, &e);
 	fiber_restore_deadline(old_ms);
 	note_wait(st, begin_ns, rc != 0 || *ret_end);
+	if (rc != 0 || *ret_end)
+		note_told(st);
 	st->last_frame_ms = reactor_now_ms(fiber_reactor());
 	if (rc == 0)
 		return 0;
@@ -496,12 +510,12 @@ static const char *fetch_text(struct store_stream *st)
 static void co_begin_once(struct store_stream *st)
 {
 	struct err e = ERR_NONE;
-	struct grpc_metadata meta;
+	struct grpc_metadata meta[FANOUT_METADATA];
 	struct budget *b = st->sh->budget;
 	/* What waits in windows is counted with that of all queries: whether it fits one query's limit would be chance. */
 	struct grpc_call_opts opts = { .budget = b, .window_budget = b ? b->parent : NULL };
 	struct grpc_part part = grpc_part_copy(st->sh->message);
-	fanout_call_opts(st->sh->scope, &meta, &opts);
+	fanout_call_opts(st->sh->scope, meta, &opts);
 	st->refusals = budget_refusals(st->sh->budget);
 	int64_t begin_ns = sys->mono_ns();
 	int rc = co_grpc_stream_open(st->info->channel, "/thanos.Store/Series", &opts, &part, 1, &st->grpc, &e);

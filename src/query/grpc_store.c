@@ -2,6 +2,7 @@
 #include "base/strbuf.h"
 #include "grpc/server.h"
 #include "proto/wire.h"
+#include "query/below.h"
 #include "query/fanout.h"
 #include "query/grpc_internal.h"
 #include "query/query.h"
@@ -111,6 +112,17 @@ static int co_send_all(struct sender *s, struct fanout_series *from, struct err 
 	return rc == 0 ? co_flush(s, err) : rc;
 }
 
+/* Tells a querier above, which analyses, what the endpoints had to do with the call. */
+static void tell_fanout(struct grpc_call *c, const struct fanout_series *from)
+{
+	size_t n;
+	struct strbuf text = { 0 };
+	const struct fanout_peer *peers = fanout_series_peers(from, &n);
+	below_tell(peers, n, &text);
+	(void)grpc_call_set_trailer(c, BELOW_TELL, strbuf_str(&text), NULL);
+	strbuf_fini(&text);
+}
+
 /* thanos.Store/Series */
 static int co_series(struct grpc_call *c, void *arg, struct err *err)
 {
@@ -118,7 +130,8 @@ static int co_series(struct grpc_call *c, void *arg, struct err *err)
 	struct arena *a = grpc_call_arena(c);
 	struct series_request req = { .n_matchers = 0 };
 	struct fanout_warnings w = { .a = a };
-	struct fanout_scope scope = { .tenant = grpc_call_metadata(c, "thanos-tenant") };
+	struct fanout_scope scope = { .tenant = grpc_call_metadata(c, "thanos-tenant"),
+				      .detail = str_eq_c(grpc_call_metadata(c, BELOW_ASK), "1") };
 	struct fanout_series *from = NULL;
 	int rc = series_request_read(grpc_call_request(c), a, &req, err);
 	if (rc == 0)
@@ -126,6 +139,8 @@ static int co_series(struct grpc_call *c, void *arg, struct err *err)
 	struct sender s = { .call = c, .batch = req.batch_size, .warnings = &w };
 	if (rc == 0)
 		rc = co_send_all(&s, from, err);
+	if (from && scope.detail)
+		tell_fanout(c, from);
 	fanout_series_close(from);
 	frame_writer_fini(&s.one);
 	strbuf_fini(&s.body);

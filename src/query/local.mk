@@ -1,6 +1,7 @@
 noinst_LIBRARIES += src/query/libquery.a
 src_query_libquery_a_SOURCES = \
 	src/query/ask.c src/query/ask.h \
+	src/query/below.c src/query/below.h \
 	src/query/cost.c src/query/cost.h \
 	src/query/endpoint_info.c src/query/endpoint_info.h \
 	src/query/endpoints.c src/query/endpoints.h \

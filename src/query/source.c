@@ -159,7 +159,8 @@ static void keep_detail(struct query_set *set, const struct fanout_peer *p, size
 	for (size_t i = 0; i < n; i++) {
 		copy[i] = p[i];
 		copy[i].name = arena_strdup(s->a, p[i].name);
-		if (!copy[i].name)
+		copy[i].told.p = arena_memdup(s->a, p[i].told.n ? p[i].told.p : "", p[i].told.n);
+		if (!copy[i].name || !copy[i].told.p)
 			return;
 	}
 	*sel = (struct query_select){ set->id, set->req, fanout_series_stats(set->stream), copy, n, NULL };

@@ -11,6 +11,7 @@ E2E_TESTS = \
 	tests/e2e/test_query_cost \
 	tests/e2e/test_query_features \
 	tests/e2e/test_query_limits \
+	tests/e2e/test_query_stack \
 	tests/e2e/test_receive_codes \
 	tests/e2e/test_remote_read \
 	tests/e2e/test_request_log \

@@ -1,4 +1,5 @@
 QUERY_TESTS = tests/unit/query/test_active \
+	tests/unit/query/test_below \
 	tests/unit/query/test_cost \
 	tests/unit/query/test_endpoints \
 	tests/unit/query/test_explain \
@@ -20,4 +21,5 @@ tests_unit_query_test_http_LDADD = $(QUERY_LIBS) $(CMOCKA_LIBS)
 tests_unit_query_test_active_LDADD = $(QUERY_LIBS) $(CMOCKA_LIBS)
 tests_unit_query_test_explain_LDADD = $(QUERY_LIBS) $(CMOCKA_LIBS)
 tests_unit_query_test_replay_LDADD = $(QUERY_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
+tests_unit_query_test_below_LDADD = $(QUERY_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_query_test_cost_LDADD = $(QUERY_LIBS) $(CMOCKA_LIBS)
