@@ -20,8 +20,9 @@ struct api_query_cost {
 	int64_t prepare_ns, queue_ns, eval_ns, write_ns;
 	int64_t cpu_ns; /* time that its fibers held the loop */
 	uint64_t samples_read, samples_peak, result_series;
-	const char *status; /* of HTTP ("200", "499": the client went away) or gRPC ("OK") */
-	const char *error;  /* NULL where it succeeded */
+	uint64_t samples_total; /* as Prometheus counts them where statistics were asked for, else samples_read */
+	const char *status;     /* of HTTP ("200", "499": the client went away) or gRPC ("OK") */
+	const char *error;      /* NULL where it succeeded */
 };
 
 /*

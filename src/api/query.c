@@ -318,6 +318,7 @@ static struct api_query_cost cost_of(const struct run *r)
 		.write_ns = now - done,
 		.cpu_ns = fiber_clock_read(&r->c.clock),
 		.samples_read = r->result.samples_read,
+		.samples_total = r->result.samples_total,
 		.samples_peak = r->result.samples_peak,
 		.result_series = r->result.n_series,
 	};

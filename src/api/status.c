@@ -98,27 +98,40 @@ static int co_buildinfo(struct http_req *req, void *arg, struct err *err)
 	return co_api_reply_end(&reply, err);
 }
 
+/* Adds "<before><value>\n", quoted: what JSON quotes, YAML reads. */
+static void add_yaml(struct strbuf *yaml, const char *before, const char *value)
+{
+	struct jsonw w;
+	strbuf_add_c(yaml, before);
+	jsonw_init(&w, yaml, 0);
+	jsonw_cstr(&w, value);
+	strbuf_add_ch(yaml, '\n');
+}
+
 /*
- * The configuration in force as the YAML that --config.file takes; lists are shown joined with commas. The original's querier has no such endpoint, its
- * UI a page for it.
+ * The configuration in force as the YAML that --config.file takes, which Prometheus' is, too. The original's querier has no such
+ * endpoint, its UI a page for it.
  */
 static int co_config(struct http_req *req, void *arg, struct err *err)
 {
 	const struct api_status *s = arg;
-	struct strbuf yaml = { 0 }, value = { 0 };
+	struct strbuf yaml = { 0 };
 	struct api_reply reply;
-	struct jsonw v;
 	begin(req, s);
 	strbuf_printf(&yaml, "role: %s\n", text_or_empty(s->role));
 	for (size_t i = 0; i < s->n_flags; i++) {
-		const char *text = text_or_empty(s->flags[i].value);
-		if (!*text)
+		const struct api_flag *f = &s->flags[i];
+		if (!*text_or_empty(f->value))
 			continue;
-		strbuf_reset(&value);
-		jsonw_init(&v, &value, 0);
-		jsonw_cstr(&v, text); /* what JSON quotes, YAML reads */
-		if (jsonw_finish(&v, NULL) == 0)
-			strbuf_printf(&yaml, "%s: %s\n", s->flags[i].name, value.p);
+		strbuf_printf(&yaml, "%s:", f->name);
+		if (f->is_text)
+			add_yaml(&yaml, " ", f->value);
+		else if (f->n_items)
+			strbuf_add_ch(&yaml, '\n');
+		else
+			strbuf_printf(&yaml, " %s\n", f->value);
+		for (size_t k = 0; k < f->n_items; k++)
+			add_yaml(&yaml, "  - ", f->items[k]);
 	}
 	struct jsonw *w = api_reply_begin(&reply, req, NULL);
 	jsonw_object_begin(w);
@@ -126,7 +139,6 @@ static int co_config(struct http_req *req, void *arg, struct err *err)
 	jsonw_str(w, strbuf_str(&yaml));
 	jsonw_object_end(w);
 	strbuf_fini(&yaml);
-	strbuf_fini(&value);
 	return co_api_reply_end(&reply, err);
 }
 

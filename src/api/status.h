@@ -15,6 +15,9 @@ struct reactor;
 /* A flag and its value as text, secrets taken out. */
 struct api_flag {
 	const char *name, *value;
+	const char *const *items; /* of a repeatable flag, which `value` has joined with commas; NULL: it is none */
+	size_t n_items;
+	bool is_text; /* YAML has to quote it; not a number, a truth value, a duration or a size */
 };
 
 /* What is told. Strings and lists are borrowed for good; NULL is an empty text. */

@@ -56,6 +56,12 @@ int options_list(const struct options_result *r, const struct option_command *cm
 	for (struct option_at at = { 0 }; option_next(cmd, &at);) {
 		struct api_flag *f = &(*ret)[at.index];
 		f->name = at.row->name;
+		f->is_text = at.row->kind == OPTION_STRING;
+		if (at.row->kind == OPTION_LIST) {
+			const struct option_list *l = option_field(r, &at);
+			f->items = l->p;
+			f->n_items = l->n;
+		}
 		f->value = value_text(at.row, option_field(r, &at), a);
 		if (!f->value)
 			return arena_err(a, err);

@@ -65,7 +65,9 @@ static void write_list(struct jsonw *w, const json_t *list, unsigned level)
 
 void below_write_told(struct jsonw *w, struct str text)
 {
-	static const struct json_limits limits = { .bytes = BELOW_TEXT_MAX, .depth = 2 * LEVELS_MAX + 2, .values = 4096 };
+	static const struct json_limits limits = { .bytes = BELOW_TEXT_MAX,
+						   .depth = 2 * LEVELS_MAX + 2,
+						   .values = 4096 };
 	json_t *list;
 	if (text.n == 0 || text_json_parse(text, &limits, &list, NULL) != 0)
 		return;

@@ -47,6 +47,10 @@ void query_engine_metrics_init(struct query_engine_metrics *m, struct query *q, 
 	m->queries_total = metrics_counter_with(
 		metrics_counter_vec(reg, "thanos_engine_queries_total", "Number of PromQL queries.", engine_labels),
 		engine_values);
+	m->samples_total = metrics_counter_with(
+		metrics_counter_vec(reg, "prometheus_engine_query_samples_total",
+				    "The total number of samples loaded by all queries.", engine_labels),
+		engine_values);
 	m->samples_read_total = metrics_counter_with(
 		metrics_counter_vec(reg, "prometheus_engine_query_samples_read_total",
 				    "The total number of samples read by all queries, each once.", engine_labels),
@@ -75,6 +79,7 @@ static void count(struct query_engine_metrics *m, const struct api_query_cost *c
 	if (!m->queries_total)
 		return;
 	counter_inc(m->queries_total);
+	counter_add(m->samples_total, (double)c->samples_total);
 	counter_add(m->samples_read_total, (double)c->samples_read);
 	if (slow)
 		counter_inc(m->slow_total);

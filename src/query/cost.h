@@ -19,7 +19,7 @@ enum query_slice { QUERY_SLICE_PREPARE, QUERY_SLICE_QUEUE, QUERY_SLICE_EVAL, QUE
 
 /* Metrics of the engine; NULL without a registry. */
 struct query_engine_metrics {
-	struct counter *queries_total, *samples_read_total, *slow_total, *log_failures_total;
+	struct counter *queries_total, *samples_total, *samples_read_total, *slow_total, *log_failures_total;
 	struct metrics_histogram *histograms[QUERY_SLICES];
 	struct summary *summaries[QUERY_SLICES];
 };

@@ -93,8 +93,9 @@ struct fanout_peer {
 	int64_t wait_ns;     /* spent waiting for its frames */
 	int64_t duration_ns; /* from the call's begin to its end; 0: not ended */
 	bool ended, failed;
-	bool refused;    /* it failed before its stream was open */
-	struct str told; /* what it says its own endpoints did (query/below.h), unchecked; with scope.detail, as long as the call */
+	bool refused; /* it failed before its stream was open */
+	struct str
+		told; /* what it says its own endpoints did (query/below.h), unchecked; with scope.detail, as long as the call */
 };
 
 /* A merged stream of series. */

@@ -88,8 +88,8 @@ struct stream_shared {
 	bool abort;
 	struct budget *budget;
 	struct arena *arena; /* of the call */
-	uint64_t bytes;   /* received by all */
-	int64_t begin_ns; /* monotonic */
+	uint64_t bytes;      /* received by all */
+	int64_t begin_ns;    /* monotonic */
 	bool failed_here; /* some stream failed for want of memory, time or because of cancellation: not the store's failure */
 };
 

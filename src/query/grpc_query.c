@@ -370,6 +370,7 @@ static void note_cost(struct remote *r, int rc, const struct err *err)
 		.write_ns = now_ns - r->done_ns,
 		.cpu_ns = fiber_clock_read(&r->clock),
 		.samples_read = r->result.samples_read,
+		.samples_total = r->result.samples_total,
 		.samples_peak = r->result.samples_peak,
 		.result_series = r->result.n_series,
 		.status = err_code_name(-rc),

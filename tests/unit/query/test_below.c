@@ -28,10 +28,12 @@ static const char *told(const char *text)
 
 static void test_only_what_is_known_is_passed_on(void **state)
 {
-	assert_string_equal(told("[{\"endpointAddr\":\"a:1\",\"series\":3,\"evil\":{\"x\":1},\"duration\":\"1ms\",\"samples\":7}]"),
-			    "{\"fanout\":[{\"endpointAddr\":\"a:1\",\"duration\":\"1ms\",\"series\":3,\"samples\":7}]}");
-	assert_string_equal(told("[{\"endpointAddr\":5,\"series\":-1,\"chunks\":1.5,\"bytesProcessed\":\"9\",\"failed\":1},7,\"x\",[]]"),
-			    "{\"fanout\":[{}]}");
+	assert_string_equal(
+		told("[{\"endpointAddr\":\"a:1\",\"series\":3,\"evil\":{\"x\":1},\"duration\":\"1ms\",\"samples\":7}]"),
+		"{\"fanout\":[{\"endpointAddr\":\"a:1\",\"duration\":\"1ms\",\"series\":3,\"samples\":7}]}");
+	assert_string_equal(
+		told("[{\"endpointAddr\":5,\"series\":-1,\"chunks\":1.5,\"bytesProcessed\":\"9\",\"failed\":1},7,\"x\",[]]"),
+		"{\"fanout\":[{}]}");
 	assert_string_equal(told("[{\"failed\":true,\"fanout\":[{\"endpointAddr\":\"b\"}]}]"),
 			    "{\"fanout\":[{\"failed\":true,\"fanout\":[{\"endpointAddr\":\"b\"}]}]}");
 	assert_string_equal(told("[{\"fanout\":{\"endpointAddr\":\"b\"}}]"), "{\"fanout\":[{}]}");
@@ -88,11 +90,12 @@ static void test_endpoints_that_do_not_fit_are_counted(void **state)
 	strbuf_reset(&b);
 	below_tell(peers, 2, &b);
 	assert_string_equal(
-		b.p, "[{\"endpointAddr\":\"store.example:10901\",\"duration\":\"1.5\xc2\xb5s\",\"bytesProcessed\":0,\"numResponses\":0,"
-		     "\"series\":0,\"chunks\":0,\"samples\":0,\"firstResponse\":\"0s\",\"waitTime\":\"0s\","
-		     "\"fanout\":[{\"endpointAddr\":\"below\"}]},"
-		     "{\"endpointAddr\":\"store.example:10901\",\"duration\":\"1.5\xc2\xb5s\",\"bytesProcessed\":0,\"numResponses\":0,"
-		     "\"series\":1,\"chunks\":0,\"samples\":0,\"firstResponse\":\"0s\",\"waitTime\":\"0s\"}]");
+		b.p,
+		"[{\"endpointAddr\":\"store.example:10901\",\"duration\":\"1.5\xc2\xb5s\",\"bytesProcessed\":0,\"numResponses\":0,"
+		"\"series\":0,\"chunks\":0,\"samples\":0,\"firstResponse\":\"0s\",\"waitTime\":\"0s\","
+		"\"fanout\":[{\"endpointAddr\":\"below\"}]},"
+		"{\"endpointAddr\":\"store.example:10901\",\"duration\":\"1.5\xc2\xb5s\",\"bytesProcessed\":0,\"numResponses\":0,"
+		"\"series\":1,\"chunks\":0,\"samples\":0,\"firstResponse\":\"0s\",\"waitTime\":\"0s\"}]");
 	strbuf_fini(&b);
 	free(peers);
 }
