@@ -97,7 +97,7 @@ static int rate_hists(struct rollup *r, const struct samples *s, struct row *out
 	struct slide w = slide_begin(r, s);
 	int rc = rollup_hists(r, out, err);
 	if (!rc)
-		rc = rollup_hist_begin(r, s, err);
+		rc = hist_marks_begin(r, s, true, err);
 	bool mixed = false;
 	while (!rc && slide_next(&w)) {
 		if (slide_nh(&w) == 0)
@@ -194,7 +194,7 @@ int rollup_irate(struct rollup *r, const struct samples *s, struct row *out, str
 	struct slide w = slide_begin(r, s);
 	int rc = s->nh ? rollup_hists(r, out, err) : 0;
 	if (!rc && s->nh)
-		rc = rollup_hist_begin(r, s, err);
+		rc = hist_marks_begin(r, s, true, err);
 	bool mixed = false;
 	while (!rc && slide_next(&w)) {
 		struct last_two p = { 0 };

@@ -35,6 +35,54 @@ bool rate_from_start(const struct rollup *r, int64_t ref, int64_t st, int64_t t)
 /* Info "metric might not be a counter" about a series with a float result. */
 void rate_judge_name(struct rollup *r, const struct samples *s);
 
+/*
+ * What is known of the histograms of a series, so that windows that move on
+ * need not go over them again: runs of one kind and of one schema, gauges,
+ * and where the counter began anew.
+ */
+struct hist_marks {
+	const struct samples *s;
+	bool by_start_time; /* start times tell of resets too */
+	uint32_t *
+		kind_from; /* per histogram: the first of those up to it that all have its kind, custom or exponential */
+	uint32_t *schema_from; /* the same of its schema */
+	uint32_t *gauges;      /* how many before it are gauges; one element more */
+	uint32_t *
+		resets; /* n_resets indexes i of histograms with a reset between i - 1 and i: those in windows so far */
+	size_t n_resets, next; /* the first after the window's first histogram */
+	size_t seen;           /* pairs up to this one are not looked at any more */
+};
+
+/* Fills in r->marks for a series. */
+int hist_marks_begin(struct rollup *r, const struct samples *s, bool by_start_time, struct err *err);
+
+/* Moves on to window [lo, hi), whose ends do not go back: looks for the resets in it. */
+void hist_marks_move(struct hist_marks *m, size_t lo, size_t hi);
+
+/* Whether histograms [lo, hi), one or more, are all custom or all exponential. */
+static inline bool hist_marks_one_kind(const struct hist_marks *m, size_t lo, size_t hi)
+{
+	return m->kind_from[hi - 1] <= lo;
+}
+
+/* Whether they have one schema. */
+static inline bool hist_marks_one_schema(const struct hist_marks *m, size_t lo, size_t hi)
+{
+	return m->schema_from[hi - 1] <= lo;
+}
+
+/* Whether there are gauges among histograms [lo, hi). */
+static inline bool hist_marks_gauges(const struct hist_marks *m, size_t lo, size_t hi)
+{
+	return m->gauges[hi] > m->gauges[lo];
+}
+
+/* Whether there was a reset right after the first histogram of the window moved to. */
+static inline bool hist_marks_reset_first(const struct hist_marks *m, size_t lo)
+{
+	return m->next < m->n_resets && m->resets[m->next] == lo + 1;
+}
+
 /* A window of an anchored or smoothed range over one kind of samples. It may move on: none of its ends goes back. */
 struct ext_window {
 	size_t lo, hi;      /* all samples that were fetched for it: [lo, hi) */

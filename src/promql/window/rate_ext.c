@@ -72,18 +72,14 @@ static double ext_float(const struct rollup *r, const struct samples *s, const s
 
 static bool all_of_one_kind(struct rollup *r, const struct samples *s, const struct ext_window *w)
 {
-	bool gauge = false;
-	for (size_t i = w->first; i <= w->last; i++) {
-		gauge |= s->h[i]->hint == HIST_HINT_GAUGE;
-		if (hist_is_custom(s->h[i]) == hist_is_custom(s->h[w->first]))
-			continue;
+	if (!hist_marks_one_kind(r->marks, w->first, w->last + 1)) {
 		eval_warn(&r->n, r->pos,
 			  "vector contains a mix of histograms with exponential and custom buckets "
 			  "schemas for metric name %s",
 			  rollup_name(r, s));
 		return false;
 	}
-	if (gauge && r->counter)
+	if (r->counter && hist_marks_gauges(r->marks, w->first, w->last + 1))
 		eval_warn(&r->n, r->pos, "this native histogram metric is not a counter: %s", rollup_name(r, s));
 	return true;
 }
@@ -134,19 +130,23 @@ static int find_resets(struct rollup *r, const struct samples *s, const struct e
 		       const struct histogram *left, const struct histogram *right, struct correction *c,
 		       bool *reconciled, struct err *err)
 {
+	const struct hist_marks *m = r->marks;
 	const struct histogram *prev = left;
 	size_t i = w->first + 1;
 	int rc = 0;
+	hist_marks_move(r->marks, w->first, w->last);
 	if (left != s->h[w->first] && fhist_detect_reset(s->h[i], s->h[w->first])) {
 		if (i == w->last) /* both ends come after the reset */
 			return 0;
 		prev = s->h[i++];
 	}
-	for (; i < w->last && !rc; i++) {
-		if (fhist_detect_reset(s->h[i], prev))
-			rc = correct(r, c, prev, reconciled, err);
-		prev = s->h[i];
-	}
+	if (i < w->last && fhist_detect_reset(s->h[i], prev))
+		rc = correct(r, c, prev, reconciled, err);
+	for (size_t k = m->next; k < m->n_resets && m->resets[k] < w->last && !rc; k++)
+		if (m->resets[k] > i)
+			rc = correct(r, c, s->h[m->resets[k] - 1], reconciled, err);
+	if (i < w->last)
+		prev = s->h[w->last - 1];
 	if (!rc && prev != right && fhist_detect_reset(right, prev))
 		rc = correct(r, c, prev, reconciled, err);
 	return rc;
@@ -225,6 +225,8 @@ int rollup_rate_ext(struct rollup *r, const struct samples *s, struct row *out, 
 	if (s->n && r->counter && !(falls.at = rate_falls(r, s, &falls.n)))
 		return eval_oom(r->n.ev, err);
 	int rc = s->nh ? rollup_hists(r, out, err) : 0;
+	if (s->nh && !rc)
+		rc = hist_marks_begin(r, s, false, err);
 	for (uint32_t i = 0; i < r->n.grid.n && !rc; i++) {
 		int64_t to = window_ref(win, &r->n.grid, i), from = to - win->range_ms;
 		bool has_f = move(&f, win, s->t, s->n, from, to), has_h = move(&h, win, s->ht, s->nh, from, to);

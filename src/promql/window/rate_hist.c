@@ -3,18 +3,6 @@
 #include "promql/window/over_time.h"
 #include "promql/window/rate.h"
 
-/* What is known of a pair of neighbours. */
-enum { RESET_UNKNOWN, RESET_NO, RESET_YES };
-
-int rollup_hist_begin(struct rollup *r, const struct samples *s, struct err *err)
-{
-	r->resets = rollup_buf(r, 2, s->nh, 1);
-	if (!r->resets)
-		return eval_oom(r->n.ev, err);
-	memset(r->resets, RESET_UNKNOWN, s->nh);
-	return 0;
-}
-
 static struct promql_pos note_pos(const struct rollup *r)
 {
 	bool instant = r->id == PROMQL_FN_IRATE || r->id == PROMQL_FN_IDELTA;
@@ -39,19 +27,6 @@ static bool is_gauge(const struct histogram *h)
 	return h->hint == HIST_HINT_GAUGE;
 }
 
-/* Whether the counter began anew between two neighbours; worked out once per pair, for all windows. */
-static bool hist_reset_at(const struct rollup *r, const struct samples *s, size_t cur)
-{
-	uint8_t *known = r->resets + cur;
-	size_t prev = cur - 1;
-	if (*known == RESET_UNKNOWN) {
-		bool reset = (s->hst && st_reset(s->hst[prev], s->ht[prev], s->hst[cur], s->ht[cur])) ||
-			     fhist_detect_reset(s->h[cur], s->h[prev]);
-		*known = reset ? RESET_YES : RESET_NO;
-	}
-	return *known == RESET_YES;
-}
-
 static void note_reconciled(struct rollup *r, bool added, bool subtracted)
 {
 	if (subtracted)
@@ -72,7 +47,11 @@ struct increase {
 static int32_t min_schema(struct rollup *r, const struct samples *s, size_t lo, size_t hi, struct increase *inc)
 {
 	const struct histogram *last = s->h[hi - 1];
-	int32_t schema = inc->first->schema < last->schema ? inc->first->schema : last->schema;
+	const struct hist_marks *m = r->marks;
+	int32_t schema = MIN(inc->first->schema, last->schema);
+	if (hist_marks_one_kind(m, lo + 1, hi) && hist_marks_one_schema(m, lo + 1, hi) &&
+	    !hist_marks_gauges(m, lo + 1, hi - 1))
+		return schema;
 	for (size_t i = lo + 1; i + 1 < hi && r->counter; i++) {
 		const struct histogram *h = s->h[i];
 		if (is_gauge(h))
@@ -88,15 +67,15 @@ static int32_t min_schema(struct rollup *r, const struct samples *s, size_t lo, 
 	return schema;
 }
 
-static int add_resets(struct rollup *r, const struct samples *s, size_t lo, size_t hi, struct increase *inc,
-		      bool *added, struct arena *a, struct err *err)
+static int add_resets(const struct rollup *r, const struct samples *s, size_t hi, struct increase *inc, bool *added,
+		      struct arena *a, struct err *err)
 {
 	struct fhist_flags flags = { 0 };
 	int rc = 0;
+	const struct hist_marks *m = r->marks;
 	/* Of a first one that was replaced by an empty one there is nothing to add. */
-	for (size_t i = lo + (inc->first == &inc->empty ? 2 : 1); i < hi && !rc; i++)
-		if (hist_reset_at(r, s, i))
-			rc = fh_add_hist(&inc->f, s->h[i - 1], false, false, a, a, &flags, err);
+	for (size_t k = m->next + (inc->first == &inc->empty); k < m->n_resets && m->resets[k] < hi && !rc; k++)
+		rc = fh_add_hist(&inc->f, s->h[m->resets[k] - 1], false, false, a, a, &flags, err);
 	*added |= flags.reconciled;
 	return rc;
 }
@@ -108,7 +87,9 @@ static int increase_of(struct rollup *r, const struct samples *s, size_t lo, siz
 	inc->first = s->h[lo];
 	if (r->counter && (is_gauge(inc->first) || is_gauge(last)))
 		warn_hint(r, s, "counter");
-	if (r->counter && hist_reset_at(r, s, lo + 1)) {
+	if (r->counter)
+		hist_marks_move(r->marks, lo, hi);
+	if (r->counter && hist_marks_reset_first(r->marks, lo)) {
 		const struct histogram *second = s->h[lo + 1];
 		inc->empty = (struct histogram){ .is_float = true,
 						 .schema = second->schema,
@@ -132,7 +113,7 @@ static int increase_of(struct rollup *r, const struct samples *s, size_t lo, siz
 	fh_reduce(&inc->f, schema);
 	rc = fh_add_hist(&inc->f, inc->first, true, false, a, a, &flags, err);
 	if (!rc && r->counter)
-		rc = add_resets(r, s, lo, hi, inc, &added, a, err);
+		rc = add_resets(r, s, hi, inc, &added, a, err);
 	else if (!r->counter && (!is_gauge(s->h[lo]) || !is_gauge(last)))
 		warn_hint(r, s, "gauge");
 	note_reconciled(r, added, flags.reconciled);
@@ -194,7 +175,9 @@ int rollup_hist_irate(struct rollup *r, const struct samples *s, size_t prev, si
 	int rc = ar ? fh_load(&f, b, ar, err) : eval_oom(r->n.ev, err);
 	if (rc)
 		return rc;
-	if (!r->counter || !hist_reset_at(r, s, cur)) {
+	if (r->counter)
+		hist_marks_move(r->marks, prev, cur + 1);
+	if (!r->counter || !hist_marks_reset_first(r->marks, prev)) {
 		rc = fh_add_hist(&f, a, true, false, ar, ar, &flags, err);
 		if (rc)
 			return rc;

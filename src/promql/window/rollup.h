@@ -33,7 +33,7 @@ struct rollup {
 	struct promql_pos pos;      /* of the range argument */
 	struct promql_pos arg0_pos; /* of the first argument */
 	struct promql_pos args_pos; /* of the whole argument list */
-	uint8_t *resets;            /* of the rate family on histograms: what is known of each pair of neighbours */
+	struct hist_marks *marks;   /* of the rate family on histograms, see rate.h */
 	struct rate_plan *plan;     /* of the rate family on floats, see extrapolate.c */
 	struct windows *windows;    /* see rollup_windows */
 	uint64_t judged;            /* hash of the name that was judged last, see rate_judge_name */
@@ -142,14 +142,11 @@ rollup_fn rollup_sum, rollup_avg, rollup_count, rollup_present, rollup_last, rol
 /* regress.c */
 rollup_fn rollup_deriv, rollup_predict_linear, rollup_double_exponential_smoothing;
 
-/* rate_hist.c: before the first of the two below is called for a series. */
-int rollup_hist_begin(struct rollup *r, const struct samples *s, struct err *err);
-
-/* rate_hist.c: histograms of the rate family in window [lo, hi); *ret NULL for no result. */
+/* rate_hist.c: histograms of the rate family in window [lo, hi), after hist_marks_begin; *ret NULL for no result. */
 int rollup_hist_rate(struct rollup *r, const struct samples *s, size_t lo, size_t hi, int64_t ref,
 		     const struct histogram **ret, struct err *err);
 
-/* rate_hist.c: irate and idelta of two histograms. */
+/* rate_hist.c: irate and idelta of two neighbours, after hist_marks_begin. */
 int rollup_hist_irate(struct rollup *r, const struct samples *s, size_t prev, size_t cur, const struct histogram **ret,
 		      struct err *err);
 
