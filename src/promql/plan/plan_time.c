@@ -73,34 +73,55 @@ int plan_duration(struct eval *ev, int64_t literal_ns, const struct promql_expr 
 	return 0;
 }
 
-static int check_shift(struct eval *ev, const struct promql_shift *s, struct err *err)
+/* The offset and @ of a part, or NULL. */
+static const struct promql_shift *shift_of(const struct promql_expr *e)
 {
-	int64_t offset;
+	if (e && e->kind == PROMQL_SELECTOR)
+		return &e->selector.shift;
+	return e && e->kind == PROMQL_SUBQUERY ? &e->subquery.shift : NULL;
+}
+
+/* Whether what stands there is switched off. */
+static int check_allowed(struct eval *ev, const struct promql_shift *s, struct err *err)
+{
 	if (ev->opts.no_at_modifier && (s->has_at || s->at_preproc != PROMQL_AT_NONE))
 		return err_set(err, ERR_INVALID_ARGUMENT, "@ modifier is disabled");
+	if (ev->opts.no_negative_offset && s->offset_ns < 0)
+		return err_set(err, ERR_INVALID_ARGUMENT, "negative offset is disabled");
+	return 0;
+}
+
+/* Whether an offset that is an expression has a value, and is one that is allowed. */
+static int check_offset(struct eval *ev, const struct promql_shift *s, struct err *err)
+{
+	int64_t offset;
 	int rc = plan_duration(ev, s->offset_ns, s->offset_expr, false, &offset, err);
 	if (!rc && ev->opts.no_negative_offset && offset < 0)
 		rc = err_set(err, ERR_INVALID_ARGUMENT, "negative offset is disabled");
 	return rc;
 }
 
-static int check_part(struct eval *ev, const struct promql_expr *e, struct err *err)
+/* Runs a check on every part that is moved, in the order of their ids. */
+static int each_shift(struct eval *ev, const struct promql_expr *e,
+		      int (*check)(struct eval *ev, const struct promql_shift *s, struct err *err), struct err *err)
 {
-	if (e->kind == PROMQL_SELECTOR)
-		return check_shift(ev, &e->selector.shift, err);
-	return e->kind == PROMQL_SUBQUERY ? check_shift(ev, &e->subquery.shift, err) : 0;
+	int rc = 0;
+	for (size_t i = 0; i <= e->id && !rc; i++) {
+		const struct promql_shift *s = shift_of(ev->info[i].expr);
+		rc = s ? check(ev, s, err) : 0;
+	}
+	return rc;
 }
 
 int plan_check(struct eval *ev, const struct promql_expr *e, bool is_range, struct err *err)
 {
 	enum promql_value_type t = promql_expr_type(e);
 	int rc = analyse(ev, e, err);
-	for (size_t i = 0; i <= e->id && !rc; i++)
-		rc = ev->info[i].expr ? check_part(ev, ev->info[i].expr, err) : 0;
+	rc = rc ? rc : each_shift(ev, e, check_allowed, err);
 	if (!rc && is_range && (t == PROMQL_TYPE_MATRIX || t == PROMQL_TYPE_STRING))
 		rc = err_set(err, ERR_INVALID_ARGUMENT,
 			     "invalid expression type \"%s\" for range query, must be Scalar or "
 			     "instant Vector",
 			     promql_type_doc(t));
-	return rc;
+	return rc ? rc : each_shift(ev, e, check_offset, err);
 }
