@@ -220,13 +220,10 @@ def old_notes(expr, want, got):
 def of_texts(text, want, got):
     """What differs of texts that are parsed.
 
-    Thanos asks its stores of a selector that matches everything. Prometheus panics where the step of a subquery is less than a
+    Prometheus panics where the step of a subquery is less than a
     millisecond; it cannot write trees with numbers that JSON has not. What it prints of offsets with two signs, and of an offset of NaN,
     it reads otherwise. Our errors are texts that end at a zero byte.
     """
-    everything = want.error == "match[] must contain at least one non-empty matcher"
-    if everything and (got.status == 200 or got.error and got.error.endswith("desc = no matchers specified (excluding selector labels)")):
-        return "a selector that matches everything"
     if is_panic(want.error):
         return "panic of Prometheus"
     if unwritable(text, want):
@@ -252,6 +249,30 @@ def unwrapped(text):
 def unwritable(text, want):
     """Whether it is the tree of an expression that fills in a number that JSON has not."""
     return want.error_type == "no JSON" and re.match(r"v1\.Response\.Data: .*unsupported value: ", want.error) and FILLED.search(text)
+
+
+TYPES = {"subquery": "SubqueryExpr", "aggregation": "AggregateExpr"}
+
+
+def of_selectors(want, got, text, old):
+    """Whether match[] is refused by Thanos as it should be where Prometheus takes or refuses the expression.
+
+    It is refused as the expression is, or as one that is no selector. A selector that matches everything is refused only where
+    stores are asked; of one that is part of something else nothing is said if there are no others.
+    """
+    if old and (NEWER.search(text) or want.error and got.error):
+        return True
+    everything = want.error and want.error.endswith("vector selector must contain at least one non-empty matcher")
+    taken = got.status == 200 or got.error.endswith("desc = no matchers specified (excluding selector labels)")
+    if everything and (taken or re.fullmatch(r"expected type \*parser\.VectorSelector, got \*parser\.\w+", got.error)):
+        return True
+    if want.error:
+        return got.status == 400 and (got.error == want.error or len(got.error.encode()) > LONG and want.error.startswith(got.error.rstrip("\ufffd"))
+                                      or "\0" in want.error and got.error == want.error.partition("\0")[0] + "`")
+    kind = want.result["type"]
+    if kind == "vectorSelector":
+        return taken
+    return got.status == 400 and got.error == f"expected type *parser.VectorSelector, got *parser.{TYPES.get(kind, kind[:1].upper() + kind[1:])}"
 
 
 FILLED = re.compile(rb"(?i)fill\w*\s*\(\s*[-+]?\s*(nan|inf)")

@@ -230,7 +230,7 @@ static struct promql_expr *parse_string(struct parser *p)
 	struct promql_token tok = parser_take(p);
 	struct promql_expr *e = parser_node(p, PROMQL_STRING, PROMQL_TYPE_STRING, parser_tok_pos(&tok));
 	if (e)
-		e->string = parser_string(p, &tok);
+		e->string = parser_text(p, &tok);
 	return p->stop ? NULL : e;
 }
 
@@ -508,9 +508,9 @@ int promql_parse_selector(struct str text, const struct promql_parse_opts *opts,
 	struct parser p;
 	parser_init(&p, text, false, opts, a);
 	struct promql_expr *e = parse_text(&p);
-	if (e && e->kind == PROMQL_SELECTOR)
-		e->selector.is_info_arg = true; /* which may match everything as well */
 	check_whole(&p, e);
+	if (p.n_errs == 1 && strcmp(p.errs[0].msg, PARSER_MATCHES_ALL) == 0)
+		p.n_errs = 0; /* the caller's to refuse */
 	*ret_expr = NULL;
 	int ret = parser_finish(&p, NULL, err);
 	if (ret < 0)

@@ -202,7 +202,7 @@ static void check_selector(struct parser *p, const struct promql_expr *e)
 	for (size_t i = 0; i < s->n_matchers; i++)
 		if (!matcher_matches_empty(s->matchers[i].compiled))
 			return;
-	parser_complain(p, e->pos, "vector selector must contain at least one non-empty matcher");
+	parser_complain(p, e->pos, PARSER_MATCHES_ALL);
 }
 
 static void check_unary(struct parser *p, const struct promql_expr *e)

@@ -172,11 +172,15 @@ double parser_number(struct parser *p, const struct promql_token *t)
 	return v;
 }
 
-struct str parser_string(struct parser *p, const struct promql_token *t)
+struct str parser_text(struct parser *p, const struct promql_token *t)
 {
 	struct str s = { NULL, 0 };
-	if (!promql_unquote(t->val, p->arena, &s))
+	bool ok = t->type == TOK_STRING ? promql_unquote(t->val, p->arena, &s)
+					: (s.p = arena_memdup(p->arena, t->val.p, t->val.n)) != NULL;
+	if (!ok)
 		parser_oom(p);
+	else if (t->type != TOK_STRING)
+		s.n = t->val.n;
 	return s;
 }
 

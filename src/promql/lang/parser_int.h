@@ -51,6 +51,9 @@ struct parser {
 	size_t n_errs, cap_errs;
 };
 
+/* The complaint about a selector without a matcher that refuses the empty text. */
+#define PARSER_MATCHES_ALL "vector selector must contain at least one non-empty matcher"
+
 /* Prepares a parse of `text`. */
 void parser_init(struct parser *p, struct str text, bool series_desc, const struct promql_parse_opts *opts,
 		 struct arena *a);
@@ -104,8 +107,8 @@ static inline struct promql_pos parser_tok_pos(const struct promql_token *t)
 /* The value of a number or duration token; complains when it has none. */
 double parser_number(struct parser *p, const struct promql_token *t);
 
-/* The text of a string token, in the arena. */
-struct str parser_string(struct parser *p, const struct promql_token *t);
+/* The text of a word, or what a string token stands for, in the arena. */
+struct str parser_text(struct parser *p, const struct promql_token *t);
 
 /* A literal of a number or duration token, or NULL. */
 struct promql_expr *parser_literal(struct parser *p, const struct promql_token *t);
@@ -121,6 +124,26 @@ int64_t parser_ns(double seconds);
 
 /* Room for one more element of `size` bytes in a growing array of the arena; NULL when that is full. */
 void *parser_grow(struct parser *p, void *v, size_t n, size_t *cap, size_t size);
+
+/* An item between braces: `name op "value"`, or a name in quotes alone. */
+struct parser_item {
+	struct str name, value;
+	enum promql_tok op; /* TOK_EOF: a name alone */
+	struct promql_pos pos;
+};
+
+/* What may stand between braces. */
+struct parser_braces {
+	const char *where;    /* for errors */
+	const char *operator; /* what was expected where no operator follows a name, for errors */
+	bool (*is_operator)(enum promql_tok t);
+	/* Takes an item; false after an error. */
+	bool (*item)(struct parser *p, void *arg, const struct parser_item *item);
+	void *arg;
+};
+
+/* { item, ... }, whose first brace is next. */
+bool parser_braces(struct parser *p, const struct parser_braces *b);
 
 /* A selector whose name was taken: braces with matchers, if they are next. */
 struct promql_expr *parser_named_selector(struct parser *p, const struct promql_token *name);

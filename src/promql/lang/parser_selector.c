@@ -2,6 +2,65 @@
 
 #include "labels/matcher.h"
 
+/* --- braces ----------------------------------------------------------------- */
+
+/* `op "value"` after a label's name. */
+static bool parse_value(struct parser *p, struct parser_item *it)
+{
+	it->op = parser_take(p).type;
+	p->catch->expected = "string";
+	if (parser_peek(p) != TOK_STRING)
+		return parser_unexpected(p);
+	struct promql_token value = parser_take(p);
+	it->value = parser_text(p, &value);
+	it->pos.end = parser_tok_pos(&value).end;
+	return !p->stop;
+}
+
+static bool parse_item(struct parser *p, const struct parser_braces *b)
+{
+	enum promql_tok t = parser_peek(p);
+	if (t != TOK_IDENTIFIER && t != TOK_STRING)
+		return parser_unexpected(p);
+	struct promql_token name = parser_take(p);
+	struct parser_item it = { .name = parser_text(p, &name), .op = TOK_EOF, .pos = parser_tok_pos(&name) };
+	if (p->stop)
+		return false;
+	p->catch->expected = b->operator;
+	bool valued = b->is_operator(parser_peek(p));
+	if (!valued && t == TOK_IDENTIFIER)
+		return parser_unexpected(p);
+	return (!valued || parse_value(p, &it)) && b->item(p, b->arg, &it);
+}
+
+static bool parse_items(struct parser *p, const struct parser_braces *b)
+{
+	static const char first[] = "identifier or \"}\"";
+	p->catch->expected = first;
+	while (parser_peek(p) != TOK_RIGHT_BRACE) {
+		if (!parse_item(p, b))
+			return false;
+		p->catch->expected = "\",\" or \"}\"";
+		if (parser_peek(p) == TOK_RIGHT_BRACE)
+			break;
+		if (!parser_expect(p, TOK_COMMA))
+			return false;
+		p->catch->expected = first;
+	}
+	parser_take(p);
+	return true;
+}
+
+bool parser_braces(struct parser *p, const struct parser_braces *b)
+{
+	struct parser_catch c = { .up = p->catch, .where = b->where };
+	parser_take(p);
+	p->catch = &c;
+	bool ok = parse_items(p, b);
+	p->catch = c.up;
+	return ok;
+}
+
 /* --- selectors -------------------------------------------------------------- */
 
 bool parser_is_metric_name(enum promql_tok t)
@@ -32,23 +91,22 @@ bool parser_is_metric_name(enum promql_tok t)
 	}
 }
 
-static bool match_type(enum promql_tok t, enum promql_match_type *ret)
+static bool is_match_operator(enum promql_tok t)
+{
+	return t == TOK_EQL || t == TOK_NEQ || t == TOK_EQL_REGEX || t == TOK_NEQ_REGEX;
+}
+
+static enum promql_match_type match_type(enum promql_tok t)
 {
 	switch (t) {
-	case TOK_EQL:
-		*ret = PROMQL_MATCH_EQ;
-		return true;
 	case TOK_NEQ:
-		*ret = PROMQL_MATCH_NEQ;
-		return true;
+		return PROMQL_MATCH_NEQ;
 	case TOK_EQL_REGEX:
-		*ret = PROMQL_MATCH_RE;
-		return true;
+		return PROMQL_MATCH_RE;
 	case TOK_NEQ_REGEX:
-		*ret = PROMQL_MATCH_NRE;
-		return true;
+		return PROMQL_MATCH_NRE;
 	default:
-		return false;
+		return PROMQL_MATCH_EQ;
 	}
 }
 
@@ -79,63 +137,18 @@ static bool add_matcher(struct parser *p, struct promql_selector *s, size_t *cap
 	return true;
 }
 
-/* `op "value"` after a label's name. */
-static bool parse_match(struct parser *p, struct promql_selector *s, size_t *cap, struct str name, uint32_t start)
-{
-	struct promql_matcher m = { .name = name };
-	match_type(parser_take(p).type, &m.type);
-	p->catch->expected = "string";
-	if (parser_peek(p) != TOK_STRING)
-		return parser_unexpected(p);
-	struct promql_token value = parser_take(p);
-	m.value = parser_string(p, &value);
-	if (p->stop)
-		return false;
-	return add_matcher(p, s, cap, m, (struct promql_pos){ start, parser_tok_pos(&value).end });
-}
+/* A selector under construction. */
+struct matchers {
+	struct promql_selector *s;
+	size_t cap;
+};
 
-/* One item between braces. */
-static bool parse_matcher(struct parser *p, struct promql_selector *s, size_t *cap)
+static bool take_matcher(struct parser *p, void *arg, const struct parser_item *it)
 {
-	enum promql_match_type mt;
-	enum promql_tok t = parser_peek(p);
-	if (t != TOK_IDENTIFIER && t != TOK_STRING)
-		return parser_unexpected(p);
-	struct promql_token tok = parser_take(p);
-	if (t == TOK_STRING) {
-		struct str text = parser_string(p, &tok);
-		if (p->stop)
-			return false;
-		if (match_type(parser_peek(p), &mt))
-			return parse_match(p, s, cap, text, tok.pos);
-		return add_matcher(p, s, cap, (struct promql_matcher){ .name = LABEL_METRIC_NAME, .value = text },
-				   parser_tok_pos(&tok));
-	}
-	p->catch->expected = "label matching operator";
-	if (!match_type(parser_peek(p), &mt))
-		return parser_unexpected(p);
-	char *name = arena_memdup(p->arena, tok.val.p, tok.val.n);
-	if (!name)
-		return parser_oom(p);
-	return parse_match(p, s, cap, str_mem(name, tok.val.n), tok.pos);
-}
-
-static bool parse_matcher_list(struct parser *p, struct promql_selector *s, size_t *cap)
-{
-	static const char first[] = "identifier or \"}\"";
-	p->catch->expected = first;
-	while (parser_peek(p) != TOK_RIGHT_BRACE) {
-		if (!parse_matcher(p, s, cap))
-			return false;
-		p->catch->expected = "\",\" or \"}\"";
-		if (parser_peek(p) == TOK_RIGHT_BRACE)
-			break;
-		if (!parser_expect(p, TOK_COMMA))
-			return false;
-		p->catch->expected = first;
-	}
-	parser_take(p);
-	return true;
+	struct matchers *m = arg;
+	struct promql_matcher named = { .name = LABEL_METRIC_NAME, .value = it->name };
+	struct promql_matcher other = { .type = match_type(it->op), .name = it->name, .value = it->value };
+	return add_matcher(p, m->s, &m->cap, it->op == TOK_EOF ? named : other, it->pos);
 }
 
 /* Braces with matchers, if they are next, and the matcher of the name that stood before them. */
@@ -144,19 +157,16 @@ static struct promql_expr *finish_selector(struct parser *p, struct promql_expr 
 	if (!e)
 		return NULL;
 	struct promql_selector *s = &e->selector;
-	size_t cap = 0;
+	struct matchers m = { s, 0 };
+	const struct parser_braces braces = { "label matching", "label matching operator", is_match_operator,
+					      take_matcher, &m };
 	if (parser_peek(p) == TOK_LEFT_BRACE) {
-		struct parser_catch c = { .up = p->catch, .where = "label matching" };
-		parser_take(p);
-		p->catch = &c;
-		bool ok = parse_matcher_list(p, s, &cap);
-		p->catch = c.up;
-		if (!ok)
+		if (!parser_braces(p, &braces))
 			return NULL;
 		e->pos.end = p->last_closing;
 	}
 	if (s->name.n &&
-	    !add_matcher(p, s, &cap, (struct promql_matcher){ .name = LABEL_METRIC_NAME, .value = s->name }, e->pos))
+	    !add_matcher(p, s, &m.cap, (struct promql_matcher){ .name = LABEL_METRIC_NAME, .value = s->name }, e->pos))
 		return NULL;
 	return e;
 }
@@ -164,13 +174,9 @@ static struct promql_expr *finish_selector(struct parser *p, struct promql_expr 
 struct promql_expr *parser_named_selector(struct parser *p, const struct promql_token *name)
 {
 	struct promql_expr *e = parser_node(p, PROMQL_SELECTOR, PROMQL_TYPE_VECTOR, parser_tok_pos(name));
-	if (!e)
-		return NULL;
-	char *copy = arena_memdup(p->arena, name->val.p, name->val.n);
-	if (!copy)
-		return parser_oom(p);
-	e->selector.name = str_mem(copy, name->val.n);
-	return finish_selector(p, e);
+	if (e)
+		e->selector.name = parser_text(p, name);
+	return p->stop ? NULL : finish_selector(p, e);
 }
 
 struct promql_expr *parser_nameless_selector(struct parser *p)
@@ -204,14 +210,7 @@ static bool parse_grouping_label(struct parser *p, struct str *ret)
 	if (t != TOK_STRING && !is_grouping_label(t))
 		return parser_unexpected(p);
 	struct promql_token tok = parser_take(p);
-	if (t == TOK_STRING) {
-		*ret = parser_string(p, &tok);
-	} else {
-		char *copy = arena_memdup(p->arena, tok.val.p, tok.val.n);
-		if (!copy)
-			return parser_oom(p);
-		*ret = str_mem(copy, tok.val.n);
-	}
+	*ret = parser_text(p, &tok);
 	if (!p->stop && (ret->n == 0 || !str_is_utf8(*ret)))
 		parser_complain(p, parser_tok_pos(&tok), "invalid label name for grouping: %s", parser_quote(p, *ret));
 	return !p->stop;

@@ -40,61 +40,19 @@ static bool add_values(struct series *s, struct promql_seq_value v, uint64_t tim
 
 /* --- labels ------------------------------------------------------------------- */
 
-/* ="value" of a label whose name was taken. */
-static bool parse_label_value(struct series *s, struct str name)
+static bool is_equals(enum promql_tok t)
 {
-	struct parser *p = &s->p;
-	parser_take(p);
-	p->catch->expected = "string";
-	if (parser_peek(p) != TOK_STRING)
-		return parser_unexpected(p);
-	struct promql_token tok = parser_take(p);
-	labels_builder_set(&s->lb, name, parser_string(p, &tok));
-	return !p->stop;
+	return t == TOK_EQL;
 }
 
-static bool parse_label(struct series *s)
+static bool take_label(struct parser *p, void *arg, const struct parser_item *it)
 {
-	struct parser *p = &s->p;
-	enum promql_tok t = parser_peek(p);
-	if (t != TOK_IDENTIFIER && t != TOK_STRING)
-		return parser_unexpected(p);
-	struct promql_token tok = parser_take(p);
-	if (t == TOK_STRING) {
-		struct str text = parser_string(p, &tok);
-		if (p->stop)
-			return false;
-		if (parser_peek(p) == TOK_EQL)
-			return parse_label_value(s, text);
-		labels_builder_set(&s->lb, LABEL_METRIC_NAME, text);
-		return true;
-	}
-	p->catch->expected = "\"=\"";
-	if (parser_peek(p) != TOK_EQL)
-		return parser_unexpected(p);
-	return parse_label_value(s, tok.val);
-}
-
-/* The labels between braces; the first brace is next. */
-static bool parse_label_set(struct series *s)
-{
-	struct parser *p = &s->p;
-	struct parser_catch c = { .up = p->catch, .where = "label set" };
-	p->catch = &c;
-	parser_take(p);
-	c.expected = "identifier or \"}\"";
-	while (parser_peek(p) != TOK_RIGHT_BRACE) {
-		if (!parse_label(s))
-			return false;
-		c.expected = "\",\" or \"}\"";
-		if (parser_peek(p) == TOK_RIGHT_BRACE)
-			break;
-		if (!parser_expect(p, TOK_COMMA))
-			return false;
-		c.expected = "identifier or \"}\"";
-	}
-	parser_take(p);
-	p->catch = c.up;
+	struct series *s = arg;
+	(void)p;
+	if (it->op == TOK_EOF)
+		labels_builder_set(&s->lb, LABEL_METRIC_NAME, it->name);
+	else
+		labels_builder_set(&s->lb, it->name, it->value);
 	return true;
 }
 
@@ -102,10 +60,11 @@ static bool parse_label_set(struct series *s)
 static bool parse_metric(struct series *s)
 {
 	struct parser *p = &s->p;
+	const struct parser_braces braces = { "label set", "\"=\"", is_equals, take_label, s };
 	struct str name = { NULL, 0 };
 	if (parser_is_metric_name(parser_peek(p)))
 		name = parser_take(p).val;
-	if (parser_peek(p) == TOK_LEFT_BRACE && !parse_label_set(s))
+	if (parser_peek(p) == TOK_LEFT_BRACE && !parser_braces(p, &braces))
 		return false;
 	if (name.n)
 		labels_builder_set(&s->lb, LABEL_METRIC_NAME, name);
