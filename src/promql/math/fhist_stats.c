@@ -323,7 +323,8 @@ double fhist_fraction(double lower, double upper, const struct histogram *h, str
 	if (lower >= upper)
 		return 0;
 	struct bucket_list l;
-	list_init_buckets(&l, h);
+	list_init(&l, h, true,
+		  false); /* an interval may end in an empty one: where sums are rounded that makes a difference */
 	struct fraction_end lo = { lower, 0, false }, hi = { upper, 0, false };
 	double rank = 0, total = 0;
 	for (size_t i = 0; i < l.n; i++) {
