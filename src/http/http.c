@@ -260,7 +260,7 @@ int http_path_decode(struct arena *a, struct str s, struct str *ret, struct err 
 	return decode(a, s, false, ret, err);
 }
 
-static int add_param(struct http_params *ps, struct arena *a, struct str pair, struct err *err)
+int http_params_add(struct http_params *ps, struct arena *a, struct str name, struct str value, struct err *err)
 {
 	if (ps->n >= HTTP_MAX_PARAMS)
 		return err_set(err, ERR_RESOURCE_EXHAUSTED, "more than %d parameters", HTTP_MAX_PARAMS);
@@ -268,17 +268,17 @@ static int add_param(struct http_params *ps, struct arena *a, struct str pair, s
 	if (!grow(a, &p, ps->n, &ps->cap, sizeof(*ps->p)))
 		return arena_err(a, err);
 	ps->p = p;
-	struct http_param *out = &ps->p[ps->n];
-	struct str name = str_cut(&pair, '=');
-	int rc = decode(a, name, true, &out->name, err);
+	ps->p[ps->n++] = (struct http_param){ name, value.p ? value : STR("") };
+	return 0;
+}
+
+static int add_param(struct http_params *ps, struct arena *a, struct str pair, struct err *err)
+{
+	struct str name, value;
+	int rc = decode(a, str_cut(&pair, '='), true, &name, err);
 	if (rc == 0)
-		rc = decode(a, pair, true, &out->value, err);
-	if (rc == 0) {
-		if (!out->value.p)
-			out->value = str_c("");
-		ps->n++;
-	}
-	return rc;
+		rc = decode(a, pair, true, &value, err);
+	return rc ? rc : http_params_add(ps, a, name, value, err);
 }
 
 int http_params_parse(struct http_params *ps, struct arena *a, struct str text, struct err *err)

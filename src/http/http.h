@@ -96,6 +96,9 @@ struct http_params {
  */
 int http_params_parse(struct http_params *ps, struct arena *a, struct str text, struct err *err);
 
+/* Appends one, borrowed. RESOURCE_EXHAUSTED over budget or count. */
+int http_params_add(struct http_params *ps, struct arena *a, struct str name, struct str value, struct err *err);
+
 /* First value of that name; p is NULL when there is none, n is 0 for "name=". */
 struct str http_params_get(const struct http_params *ps, const char *name);
 

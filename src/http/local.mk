@@ -12,6 +12,7 @@ src_http_libhttp_a_SOURCES = \
 	src/http/h2_stream.c \
 	src/http/http.c src/http/http.h \
 	src/http/http1.c src/http/http1.h \
+	src/http/multipart.c src/http/multipart.h \
 	src/http/http1_conn.c \
 	src/http/internal.h \
 	src/http/metrics.c src/http/metrics.h \

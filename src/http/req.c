@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/sys.h"
 #include "http/metrics.h"
+#include "http/multipart.h"
 #include "loop/reactor.h"
 
 #include <event2/buffer.h>
@@ -152,27 +153,30 @@ int co_http_body_all(struct http_req *req, uint64_t max, struct str *ret, struct
 	return 0;
 }
 
-static bool has_form(const struct http_req *req)
+/* Whether the body holds parameters, and of which kind: `ret` is the boundary of a multipart one, else empty. */
+static bool has_form(const struct http_req *req, struct str *ret)
 {
 	struct str type = http_headers_get(&req->headers, "content-type");
 	bool takes = req->method == HTTP_POST || req->method == HTTP_PUT || req->method == HTTP_PATCH;
-	return takes && str_eq_nocase(str_trim(str_cut(&type, ';')), STR("application/x-www-form-urlencoded"));
+	*ret = http_multipart_boundary(type);
+	return takes && (ret->n || str_eq_nocase(str_trim(str_cut(&type, ';')), STR("application/x-www-form-urlencoded")));
 }
 
+/* Values of a form come before those of the URL, those of a multipart body after them: Go's order. */
 int co_http_params(struct http_req *req, const struct http_params **ret, struct err *err)
 {
+	struct str body, boundary;
 	*ret = &req->params;
 	if (req->params_done)
 		return 0;
-	int rc = 0;
-	if (has_form(req)) {
-		struct str body;
-		rc = co_http_body_all(req, UINT64_MAX, &body, err);
-		if (rc == 0)
-			rc = http_params_parse(&req->params, &req->arena, body, err);
-	}
+	bool form = has_form(req, &boundary);
+	int rc = form ? co_http_body_all(req, UINT64_MAX, &body, err) : 0;
+	if (rc == 0 && form && !boundary.n)
+		rc = http_params_parse(&req->params, &req->arena, body, err);
 	if (rc == 0)
 		rc = http_params_parse(&req->params, &req->arena, req->query, err);
+	if (rc == 0 && form && boundary.n)
+		rc = http_multipart_parse(&req->params, &req->arena, body, boundary, err);
 	req->params_done = rc == 0;
 	return rc;
 }

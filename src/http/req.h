@@ -101,7 +101,7 @@ bool http_req_aborted(const struct http_req *req);
 
 /*
  * Parameters: those of an x-www-form-urlencoded body (POST, PUT, PATCH; read on the first call), then those of the
- * query, as Go's ParseForm. Suspends. Valid while the request is. INVALID_ARGUMENT for what does not decode.
+ * query, then those of a multipart/form-data body, as Go's FormValue. Suspends. Valid while the request is. INVALID_ARGUMENT for what does not decode.
  */
 int co_http_params(struct http_req *req, const struct http_params **ret, struct err *err);
 

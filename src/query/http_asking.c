@@ -8,6 +8,16 @@
 #include <string.h>
 #include <time.h>
 
+/* Questions to endpoints hold strings of C, in which a value would end at a NUL byte and ask for something else. */
+static int check_values(const struct http_params *ps, struct err *err)
+{
+	for (size_t i = 0; i < ps->n; i++)
+		if (ps->p[i].value.n && memchr(ps->p[i].value.p, 0, ps->p[i].value.n))
+			return err_set(err, ERR_INVALID_ARGUMENT, "parameter \"%.*s\" has a NUL byte in it",
+				       (int)MIN(ps->p[i].name.n, 100), ps->p[i].name.p);
+	return 0;
+}
+
 int co_asking_begin(struct asking *a, struct http_req *req, struct query_http *h, struct err *err)
 {
 	*a = (struct asking){ .h = h, .req = req };
@@ -17,7 +27,8 @@ int co_asking_begin(struct asking *a, struct http_req *req, struct query_http *h
 	a->notes.a = &a->arena;
 	if (!h->cfg.disable_cors)
 		api_cors(req);
-	return co_http_params(req, &a->params, err);
+	int rc = co_http_params(req, &a->params, err);
+	return rc ? rc : check_values(a->params, err);
 }
 
 int co_asking_send(struct asking *a, const struct query_question *what, struct query_answers *ret, struct err *err)

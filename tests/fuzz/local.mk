@@ -116,6 +116,11 @@ tests_fuzz_fuzz_http1_SOURCES = tests/fuzz/fuzz_http1.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_http1_LDADD = $(HTTP_LIBS)
 tests_fuzz_fuzz_http1_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
+FUZZ_TARGETS += tests/fuzz/fuzz_multipart
+tests_fuzz_fuzz_multipart_SOURCES = tests/fuzz/fuzz_multipart.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_multipart_LDADD = $(HTTP_LIBS)
+tests_fuzz_fuzz_multipart_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
 FUZZ_TARGETS += tests/fuzz/fuzz_below
 tests_fuzz_fuzz_below_SOURCES = tests/fuzz/fuzz_below.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_below_LDADD = $(QUERY_LIBS) $(JANSSON_LIBS)

@@ -5,6 +5,7 @@ HTTP_TESTS = \
 	tests/unit/http/test_h2_server \
 	tests/unit/http/test_http \
 	tests/unit/http/test_http1 \
+	tests/unit/http/test_multipart \
 	tests/unit/http/test_router \
 	tests/unit/http/test_server \
 	tests/unit/http/test_web_config
@@ -18,6 +19,7 @@ tests_unit_http_test_h2_server_LDADD = $(HTTP_LIBS) $(CMOCKA_LIBS)
 tests_unit_http_test_http_LDADD = $(HTTP_LIBS) $(CMOCKA_LIBS)
 tests_unit_http_test_http1_SOURCES = tests/unit/http/test_http1.c tests/unit/http/bad_heads.h
 tests_unit_http_test_http1_LDADD = $(HTTP_LIBS) $(CMOCKA_LIBS)
+tests_unit_http_test_multipart_LDADD = $(HTTP_LIBS) $(CMOCKA_LIBS)
 tests_unit_http_test_router_LDADD = $(HTTP_LIBS) $(CMOCKA_LIBS)
 tests_unit_http_test_server_SOURCES = tests/unit/http/test_server.c tests/unit/http/bad_heads.h tests/unit/http/peer.h
 tests_unit_http_test_server_LDADD = $(HTTP_LIBS) $(CMOCKA_LIBS)

@@ -429,6 +429,10 @@ static void params_flow(struct fixture *f)
 				       "Content-Type: application/x-www-form-urlencoded; charset=utf-8\r\n"
 				       "Content-Length: 6\r\n\r\na=form"));
 	ENDS(s, "[a=form][a=url]");
+	s = co_talk(f, STR("POST /params?a=url HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+			   "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 65\r\n\r\n"
+			   "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nform data\r\n--x--"));
+	ENDS(s, "[a=url][a=form data]");
 	s = co_talk(
 		f,
 		STR("POST /params?a=url HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 6\r\n\r\na=form"));

@@ -525,6 +525,22 @@ static void test_tsdb_statistics_are_the_enforced_tenants(void **state)
 	the_tenant = NULL;
 }
 
+static void nul_body(struct rig *rig)
+{
+	static const char *const paths[] = { "metadata?metric=%00", "metadata?metric=up%00x", "rules?match[]=a%00", "rules?rule_name[]=%00",
+					     "query_exemplars?query=reqs%00", "status/tsdb?match[]=a%00" };
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+		char path[128];
+		snprintf(path, sizeof(path), "/api/v1/%s", paths[i]);
+		assert_non_null(strstr(co_get(path, 400), " has a NUL byte in it"));
+	}
+}
+
+static void test_no_value_is_cut_at_a_nul_byte(void **state)
+{
+	run(nul_body, NULL);
+}
+
 static void abort_body(struct rig *rig)
 {
 	static const char *const paths[] = { "/api/v1/rules", "/api/v1/targets", "/api/v1/metadata",
@@ -594,6 +610,7 @@ int main(void)
 		cmocka_unit_test(test_exemplars_are_asked_where_they_can_be),
 		cmocka_unit_test(test_tsdb_statistics_are_summed),
 		cmocka_unit_test(test_tsdb_statistics_are_the_enforced_tenants),
+		cmocka_unit_test(test_no_value_is_cut_at_a_nul_byte),
 		cmocka_unit_test(test_a_failure_is_all_of_it_without_partial_response),
 		cmocka_unit_test(test_answers_over_the_querys_memory_are_its_error_not_a_warning),
 	};
