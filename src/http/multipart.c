@@ -30,7 +30,8 @@ static struct str field_param(struct str params, const char *name)
 struct str http_multipart_boundary(struct str type)
 {
 	struct str main = str_trim(str_cut(&type, ';'));
-	struct str b = str_eq_nocase(main, STR("multipart/form-data")) ? field_param(type, "boundary") : (struct str){ NULL, 0 };
+	struct str b = str_eq_nocase(main, STR("multipart/form-data")) ? field_param(type, "boundary")
+								       : (struct str){ NULL, 0 };
 	return b.n <= BOUNDARY_MAX ? b : (struct str){ NULL, 0 };
 }
 

@@ -18,6 +18,7 @@ struct str http_multipart_boundary(struct str type);
  * Appends the values of a whole body, which they point into. INVALID_ARGUMENT when it is malformed, RESOURCE_EXHAUSTED over budget or count; what came
  * before stays in the list then.
  */
-int http_multipart_parse(struct http_params *ps, struct arena *a, struct str body, struct str boundary, struct err *err);
+int http_multipart_parse(struct http_params *ps, struct arena *a, struct str body, struct str boundary,
+			 struct err *err);
 
 #endif

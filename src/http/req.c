@@ -159,7 +159,8 @@ static bool has_form(const struct http_req *req, struct str *ret)
 	struct str type = http_headers_get(&req->headers, "content-type");
 	bool takes = req->method == HTTP_POST || req->method == HTTP_PUT || req->method == HTTP_PATCH;
 	*ret = http_multipart_boundary(type);
-	return takes && (ret->n || str_eq_nocase(str_trim(str_cut(&type, ';')), STR("application/x-www-form-urlencoded")));
+	return takes &&
+	       (ret->n || str_eq_nocase(str_trim(str_cut(&type, ';')), STR("application/x-www-form-urlencoded")));
 }
 
 /* Values of a form come before those of the URL, those of a multipart body after them: Go's order. */

@@ -99,7 +99,13 @@ static void co_bad_params(struct rig *g)
 		{ "engine=x", "'x' bad engine" },
 		{ "limit=-1", "limit must be non-negative" },
 		{ "storeMatch[]=up%7B", "1:4: parse error: unexpected end of input inside braces" },
+		{ "storeMatch[]=", "unknown position: parse error: no expression found in input" },
+		{ "storeMatch[]=1", "expected type *parser.VectorSelector, got *parser.NumberLiteral" },
+		{ "storeMatch[]=up%20or%20up", "expected type *parser.VectorSelector, got *parser.BinaryExpr" },
+		{ "time=%E2%80%A8",
+		  "Invalid time value for 'time': cannot parse \\\"\\\\u2028\\\" to a valid timestamp" },
 		{ "shard_info=[]", "could not unmarshal parameter shard_info: it is not an object" },
+		{ "shard_info=%7B%22BY%22:1%7D", "could not unmarshal parameter shard_info: by is not true or false" },
 		{ "shard_info=%7B%22by%22:1%7D", "could not unmarshal parameter shard_info: by is not true or false" },
 		{ "", "unknown position: parse error: no expression found in input" },
 		{ "query=up%7B", "1:4: parse error: unexpected end of input inside braces" },
@@ -152,6 +158,13 @@ static void co_select_params(struct rig *g)
 	assert_int_equal(g->seen.n_replica_labels, 2);
 	assert_int_equal(g->seen.n_store_match, 1);
 	assert_int_equal(g->seen.max_resolution_ms, 10000);
+	co_rig_ask(g, "GET", "/api/v1/query", "query=ser&time=300&shard_info=null", &a);
+	assert_int_equal(a.status, 200);
+	assert_true(str_eq_c(http_headers_get(&a.resp.headers, "vary"), "Accept-Encoding"));
+	http_client_resp_fini(&a.resp);
+	co_rig_ask(g, "GET", "/api/v1/series", "match[]=ser%20offset%205m", &a);
+	assert_int_equal(a.status, 200);
+	http_client_resp_fini(&a.resp);
 	co_rig_ask(g, "GET", "/api/v1/query", "query=ser&time=300&max_source_resolution=5m", &a);
 	http_client_resp_fini(&a.resp);
 	assert_int_equal(g->seen.max_resolution_ms, 300000);

@@ -37,7 +37,8 @@ static void test_boundaries_are_found(void **state)
 		{ "multipart/form-data; boundary", NULL },
 		{ "multipart/mixed; boundary=a", NULL },
 		{ "", NULL },
-		{ "multipart/form-data; boundary=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL },
+		{ "multipart/form-data; boundary=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+		  NULL },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
 		struct str b = http_multipart_boundary(str_c(types[i][0]));
@@ -50,10 +51,14 @@ static void test_values_are_read(void **state)
 {
 	assert_string_equal(parse(TYPE, PART("\"query\"", "up{a=\"b\"}") PART("\"time\"", "5") "--XX--\r\n"),
 			    "[query=up{a=\"b\"}][time=5]");
-	assert_string_equal(parse(TYPE, "preamble\r\n" PART("plain", "") PART("\"a;b\"", "1\r\n2 --XX 3") "--XX--epilogue"),
-			    "[plain=][a;b=1\r\n2 --XX 3]");
-	assert_string_equal(parse(TYPE, "--XX\r\nX: y\r\ncontent-disposition:form-data ;x=\"1\" ;name=n\r\n\r\nv\r\n--XX--"), "[n=v]");
-	assert_string_equal(parse(TYPE, "--XX \t\r\nContent-Disposition: form-data; name=n\r\n\r\nv\r\n--XX--"), "[n=v]");
+	assert_string_equal(
+		parse(TYPE, "preamble\r\n" PART("plain", "") PART("\"a;b\"", "1\r\n2 --XX 3") "--XX--epilogue"),
+		"[plain=][a;b=1\r\n2 --XX 3]");
+	assert_string_equal(
+		parse(TYPE, "--XX\r\nX: y\r\ncontent-disposition:form-data ;x=\"1\" ;name=n\r\n\r\nv\r\n--XX--"),
+		"[n=v]");
+	assert_string_equal(parse(TYPE, "--XX \t\r\nContent-Disposition: form-data; name=n\r\n\r\nv\r\n--XX--"),
+			    "[n=v]");
 	assert_string_equal(parse(TYPE, "--XX--"), "");
 }
 

@@ -527,8 +527,10 @@ static void test_tsdb_statistics_are_the_enforced_tenants(void **state)
 
 static void nul_body(struct rig *rig)
 {
-	static const char *const paths[] = { "metadata?metric=%00", "metadata?metric=up%00x", "rules?match[]=a%00", "rules?rule_name[]=%00",
-					     "query_exemplars?query=reqs%00", "status/tsdb?match[]=a%00" };
+	static const char *const paths[] = {
+		"metadata?metric=%00",   "metadata?metric=up%00x",        "rules?match[]=a%00",
+		"rules?rule_name[]=%00", "query_exemplars?query=reqs%00", "status/tsdb?match[]=a%00"
+	};
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
 		char path[128];
 		snprintf(path, sizeof(path), "/api/v1/%s", paths[i]);

@@ -88,6 +88,24 @@ static int go_on(void *arg, size_t i, const struct err *cause)
 	return 0;
 }
 
+/* Which of two chunks of the same times comes first decides which replica wins: with upstream the one with the greater bytes. */
+static void test_chunks_of_the_same_times_come_by_descending_bytes(void **state)
+{
+	struct series_chunk c1[] = { chunk(0, "A"), chunk(0, "C") }, c2[] = { chunk(0, "B") };
+	struct series s1[] = { { one('a'), c1, 2 } }, s2[] = { { one('a'), c2, 1 } };
+	struct series_cursor *cs[] = { array(s1, 1, 0), array(s2, 1, 0) };
+	struct series_merge *m = series_merge_new(cs, 2, NULL, NULL, NULL);
+	struct series got;
+	assert_int_equal(co_series_merge_next(m, &got, NULL), 1);
+	assert_int_equal(got.n_chunks, 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(got.chunks[i].part[SERIES_RAW].chunk.data.p[0], "CBA"[i]);
+	series_merge_free(m);
+	struct series_chunk other = chunk(0, "Z");
+	other.part[SERIES_RAW].chunk.enc = CHUNK_HIST;
+	assert_true(series_chunk_cmp(&c1[0], &other) < 0 && series_chunk_cmp(&other, &c1[0]) > 0);
+}
+
 static void test_failed_streams_end_the_merge_or_are_left_out(void **state)
 {
 	struct series s1[] = { { one('a'), NULL, 0 }, { one('b'), NULL, 0 } };
@@ -148,6 +166,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_equal_series_become_one_without_identical_chunks),
+		cmocka_unit_test(test_chunks_of_the_same_times_come_by_descending_bytes),
 		cmocka_unit_test(test_failed_streams_end_the_merge_or_are_left_out),
 		cmocka_unit_test(test_random_spreads_come_out_sorted_and_whole),
 	};
