@@ -195,7 +195,7 @@ void jsonw_seconds(struct jsonw *w, int64_t t_ms)
 #define SAMPLE_MAX (VALUE_MAX + sizeof(((struct jsonw_time *)0)->text) + 16)
 
 /* Samples that room is made for at a time. */
-#define SAMPLES_AT_ONCE 128
+#define SAMPLES_AT_ONCE DIGITS_AT_ONCE
 
 /* What stands between a value and the time after it, at the start of the text of a time. */
 #define BETWEEN "\"],"
@@ -277,33 +277,48 @@ static char *put_first_time(char *p, int64_t t_ms, struct times *k)
 	return p + n;
 }
 
-/* Element i of a column of s. */
-static inline const char *sample_at(const void *column, const struct jsonw_samples *s, size_t i)
+/* Where samples are written, and which of them is the next. */
+struct put {
+	char *p;
+	const struct jsonw_samples *s;
+	size_t at, from, to; /* [from, to) are written in one go */
+	struct times times;
+	union made *made;
+};
+
+/* Digits of samples that stand in a row. */
+union made {
+	uint64_t digits[SAMPLES_AT_ONCE];
+	struct digits_parts parts;
+};
+
+static inline uint64_t bits_at(const struct jsonw_samples *s, size_t i)
 {
-	return (const char *)column + i * s->stride;
+	uint64_t bits;
+	memcpy(&bits, (const char *)s->v + i * s->stride, sizeof(bits));
+	return bits;
 }
 
-static ALWAYS_INLINE char *put_sample_time(char *p, const struct jsonw_samples *s, size_t i, bool first,
-					   struct times *k)
+/* Writes time i of those given. */
+static ALWAYS_INLINE char *put_sample_time(char *p, struct put *o, size_t i, struct times *k)
 {
 	int64_t t_ms;
-	memcpy(&t_ms, sample_at(s->t_ms, s, i), sizeof(t_ms));
-	return first ? put_first_time(p, t_ms, k) : put_prepared(p, t_ms, k);
+	memcpy(&t_ms, (const char *)o->s->t_ms + i * o->s->stride, sizeof(t_ms));
+	return i != o->from ? put_prepared(p, t_ms, k) : put_first_time(p, t_ms, k);
 }
 
-/* Writes samples [from, to) of any values; `first` if none stands before. The last value has no end yet. */
-static char *put_any(char *p, const struct jsonw_samples *s, size_t from, size_t to, bool first, struct times *k)
+/* n samples of any values. */
+static void put_any(struct put *o, size_t n)
 {
+	const struct jsonw_samples *s = o->s;
 	const char *last = NULL; /* what the value before was written as */
 	uint64_t last_bits = 0;
 	size_t last_n = 0;
-	struct times known = *k;
-	for (size_t i = from; i < to; i++) {
-		double value;
-		uint64_t bits;
-		memcpy(&value, sample_at(s->v, s, i), sizeof(value));
-		memcpy(&bits, &value, sizeof(bits));
-		p = put_sample_time(p, s, i, first && i == from, &known);
+	struct times known = o->times;
+	char *p = o->p;
+	for (size_t i = o->at; i < o->at + n; i++) {
+		uint64_t bits = bits_at(s, i);
+		p = put_sample_time(p, o, i, &known);
 		if (bits == last_bits && last) {
 			copy16(p, last);
 			if (UNLIKELY(last_n > 16))
@@ -311,54 +326,95 @@ static char *put_any(char *p, const struct jsonw_samples *s, size_t from, size_t
 			p += last_n;
 			continue;
 		}
+		double value;
+		memcpy(&value, &bits, sizeof(value));
 		last = p;
 		last_bits = bits;
 		if (UNLIKELY(!digits_put_whole(&p, value)))
 			p = text_float_json_other(p, value);
 		last_n = (size_t)(p - last);
 	}
-	*k = known;
-	return p;
+	o->times = known;
+	o->p = p;
+	o->at += n;
 }
 
-/* As put_any the first n samples from `from` on, whose digits are known; the value column has no gaps. */
-static char *put_short_ones(char *p, const struct jsonw_samples *s, size_t from, size_t n, const uint64_t *digits,
-			    struct times *k)
+/* Whole numbers from here on in a column, for as long as there are any. */
+static void put_whole_ones(struct put *o)
 {
-	struct times known = *k;
-	const int64_t *t_ms = s->t_ms + from;
+	size_t n = digits_column(o->s->v + o->at, o->to - o->at, o->made->digits);
+	struct times known = o->times;
+	char *p = o->p;
 	for (size_t i = 0; i < n; i++) {
-		p = i ? put_prepared(p, t_ms[i], &known) : put_first_time(p, t_ms[i], &known);
-		p = digits_put_of8(p, digits[i]);
+		p = put_sample_time(p, o, o->at + i, &known);
+		p = digits_put_of8(p, o->made->digits[i]);
 	}
-	*k = known;
-	return p;
+	o->times = known;
+	o->p = p;
+	o->at += n;
 }
 
-/* Writes n samples, at least one and at most SAMPLES_AT_ONCE, from number `from` on at p. */
-static char *put_samples(char *p, const struct jsonw_samples *s, size_t from, size_t n, struct times *k)
+/* Other numbers from here on in a column, for as long as there are any. */
+static void put_fractions(struct put *o)
 {
-	uint64_t digits[SAMPLES_AT_ONCE];
-	size_t done = s->stride == sizeof(*s->v) ? digits_column(s->v + from, n, digits) : 0;
-	p = put_short_ones(p, s, from, done, digits, k);
-	p = put_any(p, s, from + done, from + n, done == 0, k);
-	memcpy(p, BETWEEN, BETWEEN_N - 1); /* the comma before the next one is value_begin's */
-	return p + BETWEEN_N - 1;
+	const double *v = o->s->v + o->at;
+	size_t n = digits_fractions(v, o->to - o->at, &o->made->parts);
+	struct times known = o->times;
+	char *p = o->p;
+	for (size_t i = 0; i < n; i++) {
+		p = put_sample_time(p, o, o->at + i, &known);
+		p = digits_put_parts(p, &o->made->parts, i, v[i]);
+	}
+	o->times = known;
+	o->p = p;
+	o->at += n;
+}
+
+/* How many samples from here on have one value. */
+static size_t run_length(const struct put *o)
+{
+	size_t n = 1;
+	uint64_t bits = bits_at(o->s, o->at);
+	while (o->at + n < o->to && bits_at(o->s, o->at + n) == bits)
+		n++;
+	return n;
+}
+
+/* Samples of any values that are written before what stands beside each other is tried again. */
+#define TRY_AGAIN 8
+
+/* Writes [from, to). */
+static void put_samples(struct put *o)
+{
+	bool column = o->s->stride == sizeof(*o->s->v);
+	while (o->at < o->to) {
+		size_t at = o->at, run = column ? run_length(o) : o->to - at;
+		if (run < TRY_AGAIN) {
+			put_whole_ones(o);
+			if (o->at < o->to)
+				put_fractions(o);
+			run = o->at == at ? MIN(TRY_AGAIN, o->to - at) : 0;
+		}
+		put_any(o, run);
+	}
+	memcpy(o->p, BETWEEN, BETWEEN_N - 1); /* the comma before the next one is value_begin's */
+	o->p += BETWEEN_N - 1;
 }
 
 void jsonw_samples(struct jsonw *w, const struct jsonw_samples *s, const struct jsonw_time *times, size_t n_times)
 {
-	struct times k = { times, n_times ? times + n_times : times };
-	for (size_t at = 0; at < s->n && !jsonw_failed(w);) {
-		size_t n = MIN(s->n - at, SAMPLES_AT_ONCE);
+	union made made;
+	struct put o = { .s = s, .times = { times, n_times ? times + n_times : times }, .made = &made };
+	while (o.at < s->n && !jsonw_failed(w)) {
+		o.from = o.at;
+		o.to = MIN(s->n, o.at + SAMPLES_AT_ONCE);
 		value_begin(w);
-		char *p = strbuf_reserve(w->out, SAMPLES_AT_ONCE * SAMPLE_MAX);
-		if (UNLIKELY(!p))
+		o.p = strbuf_reserve(w->out, SAMPLES_AT_ONCE * SAMPLE_MAX);
+		if (UNLIKELY(!o.p))
 			return;
-		p = put_samples(p, s, at, n, &k);
-		*p = '\0';
-		w->out->n = (size_t)(p - w->out->p);
-		at += n;
+		put_samples(&o);
+		*o.p = '\0';
+		w->out->n = (size_t)(o.p - w->out->p);
 		value_done(w);
 	}
 }

@@ -214,10 +214,72 @@ static void test_samples_in_one_go(void **state)
 	strbuf_fini(&all);
 }
 
+/* Numbers of the kinds that loops treat side by side, and of others between them. */
+static double number(uint64_t x, int kind)
+{
+	double whole = (double)(x >> (38 + x % 26)), sign = x % 5 ? 1 : -1;
+	switch (kind) {
+	case 0: /* any significand from 2^-2 to 2^28 */
+		return sign * ldexp((double)(x >> 11 | 1ull << 52), (int)(x % 31) - 54);
+	case 1: /* few decimals */
+		return sign * (whole + (double)(x % 1000) / 1000);
+	case 2: /* beside a number with few decimals */
+		return nextafter(whole + (double)(x % 100) / 100, x % 2 ? 0 : 1e9);
+	case 3: /* beside a whole number, or a power of two */
+		return nextafter(ldexp(1, (int)(x % 30) - 3) + (double)(x % 3), x % 2 ? 0 : 1e9);
+	case 4:
+		return x % 3 ? whole : sign * 0;
+	case 5:
+		return ldexp(1, (int)(x % 40) - 10);
+	case 6:
+		return (whole + 1) / (double)(1 + (x >> 8) % 999);
+	default:
+		return x % 2 ? NAN : (double)x;
+	}
+}
+
+/* Columns of numbers that are alike, with others between them and values that stay. */
+static void test_columns_have_the_digits_of_each_number(void **state)
+{
+	enum { N = 300 };
+	int64_t t[N];
+	double v[N];
+	struct strbuf one = { 0 }, all = { 0 };
+	struct jsonw w;
+	uint64_t x = 5;
+	for (int round = 0; round < 3000; round++) {
+		for (int i = 0; i < N; i++) {
+			x = x * 6364136223846793005u + 1442695040888963407u;
+			t[i] = 1700000000000 + i * 15000ll;
+			v[i] = number(x ^ x >> 29, x >> 58 ? round % 8 : (int)(x >> 50 & 7));
+			if (round % 10 == 9 && i && x >> 62)
+				v[i] = v[i - 1];
+		}
+		struct jsonw_samples s = { t, v, sizeof(v[0]), N };
+		strbuf_reset(&one);
+		strbuf_reset(&all);
+		jsonw_init(&w, &one, 0);
+		jsonw_array_begin(&w);
+		for (size_t i = 0; i < N; i++)
+			jsonw_sample(&w, t[i], v[i]);
+		jsonw_array_end(&w);
+		assert_int_equal(jsonw_finish(&w, NULL), 0);
+		jsonw_init(&w, &all, 0);
+		jsonw_array_begin(&w);
+		jsonw_samples(&w, &s, NULL, 0);
+		jsonw_array_end(&w);
+		assert_int_equal(jsonw_finish(&w, NULL), 0);
+		assert_string_equal(one.p, all.p);
+	}
+	strbuf_fini(&one);
+	strbuf_fini(&all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_samples_in_one_go),
+		cmocka_unit_test(test_columns_have_the_digits_of_each_number),
 		cmocka_unit_test(test_nested_values),
 		cmocka_unit_test(test_escaping),
 		cmocka_unit_test(test_large_answers_stream_through_a_small_buffer),
