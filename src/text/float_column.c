@@ -50,41 +50,48 @@ TARGET("avx2") static void digits_of8_all(uint64_t *x, size_t n)
 	}
 }
 
-/* Of numbers with a binary exponent from -1 to 25, see put_fraction in float.c. */
+/* Of numbers with a binary exponent from -11 to 25, see put_fraction in float.c. */
 struct scale {
 	uint64_t power; /* 10^(k - 1), k being the most digits that a fraction has */
 	uint64_t half;  /* power times half the distance of two numbers in units of 2^-64 */
-	uint64_t to16;  /* 10^(16 - k) */
+	uint64_t to16;  /* 10^(16 - k), or 1 */
+	uint16_t tail;  /* 10^(k - 16), or 1 */
 	uint8_t up,
 		down; /* shifts of the significand: to the fraction in units of 2^-64, to what stands before the point */
 };
 
-#define SCALE(e, power, to16) \
+#define SCALE(e, power, to16, tail) \
 	{ \
-		(uint64_t)(power), (1ull << (11 + (e))) * (uint64_t)(power), (uint64_t)(to16), 12 + (e), 52 - (e) \
+		(uint64_t)(power), (1ull << (11 + (e))) * (uint64_t)(power), (uint64_t)(to16), (uint16_t)(tail), \
+			12 + (e), 52 - (e) \
 	}
 static const struct scale scales[] = {
-	SCALE(-1, 1e15, 1e0), SCALE(0, 1e15, 1e0),  SCALE(1, 1e15, 1e0),  SCALE(2, 1e15, 1e0),  SCALE(3, 1e14, 1e1),
-	SCALE(4, 1e14, 1e1),  SCALE(5, 1e14, 1e1),  SCALE(6, 1e13, 1e2),  SCALE(7, 1e13, 1e2),  SCALE(8, 1e13, 1e2),
-	SCALE(9, 1e12, 1e3),  SCALE(10, 1e12, 1e3), SCALE(11, 1e12, 1e3), SCALE(12, 1e12, 1e3), SCALE(13, 1e11, 1e4),
-	SCALE(14, 1e11, 1e4), SCALE(15, 1e11, 1e4), SCALE(16, 1e10, 1e5), SCALE(17, 1e10, 1e5), SCALE(18, 1e10, 1e5),
-	SCALE(19, 1e9, 1e6),  SCALE(20, 1e9, 1e6),  SCALE(21, 1e9, 1e6),  SCALE(22, 1e9, 1e6),  SCALE(23, 1e8, 1e7),
-	SCALE(24, 1e8, 1e7),  SCALE(25, 1e8, 1e7),
+	SCALE(-11, 1e18, 1e0, 1e3), SCALE(-10, 1e18, 1e0, 1e3), SCALE(-9, 1e18, 1e0, 1e3), SCALE(-8, 1e18, 1e0, 1e3),
+	SCALE(-7, 1e17, 1e0, 1e2),  SCALE(-6, 1e17, 1e0, 1e2),  SCALE(-5, 1e17, 1e0, 1e2), SCALE(-4, 1e16, 1e0, 1e1),
+	SCALE(-3, 1e16, 1e0, 1e1),  SCALE(-2, 1e16, 1e0, 1e1),  SCALE(-1, 1e15, 1e0, 1e0), SCALE(0, 1e15, 1e0, 1e0),
+	SCALE(1, 1e15, 1e0, 1e0),   SCALE(2, 1e15, 1e0, 1e0),   SCALE(3, 1e14, 1e1, 1e0),  SCALE(4, 1e14, 1e1, 1e0),
+	SCALE(5, 1e14, 1e1, 1e0),   SCALE(6, 1e13, 1e2, 1e0),   SCALE(7, 1e13, 1e2, 1e0),  SCALE(8, 1e13, 1e2, 1e0),
+	SCALE(9, 1e12, 1e3, 1e0),   SCALE(10, 1e12, 1e3, 1e0),  SCALE(11, 1e12, 1e3, 1e0), SCALE(12, 1e12, 1e3, 1e0),
+	SCALE(13, 1e11, 1e4, 1e0),  SCALE(14, 1e11, 1e4, 1e0),  SCALE(15, 1e11, 1e4, 1e0), SCALE(16, 1e10, 1e5, 1e0),
+	SCALE(17, 1e10, 1e5, 1e0),  SCALE(18, 1e10, 1e5, 1e0),  SCALE(19, 1e9, 1e6, 1e0),  SCALE(20, 1e9, 1e6, 1e0),
+	SCALE(21, 1e9, 1e6, 1e0),   SCALE(22, 1e9, 1e6, 1e0),   SCALE(23, 1e8, 1e7, 1e0),  SCALE(24, 1e8, 1e7, 1e0),
+	SCALE(25, 1e8, 1e7, 1e0),
 };
 
-/* The parts of a number as put_fraction finds them, the fraction as 16 digits. False for those that are not among the scales, and powers of two. */
-static ALWAYS_INLINE bool part(double v, uint64_t *whole, uint64_t *high, uint64_t *low)
+/* The parts of a number as put_fraction finds them, before their digits are. False for those that are not among the scales, and powers of two. */
+static ALWAYS_INLINE bool part(double v, struct digits_parts *ret, size_t i)
 {
 	uint64_t bits;
 	memcpy(&bits, &v, sizeof(bits));
-	uint64_t scale = (bits >> 52 & 0x7ff) - (1023 - 1), m = bits << 12 >> 12;
+	uint64_t scale = (bits >> 52 & 0x7ff) - (1023 - 11), m = bits << 12 >> 12;
+	ret->tail[i] = 0;
 	if (UNLIKELY(scale >= ARRAY_LEN(scales) || m == 0)) {
-		*whole = *high = *low = 0;
+		ret->whole[i] = ret->high[i] = ret->low[i] = 0;
 		return bits == 0;
 	}
 	const struct scale *s = &scales[scale];
 	m |= 1ull << 52;
-	*whole = m >> s->down;
+	ret->whole[i] = m >> s->down;
 	unsigned __int128 x = (unsigned __int128)(m << s->up) * s->power;
 	uint64_t digits = (uint64_t)(x >> 64), rest = (uint64_t)x, within = s->half + !(m & 1);
 	bool down = rest < within, shorter = down | (-rest < within);
@@ -94,8 +101,12 @@ static ALWAYS_INLINE bool part(double v, uint64_t *whole, uint64_t *high, uint64
 	longer += (rest > 1ull << 63) | ((rest == 1ull << 63) & longer);
 	digits = (digits + !down) * 10;
 	digits = (longer ^ ((longer ^ digits) & -(uint64_t)shorter)) * s->to16;
-	*high = digits / 100000000;
-	*low = digits % 100000000;
+	if (UNLIKELY(s->tail > 1)) {
+		ret->tail[i] = (uint32_t)(digits % s->tail * (100000000 / s->tail));
+		digits /= s->tail;
+	}
+	ret->high[i] = digits / 100000000;
+	ret->low[i] = digits % 100000000;
 	return true;
 }
 
@@ -104,7 +115,7 @@ size_t digits_fractions(const double *v, size_t n, struct digits_parts *ret)
 	size_t i = 0;
 	if (!__builtin_cpu_supports("avx2"))
 		return 0;
-	while (i < n && part(v[i], &ret->whole[i], &ret->high[i], &ret->low[i]))
+	while (i < n && part(v[i], ret, i))
 		i++;
 	digits_of8_all(ret->whole, i);
 	digits_of8_all(ret->high, i);

@@ -94,29 +94,35 @@ size_t digits_column(const double *v, size_t n, uint64_t *ret);
 /* Most numbers that are parted at a time. */
 #define DIGITS_AT_ONCE 128
 
-/* Numbers as digits_of8 of what stands before the point, and of the first and second 8 digits after it. */
+/* Numbers as digits_of8 of what stands before the point, and of the first and second 8 digits after it; and as a number the third. */
 struct digits_parts {
 	uint64_t whole[DIGITS_AT_ONCE], high[DIGITS_AT_ONCE], low[DIGITS_AT_ONCE];
+	uint32_t tail[DIGITS_AT_ONCE];
 };
 
 /*
- * The shortest digits of the first of n numbers, at most DIGITS_AT_ONCE, up to one that is neither 0 nor from 0.5 to 2^26 in size, or is
- * a power of two. Signs are left out. Returns how many; it may be none at all.
+ * The shortest digits of the first of n numbers, at most DIGITS_AT_ONCE, up to one that is neither 0 nor from 2^-11 to 2^26 in size, or
+ * is a power of two. Signs are left out. Returns how many; it may be none at all.
  */
 size_t digits_fractions(const double *v, size_t n, struct digits_parts *ret);
 
-/* Writes number i of those parted; 24 bytes are touched, and one for its sign. */
+/* Writes number i of those parted; 32 bytes are touched, and one for its sign. */
 static ALWAYS_INLINE char *digits_put_parts(char *p, const struct digits_parts *parts, size_t i, double v)
 {
 	uint64_t high = parts->high[i], low = parts->low[i];
 	if (v < 0)
 		*p++ = '-';
 	p = digits_put_of8(p, parts->whole[i]);
-	if ((high | low) == 0)
+	if ((high | low | parts->tail[i]) == 0)
 		return p;
 	*p++ = '.';
 	digits_store8(p, high | DIGITS_ZEROS);
 	digits_store8(p + 8, low | DIGITS_ZEROS);
+	if (UNLIKELY(parts->tail[i])) {
+		uint64_t tail = digits_of8(parts->tail[i]);
+		digits_store8(p + 16, tail | DIGITS_ZEROS);
+		return p + 24 - __builtin_clzll(tail) / 8;
+	}
 	return p + (low ? 16 - __builtin_clzll(low) / 8 : 8 - __builtin_clzll(high) / 8);
 }
 

@@ -219,14 +219,14 @@ static double number(uint64_t x, int kind)
 {
 	double whole = (double)(x >> (38 + x % 26)), sign = x % 5 ? 1 : -1;
 	switch (kind) {
-	case 0: /* any significand from 2^-2 to 2^28 */
-		return sign * ldexp((double)(x >> 11 | 1ull << 52), (int)(x % 31) - 54);
+	case 0: /* any significand from 2^-13 to 2^28 */
+		return sign * ldexp((double)(x >> 12 | 1ull << 52), (int)(x % 42) - 65);
 	case 1: /* few decimals */
 		return sign * (whole + (double)(x % 1000) / 1000);
 	case 2: /* beside a number with few decimals */
 		return nextafter(whole + (double)(x % 100) / 100, x % 2 ? 0 : 1e9);
 	case 3: /* beside a whole number, or a power of two */
-		return nextafter(ldexp(1, (int)(x % 30) - 3) + (double)(x % 3), x % 2 ? 0 : 1e9);
+		return nextafter(ldexp(1, (int)(x % 40) - 13) + (double)(x % 3), x % 2 ? 0 : 1e9);
 	case 4:
 		return x % 3 ? whole : sign * 0;
 	case 5:
