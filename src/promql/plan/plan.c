@@ -183,9 +183,13 @@ static NO_INLINE int share(struct eval *ev, const struct promql_expr *e, const s
 
 /* ---- selectors ---- */
 
+/* Times beyond are taken for these, where no sample is either: offsets and ranges can then be added to them. */
+#define FARTHEST_MS ((int64_t)1 << 62)
+
 static int resolve_shift(struct eval *ev, const struct promql_shift *s, struct shift *ret, struct err *err)
 {
-	*ret = (struct shift){ .has_at = has_at(s), .at_ms = s->at_ms };
+	int64_t at_ms = MAX(-FARTHEST_MS, MIN(FARTHEST_MS, s->at_ms));
+	*ret = (struct shift){ .has_at = has_at(s), .at_ms = at_ms };
 	if (s->at_preproc == PROMQL_AT_START)
 		ret->at_ms = ev->grid.start;
 	else if (s->at_preproc == PROMQL_AT_END)
