@@ -8,6 +8,7 @@ E2E_TESTS = \
 	tests/e2e/test_options \
 	tests/e2e/test_out_of_order \
 	tests/e2e/test_prometheus_writes \
+	tests/e2e/test_query_attacks \
 	tests/e2e/test_query_cost \
 	tests/e2e/test_query_features \
 	tests/e2e/test_query_limits \
