@@ -12,6 +12,7 @@ src_base_libbase_a_SOURCES = \
 	src/base/log.c src/base/log.h \
 	src/base/mem.c src/base/mem.h \
 	src/base/pause.h \
+	src/base/pieces.c src/base/pieces.h \
 	src/base/short.h \
 	src/base/sort.c src/base/sort.h \
 	src/base/str.c src/base/str.h \

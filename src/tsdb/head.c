@@ -18,7 +18,10 @@ static void let_go(struct head *h, struct limbo l)
 	}
 	if (l.is_series)
 		head_series_fini(h, l.p);
-	free(l.p);
+	if (l.is_piece)
+		piece_free(l.p);
+	else
+		free(l.p);
 }
 
 static void later(struct head *h, struct limbo l)
@@ -34,6 +37,11 @@ void head_free_later(struct head *h, void *p)
 {
 	if (p)
 		later(h, (struct limbo){ .p = p });
+}
+
+void head_chunk_free_later(struct head *h, const struct closed_chunk *c)
+{
+	later(h, (struct limbo){ .p = c->bytes, .is_piece = c->is_piece });
 }
 
 void head_unmap_later(void *h, void *p, size_t n)

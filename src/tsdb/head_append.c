@@ -105,12 +105,13 @@ void head_close_chunk(struct head *h, struct head_series *s)
 	struct closed_chunk c = { 0 };
 	if (series_kind(s) == KIND_FLOAT) {
 		struct str b = xor_app_bytes(&s->app);
-		c = (struct closed_chunk){ s->t_first, s->app.t, { s->app.buf }, (uint32_t)b.n, CHUNK_XOR, false };
+		c = (struct closed_chunk){ s->t_first,    s->app.t,  { s->app.buf },
+					   (uint32_t)b.n, CHUNK_XOR, .is_piece = true };
 		s->app.buf = NULL;
 	} else {
 		struct hist_app_stat st = hist_app_stat(s->hist);
 		struct str b = hist_app_bytes(s->hist);
-		c = (struct closed_chunk){ st.t_first, st.t_last, { xmemdup(b.p, b.n) }, (uint32_t)b.n, st.enc, false };
+		c = (struct closed_chunk){ st.t_first, st.t_last, { xmemdup(b.p, b.n) }, (uint32_t)b.n, st.enc };
 		hist_app_begin(s->hist);
 	}
 	s->app.spare[SPARE_FLAGS] &= (uint8_t)~SERIES_OPEN;
@@ -136,7 +137,7 @@ static void open_chunk(struct head *h, struct head_series *s, enum head_kind kin
 	h->n_open++;
 }
 
-/* Sizes of chunk buffers: what malloc gives without waste. */
+/* Sizes of chunk buffers. The last one holds the largest chunk. */
 static const uint16_t buf_sizes[] = { 72, 104, 136, 184, 248, 328, 440, 584, 776, 1096 };
 
 static size_t next_buf_size(size_t n)
@@ -145,7 +146,7 @@ static size_t next_buf_size(size_t n)
 		if (buf_sizes[i] > n)
 			return buf_sizes[i];
 	}
-	return n * 2;
+	return PIECE_MAX;
 }
 
 /* Begins an empty float chunk; time and owner's bytes of the series stay. */
@@ -153,8 +154,8 @@ static void open_float(struct head *h, struct head_series *s, int64_t t)
 {
 	struct xor_app old = s->app;
 	size_t cap = next_buf_size(0);
-	free(old.buf);
-	xor_app_init(&s->app, xmalloc(cap), cap);
+	piece_free(old.buf);
+	xor_app_init(&s->app, piece_new(cap), cap);
 	s->app.t = old.t;
 	memcpy(s->app.spare, old.spare, sizeof(old.spare));
 	s->t_first = t;
@@ -179,8 +180,10 @@ static NO_INLINE void prepare_float(struct head *h, struct head_series *s, int64
 static NO_INLINE void grow_float(struct head_series *s)
 {
 	size_t cap = next_buf_size(s->app.cap);
-	uint8_t *buf = xrealloc(s->app.buf, cap);
+	uint8_t *buf = piece_new(cap), *old = s->app.buf;
+	memcpy(buf, old, xor_app_stored(&s->app));
 	xor_app_set_buf(&s->app, buf, cap);
+	piece_free(old);
 }
 
 /* Appends in order, cutting chunks. The time is newer. */

@@ -79,13 +79,13 @@ void head_flush_end(struct head *h, struct head_flush *f, int result)
 	for (size_t i = 0; i < f->recs.n && result == 0; i++) {
 		struct closed_chunk *c = find_chunk(h, f->ids.p[i], f->recs.p[i].mint);
 		CHECK(c); /* nothing is removed during a flush */
-		uint8_t *bytes = c->bytes;
+		struct closed_chunk in_memory = *c;
 		c->in_file = true;
 		h->n_chunks_filed++;
 		c->ref = f->recs.p[i].ref;
 		h->unflushed_bytes -= c->size;
 		h->closed_bytes -= c->size;
-		head_free_later(h, bytes);
+		head_chunk_free_later(h, &in_memory);
 	}
 	if (result == 0)
 		drop_entries(h, f->taken);

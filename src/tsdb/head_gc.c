@@ -50,7 +50,7 @@ static void drop_closed(struct head *h, struct head_series *s)
 		if (!c->in_file) {
 			h->closed_bytes -= c->size;
 			h->unflushed_bytes -= c->size;
-			head_free_later(h, c->bytes);
+			head_chunk_free_later(h, c);
 		}
 	}
 	if (drop == 0)
@@ -76,7 +76,7 @@ static void drop_open(struct head *h, struct head_series *s)
 	s->app.spare[SPARE_FLAGS] &= (uint8_t)~SERIES_OPEN;
 	h->n_open--;
 	h->n_chunks_removed++;
-	free(s->app.buf); /* readers hold copies */
+	piece_free(s->app.buf); /* readers hold copies */
 	s->app.buf = NULL;
 	hist_app_free(s->hist);
 	s->hist = NULL;

@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/pause.h"
+#include "base/pieces.h"
 #include "base/vec.h"
 #include "chunk/hist.h"
 #include "chunk/xor.h"
@@ -23,6 +24,8 @@
 #include "tsdb/head_postings.h"
 #include "tsdb/record.h"
 #include "tsdb/wal.h"
+
+#include <stdlib.h>
 
 /* What the open chunk of a series holds; kept in app.spare[KIND]. */
 enum head_kind {
@@ -62,6 +65,7 @@ struct closed_chunk {
 	uint32_t size; /* bytes of data */
 	uint8_t enc;
 	bool in_file;
+	bool is_piece; /* bytes are of base/pieces.h, else of malloc */
 };
 
 /* A sample out of order. */
@@ -166,6 +170,7 @@ struct limbo {
 	void *p;
 	size_t map_n;   /* not 0: a map of this size */
 	bool is_series; /* a heap copy of a removed series */
+	bool is_piece;  /* of base/pieces.h */
 };
 
 /* A deletion from the log. */
@@ -442,6 +447,9 @@ int head_last_checkpoint(const char *wal_dir, int64_t *ret, struct err *err);
 /* Frees p (heap) as soon as no open reader can hold it. */
 void head_free_later(struct head *h, void *p);
 
+/* Likewise frees the bytes of a closed chunk in memory. */
+void head_chunk_free_later(struct head *h, const struct closed_chunk *c);
+
 /* Likewise frees what a series owns; `s` is copied, its place may be cleared. */
 void head_series_free_later(struct head *h, const struct head_series *s);
 
@@ -450,6 +458,15 @@ void head_unmap_later(void *h, void *p, size_t n);
 
 /* Frees some of what no open reader can hold, about `budget` pieces. Returns whether there is more of it. */
 bool head_limbo_drain(struct head *h, size_t budget);
+
+/* Frees the bytes of a closed chunk in memory that no reader holds. */
+static inline void head_chunk_free(const struct closed_chunk *c)
+{
+	if (c->is_piece)
+		piece_free(c->bytes);
+	else
+		free(c->bytes);
+}
 
 /* Encoding and data of a closed chunk; false when its file is damaged. */
 static inline bool head_closed_data(const struct head_chunks *files, const struct closed_chunk *c, struct chunk *ret)

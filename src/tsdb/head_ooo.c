@@ -108,7 +108,7 @@ void head_ooo_free(struct head_series *s)
 	free_samples(o);
 	for (uint32_t i = 0; i < o->n_closed; i++) {
 		if (!o->closed[i].c.in_file)
-			free(o->closed[i].c.bytes);
+			head_chunk_free(&o->closed[i].c);
 	}
 	free(o->closed);
 	free(o->buf);
@@ -123,7 +123,7 @@ static void drop_chunk(struct head *h, struct closed_chunk *c)
 	if (c->in_file)
 		return;
 	h->closed_bytes -= c->size;
-	head_free_later(h, c->bytes);
+	head_chunk_free_later(h, c);
 }
 
 void head_ooo_forget_memory(struct head *h, struct head_series *s)

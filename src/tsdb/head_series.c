@@ -373,10 +373,10 @@ void head_series_fini(struct head *h, struct head_series *s)
 	free(s->labels);
 	for (uint32_t i = 0; i < s->n_closed; i++) {
 		if (!s->closed[i].in_file)
-			free(s->closed[i].bytes);
+			head_chunk_free(&s->closed[i]);
 	}
 	free(s->closed);
-	free(s->app.buf);
+	piece_free(s->app.buf);
 	hist_app_free(s->hist);
 	head_ooo_free(s);
 	memset(s, 0, sizeof(*s));
