@@ -10,6 +10,27 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#ifdef TH_SANITIZERS
+
+/* Each from malloc, so that what is written beside one is found. */
+void *piece_new(size_t size)
+{
+	CHECK(size > 0 && size <= PIECE_MAX);
+	return xmalloc(size);
+}
+
+void piece_free(void *p)
+{
+	free(p);
+}
+
+void piece_stats(uint64_t *ret_used, uint64_t *ret_kept)
+{
+	*ret_used = *ret_kept = 0;
+}
+
+#else
+
 #define PAGE_BYTES ((size_t)16 << 10)
 #define PAGE_HEADER 64
 #define EXTENT_BYTES ((size_t)1 << 20)
@@ -120,28 +141,20 @@ static void give(struct page *pg, void *p)
 void *piece_new(size_t size)
 {
 	CHECK(size > 0 && size <= PIECE_MAX);
-#ifdef TH_SANITIZERS
-	return xmalloc(size);
-#else
 	size = (size + STEP - 1) / STEP * STEP;
 	pthread_mutex_lock(&lock);
 	void *p = take(page_for(size));
 	pthread_mutex_unlock(&lock);
 	return p;
-#endif
 }
 
 void piece_free(void *p)
 {
-#ifdef TH_SANITIZERS
-	free(p);
-#else
 	if (!p)
 		return;
 	pthread_mutex_lock(&lock);
 	give((struct page *)((uintptr_t)p & ~(uintptr_t)(PAGE_BYTES - 1)), p);
 	pthread_mutex_unlock(&lock);
-#endif
 }
 
 void piece_stats(uint64_t *ret_used, uint64_t *ret_kept)
@@ -151,3 +164,5 @@ void piece_stats(uint64_t *ret_used, uint64_t *ret_kept)
 	*ret_kept = n_empty * PAGE_BYTES;
 	pthread_mutex_unlock(&lock);
 }
+
+#endif

@@ -244,7 +244,8 @@ static void guess_some(struct head *h, const struct hash128 *keys, size_t n, str
 		}
 		h->last_found = id;
 	}
-	fetch_next_slab(h);
+	if (n > HEAD_LOOKUP_MAX / 2)
+		fetch_next_slab(h);
 	if (bad > n - bad && bad > 1)
 		h->no_guesses = GUESS_PAUSE;
 }
