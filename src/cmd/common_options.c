@@ -46,10 +46,10 @@ static const struct option http_rows[] = {
 static const struct option grpc_rows[] = {
 	{ "grpc-address", OPTION_STRING, O(grpc_address), .def = "0.0.0.0:10901",
 	  .help = "Bind address of the gRPC server (Store/Info/Rules/... APIs)." },
-	{ "grpc-grace-period", OPTION_DURATION, O(grpc_grace_period_ms), .def = "2m",
+	{ "grpc-grace-period", OPTION_DURATION, O(grpc_grace_period_ms), .def = "2m", .flags = OPTION_GO_TIME,
 	  .help = "How long GracefulStop of gRPC may take before a hard stop." },
 	{ "grpc-server-max-connection-age", OPTION_DURATION, O(grpc_server_max_connection_age_ms), .def = "60m",
-	  .help = "Server-side max age of a gRPC connection before it is recycled." },
+	  .flags = OPTION_GO_TIME, .help = "Server-side max age of a gRPC connection before it is recycled." },
 	{ "grpc-server-tls-cert", OPTION_STRING, O(grpc_server_tls_cert),
 	  .help = "Server certificate path; empty = plaintext; re-read on change." },
 	{ "grpc-server-tls-ciphers", OPTION_LIST, O(grpc_server_tls_ciphers),

@@ -41,6 +41,7 @@ enum option_flags {
 	OPTION_LATER = 2,      /* only the default works; `note` says what is missing */
 	OPTION_INERT = 4,      /* accepted without effect; `note` says why */
 	OPTION_DEPRECATED = 8, /* works, with one warning; `note` names what replaces it */
+	OPTION_GO_TIME = 16,   /* a duration that the original shows as Go does: 1h0m0s */
 };
 
 /* Values of a repeatable option, in order. Strings and array lie in the parse's arena. */

@@ -33,7 +33,10 @@ static const char *value_text(const struct option *row, const void *field, struc
 	case OPTION_FLOAT:
 		return arena_printf(a, "%g", *(const double *)field);
 	case OPTION_DURATION:
-		text_duration_format(buf, *(const int64_t *)field);
+		if (row->flags & OPTION_GO_TIME)
+			text_goduration_format(buf, *(const int64_t *)field * 1000000);
+		else
+			text_duration_format(buf, *(const int64_t *)field);
 		return arena_strdup(a, buf);
 	case OPTION_BYTES:
 		return arena_printf(a, "%" PRIu64, *(const uint64_t *)field);

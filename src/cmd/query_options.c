@@ -84,7 +84,7 @@ static const struct option rows[] = {
 	  O(query_telemetry_request_duration_seconds_quantiles), .def = "0.1,0.25,0.75,1.25,1.75,2.5,3,5,10",
 	  .help = "Histogram buckets (seconds) of thanos_store_api_query_duration_seconds." },
 	{ "query.telemetry.request-samples-quantiles", OPTION_LIST, O(query_telemetry_request_samples_quantiles),
-	  .def = "100,1000,10000,100000,1000000", .help = "Sample-count thresholds that become the samples_le label." },
+	  .def = "100,1000,10000,100000,1e+06", .help = "Sample-count thresholds that become the samples_le label." },
 	{ "query.telemetry.request-series-seconds-quantiles", OPTION_LIST,
 	  O(query_telemetry_request_series_seconds_quantiles), .def = "10,100,1000,10000,100000",
 	  .help = "Series-count thresholds that become the series_le label." },
