@@ -127,6 +127,21 @@ static const char *go_text(re2::RE2::ErrorCode code)
 	}
 }
 
+/* Where `arg` stands in what was translated: best where neither end of it was made up, else where its begin was not. */
+static size_t find_arg(const translated &t, const std::string &arg)
+{
+	size_t n = arg.size(), fallback = std::string::npos;
+	for (size_t at = 0; (at = t.re2.find(arg, at)) != std::string::npos; at++) {
+		if (at > 0 && t.from[at] == t.from[at - 1])
+			continue;
+		if (n == 0 || t.from[at + n] != t.from[at + n - 1])
+			return at;
+		if (fallback == std::string::npos)
+			fallback = at;
+	}
+	return fallback;
+}
+
 /* The part of the pattern that is wrong, as Go tells it: of broken UTF-8 all from there on. */
 static std::string go_arg(const re2::RE2 &re, struct str pattern, const translated &t)
 {
@@ -135,15 +150,11 @@ static std::string go_arg(const re2::RE2 &re, struct str pattern, const translat
 			pattern.p += w;
 		return std::string(pattern.p, pattern.n);
 	}
-	size_t at = t.re2.find(re.error_arg());
-	while (at != std::string::npos && at > 0 && t.from[at] == t.from[at - 1]) /* within what was translated */
-		at = t.re2.find(re.error_arg(), at + 1);
-	if (at == std::string::npos)
+	size_t n = re.error_arg().size(), at = find_arg(t, re.error_arg());
+	if (at == std::string::npos || n == 0)
 		return re.error_arg();
-	size_t n = re.error_arg().size(), begin = t.from[at], end = t.from[at + n];
-	if (n && end == t.from[at + n - 1])
-		end++;
-	return std::string(pattern.p + begin, end - begin);
+	size_t begin = t.from[at], last = t.from[at + n - 1], end = t.from[at + n];
+	return std::string(pattern.p + begin, (end == last ? end + 1 : end) - begin);
 }
 
 /* Cuts what comes before and after `{n,m}` at the end of `arg`; false where there is none, or one of fewer than 1,001. */

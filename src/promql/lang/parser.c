@@ -182,11 +182,12 @@ static bool parse_agg_parts(struct parser *p, struct promql_aggregate *agg, stru
 	if (!parse_args(p, args))
 		return false;
 	*ret_end = p->last_closing;
-	if (at_agg_modifier(p)) {
-		if (!parse_agg_modifier(p, agg))
-			return false;
+	bool modified = at_agg_modifier(p);
+	if (modified && !parse_agg_modifier(p, agg))
+		return false;
+	/* To see whether there is a modifier upstream reads a token ahead, whose end counts if it is a number. */
+	if (modified || p->tok.type == TOK_NUMBER || p->tok.type == TOK_DURATION)
 		*ret_end = p->last_closing;
-	}
 	return true;
 }
 

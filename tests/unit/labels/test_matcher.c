@@ -197,6 +197,7 @@ static void test_bad_expressions_say_why_as_go_does(void **state)
 		{ "(?\\C", "error parsing regexp: invalid or unsupported Perl syntax: `(?\\`" },
 		{ "(?(?<a", "error parsing regexp: invalid or unsupported Perl syntax: `(?(`" },
 		{ "(?<a>?", "error parsing regexp: missing argument to repetition operator: `?`" },
+		{ "(?<a>b(?", "error parsing regexp: invalid or unsupported Perl syntax: `(?`" },
 		{ "(?<a", "error parsing regexp: invalid named capture: `(?<a`" },
 		{ "(?<=a)", "error parsing regexp: invalid named capture: `(?<=a)`" },
 		{ "b(?<->)", "error parsing regexp: invalid named capture: `(?<->`" },

@@ -358,6 +358,26 @@ static void test_syntax_errors_name_the_innermost_construct(void **state)
 	assert_error("foo\n  + *", "2:5: parse error: unexpected <op:*>");
 }
 
+static void test_a_number_after_an_aggregation_counts_as_its_end(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t end;
+	} rows[] = { { "sum() 25", 8 }, { "sum() 25m", 9 }, { "(sum() )", 6 }, { "sum() x", 5 } };
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct arena a;
+		struct promql_expr *e;
+		struct promql_parse_errs errs;
+		struct err err = ERR_NONE;
+		arena_init(&a, NULL);
+		assert_true(promql_parse(str_c(rows[i].text), NULL, &a, &e, &errs, &err) < 0);
+		assert_string_equal(errs.v[0].msg, "no arguments for aggregate expression provided");
+		assert_int_equal(errs.v[0].pos.end, rows[i].end);
+		arena_fini(&a);
+	}
+}
+
 static void test_bad_patterns_are_refused(void **state)
 {
 	(void)state;
@@ -684,6 +704,7 @@ int main(void)
 		cmocka_unit_test(test_selectors_have_at_most_a_thousand_matchers),
 		cmocka_unit_test(test_trees_and_errors_of_upstream),
 		cmocka_unit_test(test_syntax_errors_name_the_innermost_construct),
+		cmocka_unit_test(test_a_number_after_an_aggregation_counts_as_its_end),
 		cmocka_unit_test(test_bad_patterns_are_refused),
 		cmocka_unit_test(test_options_switch_parts_of_the_language),
 		cmocka_unit_test(test_offset_operand_ends_unless_parenthesised),
