@@ -85,10 +85,8 @@ static enum head_result refuse(struct head *h, enum head_result r, bool is_hist)
 void head_add_closed(struct head *h, struct head_series *s, struct closed_chunk c)
 {
 	uint32_t n = s->n_closed;
-	if (n == 0)
-		s->closed = xreallocarray(s->closed, 4, sizeof(*s->closed));
-	else if (n >= 4 && (n & (n - 1)) == 0)
-		s->closed = xreallocarray(s->closed, (size_t)n * 2, sizeof(*s->closed));
+	if (head_closed_room(n) == n)
+		s->closed = xreallocarray(s->closed, head_closed_room(n + 1), sizeof(*s->closed));
 	s->closed[s->n_closed++] = c;
 	h->n_closed++;
 	if (!c.in_file) {

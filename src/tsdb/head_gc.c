@@ -58,10 +58,7 @@ static void drop_closed(struct head *h, struct head_series *s)
 	h->n_closed -= drop;
 	h->n_chunks_removed += drop;
 	s->n_closed -= drop;
-	size_t cap = 4;
-	while (cap < s->n_closed)
-		cap *= 2;
-	struct closed_chunk *left = s->n_closed ? xmalloc(cap * sizeof(*left)) : NULL;
+	struct closed_chunk *left = s->n_closed ? xmalloc(head_closed_room(s->n_closed) * sizeof(*left)) : NULL;
 	if (left)
 		memcpy(left, s->closed + drop, s->n_closed * sizeof(*left));
 	free(s->closed);

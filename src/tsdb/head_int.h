@@ -99,7 +99,7 @@ struct head_series {
 	/* From here on nothing that appending in order needs. */
 	int64_t t_first;             /* of the open chunk of floats */
 	uint32_t *labels;            /* n_labels pairs of symbols: name, value */
-	struct closed_chunk *closed; /* ascending; room for 4, 8, 16 ...: the next power of two */
+	struct closed_chunk *closed; /* ascending; head_closed_room of them fit */
 	struct head_ooo *ooo;
 	struct hist_app *hist; /* the open chunk of histograms */
 	uint32_t id;
@@ -458,6 +458,12 @@ void head_unmap_later(void *h, void *p, size_t n);
 
 /* Frees some of what no open reader can hold, about `budget` pieces. Returns whether there is more of it. */
 bool head_limbo_drain(struct head *h, size_t budget);
+
+/* For how many closed chunks there is memory where there are n: series have few of them. */
+static inline size_t head_closed_room(uint32_t n)
+{
+	return n <= 8 ? (n + 1u) & ~1u : (n + 7u) & ~7u;
+}
 
 /* Frees the bytes of a closed chunk in memory that no reader holds. */
 static inline void head_chunk_free(const struct closed_chunk *c)

@@ -180,13 +180,56 @@ static int64_t add_wrap(int64_t a, int64_t b)
 /* Least bytes of a float sample in records of type 2 and 11. */
 #define SAMPLE_MIN_BYTES 10
 
+/* varint_get_signed where three bytes are there for certain: most take no more. */
+static ALWAYS_INLINE const uint8_t *get_short(const uint8_t *p, const uint8_t *end, int64_t *ret)
+{
+	uint64_t u = p[0];
+	if (u >= 0x80) {
+		u = (u & 0x7f) | (uint64_t)p[1] << 7;
+		if (u >= 1u << 14) {
+			u = (u & 0x3fff) | (uint64_t)p[2] << 14;
+			if (UNLIKELY(u >= 1u << 21))
+				return varint_get_signed(p, end, ret);
+			p++;
+		}
+		p++;
+	}
+	*ret = zigzag_dec(u);
+	return p + 1;
+}
+
+/* Samples while so many bytes are left that none is cut off. */
+static const uint8_t *samples_inside(const uint8_t *p, const uint8_t *end, uint64_t ref0, int64_t t0,
+				     struct record_samples *c)
+{
+	uint64_t *ref = c->ref;
+	int64_t *t = c->t;
+	double *v = c->v;
+	size_t n = 0;
+	while (p && end - p >= 2 * VARINT_MAX + 8) {
+		int64_t dref, dt = 0;
+		p = get_short(p, end, &dref);
+		p = p ? get_short(p, end, &dt) : NULL;
+		if (UNLIKELY(!p))
+			break;
+		ref[n] = ref0 + (uint64_t)dref;
+		t[n] = add_wrap(t0, dt);
+		v[n++] = double_of_bits(be64_get(p));
+		p += 8;
+	}
+	c->n = n;
+	return p;
+}
+
 static void samples_v1(struct decbuf *d, struct record_samples *c)
 {
 	uint64_t ref0 = decbuf_be64(d);
 	int64_t t0 = (int64_t)decbuf_be64(d);
-	const uint8_t *p = d->p, *end = d->end;
-	size_t n = 0;
-	while (p < end) {
+	const uint8_t *end = d->end, *p = samples_inside(d->p, end, ref0, t0, c);
+	size_t n = c->n;
+	if (!p)
+		decbuf_fail(d);
+	while (p && p < end) {
 		int64_t dref, dt;
 		if (!(p = varint_get_signed(p, end, &dref)) || !(p = varint_get_signed(p, end, &dt)) || end - p < 8) {
 			decbuf_fail(d);
