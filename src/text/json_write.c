@@ -389,7 +389,7 @@ static void put_samples(struct put *o)
 	bool column = o->s->stride == sizeof(*o->s->v);
 	while (o->at < o->to) {
 		size_t at = o->at, run = column ? run_length(o) : o->to - at;
-		if (run < TRY_AGAIN) {
+		if (column && run < TRY_AGAIN) {
 			put_whole_ones(o);
 			if (o->at < o->to)
 				put_fractions(o);
