@@ -32,7 +32,8 @@ static int make_grid(const struct promql_query *q, struct grid *ret, struct err 
 	if (n > PROMQL_MAX_STEPS)
 		return err_set(err, ERR_INVALID_ARGUMENT, "query has %lld steps, %d at most", (long long)n,
 			       PROMQL_MAX_STEPS);
-	*ret = (struct grid){ q->start_ms, q->end_ms, q->step_ms, (uint32_t)n, q->start_ms };
+	*ret = (struct grid){ q->start_ms, q->end_ms, q->step_ms, (uint32_t)n, q->start_ms, q->end_ms };
+	ret->asked_to = n ? grid_t(ret, ret->n - 1) : q->start_ms;
 	return 0;
 }
 

@@ -42,7 +42,8 @@ struct share_range;
 struct grid {
 	int64_t start, end, step; /* step 0 where n <= 1 came from an instant query */
 	uint32_t n;
-	int64_t asked; /* start, or in a subquery the time before its first step from which data are asked for */
+	/* Data are asked for: from start, or in a subquery a time before its first step, to the last step, or in one with @ its time. */
+	int64_t asked_from, asked_to;
 };
 
 /* Time of step i. */

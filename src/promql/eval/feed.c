@@ -58,8 +58,8 @@ static void set_strides(struct feed *f, const struct grid *g, struct shift s, in
 void feed_range(struct feed *f, struct eval *ev, const struct grid *g, struct shift s, int64_t back_ms,
 		int64_t ahead_ms)
 {
-	int64_t first = s.has_at ? s.at_ms : g->asked;
-	int64_t last = s.has_at ? s.at_ms : g->n ? grid_t(g, g->n - 1) : g->start;
+	int64_t first = s.has_at ? s.at_ms : g->asked_from;
+	int64_t last = s.has_at ? s.at_ms : g->asked_to;
 	f->hints.mint_ms = first - s.offset_ms - back_ms + 1;
 	f->hints.maxt_ms = last - s.offset_ms + ahead_ms;
 	set_strides(f, g, s, back_ms, ahead_ms);

@@ -136,8 +136,9 @@ static bool same_data(const struct eval *ev, const struct place *a, const struct
 static bool same_steps(const struct place *a, const struct place *b)
 {
 	const struct grid *g = &a->grid, *h = &b->grid;
-	return g->start == h->start && g->end == h->end && g->step == h->step && g->n == h->n && g->asked == h->asked &&
-	       a->counts_only == b->counts_only && a->buckets_needed == b->buckets_needed;
+	return g->start == h->start && g->end == h->end && g->step == h->step && g->n == h->n &&
+	       g->asked_from == h->asked_from && g->asked_to == h->asked_to && a->counts_only == b->counts_only &&
+	       a->buckets_needed == b->buckets_needed;
 }
 
 /* Whether a part has one value at both places. What is around matters to selectors, whose owner is told. */
@@ -265,7 +266,7 @@ static NO_INLINE int plan_range_selector(struct eval *ev, const struct promql_ex
 
 /*
  * The steps of a subquery: multiples of its step, all that its windows can see. With @ these end at its time; upstream goes on
- * for as long as the query is, and what happens there is told.
+ * for as long as the query is, but asks for no data of then, and what happens there is told.
  */
 static int subquery_grid(const struct grid *g, const struct window *w, int64_t step, struct grid *ret, struct err *err)
 {
@@ -281,8 +282,9 @@ static int subquery_grid(const struct grid *g, const struct window *w, int64_t s
 		return err_set(err, ERR_RESOURCE_EXHAUSTED, "subquery has %lld steps, %d at most", (long long)n,
 			       PROMQL_MAX_STEPS);
 	/* Data are asked for from where upstream's engine asks: how replicas are merged depends on it. */
-	int64_t asked = (w->has_at ? w->at_ms : g->asked) - w->offset_ms - w->range_ms;
-	*ret = (struct grid){ start, end, step, (uint32_t)n, asked };
+	int64_t asked_from = (w->has_at ? w->at_ms : g->asked_from) - w->offset_ms - w->range_ms;
+	int64_t asked_to = (w->has_at ? w->at_ms : g->asked_to) - w->offset_ms;
+	*ret = (struct grid){ start, end, step, (uint32_t)n, asked_from, asked_to };
 	return 0;
 }
 
