@@ -15,7 +15,7 @@
 /* Whether x is to come before y; it may be asked anything in any order, also of x and x. */
 typedef bool gosort_less_fn(void *arg, const void *x, const void *y);
 
-/* Sorts `n` pointers. Never suspends. */
+/* Sorts `n` pointers. Suspends only where `less` does. */
 void gosort(void **items, size_t n, gosort_less_fn *less, void *arg);
 
 #endif

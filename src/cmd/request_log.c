@@ -106,14 +106,22 @@ static int read_method(struct request_log *l, struct ynode *item, size_t i, stru
 	return rc;
 }
 
+/* Options and list of a protocol; *ret_list is NULL where it has none. */
+static int read_protocol(struct ynode *root, const char *name, struct choice *io, struct ynode **ret_list,
+			 struct err *err)
+{
+	struct ynode *map = NULL;
+	*ret_list = NULL;
+	int rc = ynode_get_map(root, name, &map, err);
+	if (rc == 0)
+		rc = read_options(map, io, err);
+	return rc == 0 && map ? ynode_get_list(map, "config", ret_list, err) : rc;
+}
+
 static int read_http(struct request_log *l, struct ynode *root, struct err *err)
 {
-	struct ynode *http = NULL, *list = NULL;
-	int rc = ynode_get_map(root, "http", &http, err);
-	if (rc == 0)
-		rc = read_options(http, &l->http, err);
-	if (rc == 0 && http)
-		rc = ynode_get_list(http, "config", &list, err);
+	struct ynode *list;
+	int rc = read_protocol(root, "http", &l->http, &list, err);
 	if (rc != 0 || !list)
 		return rc;
 	l->paths = arena_array(&l->arena, list->n, sizeof(*l->paths));
@@ -125,12 +133,8 @@ static int read_http(struct request_log *l, struct ynode *root, struct err *err)
 
 static int read_grpc(struct request_log *l, struct ynode *root, struct err *err)
 {
-	struct ynode *grpc = NULL, *list = NULL;
-	int rc = ynode_get_map(root, "grpc", &grpc, err);
-	if (rc == 0)
-		rc = read_options(grpc, &l->grpc, err);
-	if (rc == 0 && grpc)
-		rc = ynode_get_list(grpc, "config", &list, err);
+	struct ynode *list;
+	int rc = read_protocol(root, "grpc", &l->grpc, &list, err);
 	if (rc != 0 || !list)
 		return rc;
 	l->methods = arena_array(&l->arena, list->n, sizeof(*l->methods));

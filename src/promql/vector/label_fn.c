@@ -199,10 +199,27 @@ static bool less_values(double a, double b, bool desc)
 	return isnan(b) || (desc ? a > b : a < b);
 }
 
+/* A sort under way, which pauses at times; once it has failed it only ends. */
+struct sorting {
+	const struct promql_call *call;
+	struct eval *ev;
+	uint32_t asked;
+	int rc;
+	struct err *err;
+};
+
+/* Comparisons between two looks at whether to pause. */
+#define SORT_WORK 256
+
 static bool less_rows(void *arg, const void *pa, const void *pb)
 {
 	const struct trow *a = pa, *b = pb;
-	const struct promql_call *c = arg;
+	struct sorting *s = arg;
+	const struct promql_call *c = s->call;
+	if (++s->asked % SORT_WORK == 0 && !s->rc)
+		s->rc = eval_work(s->ev, SORT_WORK, s->err);
+	if (s->rc)
+		return false;
 	switch (c->func->fn) {
 	case PROMQL_FN_SORT:
 		return less_values(a->v[0], b->v[0], false);
@@ -243,8 +260,9 @@ static int sort_fill(struct sort *s, struct err *err)
 	if (rc || s->n.grid.n != 1)
 		return rc;
 	keep_sorted(s);
-	gosort((void **)s->t.p, s->t.n, less_rows, (void *)&s->n.expr->call);
-	return 0;
+	struct sorting sorting = { .call = &s->n.expr->call, .ev = s->n.ev, .err = err };
+	gosort((void **)s->t.p, s->t.n, less_rows, &sorting);
+	return sorting.rc;
 }
 
 static int sort_next(struct node *n, struct row *ret, struct err *err)
